@@ -1,0 +1,50 @@
+# Two commands on a fresh machine with Python 3.11+: `make verify` and `make test`.
+# The environment lives in .venv and is rebuilt only when pyproject.toml changes.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+RUN_READY := .venv/.ready-run
+DEV_READY := .venv/.ready-dev
+
+.PHONY: help verify test test-quick lint types bench clean
+
+help:
+	@echo "make verify      theory against simulation, published numbers and a real sweep; writes a report"
+	@echo "make test        all tests, lint and types"
+	@echo "make test-quick  the tests that take seconds"
+	@echo "make lint types  ruff; pyright"
+	@echo "make bench       speed against named peers"
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("prunelaw needs Python 3.11 or later; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+$(RUN_READY): pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV_READY): pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(RUN_READY) $@
+
+verify: $(RUN_READY)
+	$(BIN)/prunelaw verify $(ARGS)
+
+test: lint types $(DEV_READY)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-quick: $(DEV_READY)
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+lint: $(DEV_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV_READY)
+	$(BIN)/pyright
+
+bench: $(DEV_READY)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""What a person looks at: figures, reports and the command line."""

@@ -1,0 +1,1 @@
+"""Measured errors: simulated perceptrons, real sweeps, and fits of the theories to them."""

@@ -1,0 +1,1 @@
+"""Readers: one small module a file format, each returning a Sweep."""

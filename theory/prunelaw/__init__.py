@@ -1,0 +1,1 @@
+"""Exact theory of data pruning and data filtering."""
