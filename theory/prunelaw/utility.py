@@ -1,0 +1,295 @@
+"""Utility decay: how the test error falls when a pool of data is seen again and again.
+
+Goyal, Maini, Lipton, Raghunathan, Kolter, "Scaling Laws for Data Filtering: Data Curation cannot
+be Compute Agnostic", CVPR 2024, arXiv 2404.07177. A sample has utility b < 0, dy/dn = b y / n; at
+its (k+1)-th showing the utility is b δ^k with δ = (1/2)^(1/τ), τ the half-life in epochs. With
+n_j = min(j N, n) samples seen after j passes over a pool of N,
+
+    y = F · exp(Σ_k b δ^k log(n_{k+1}/n_k)) + d,        F = (a n_1 / 1e5)^b.
+
+Every convention has `a` inside the power with the divisor 1e5, as in the published parameters
+(the prefactor A of the form A n^b is (a/1e5)^b, see `UtilityLaw.prefactor`):
+
+    paper           as above: d is added once, at the end
+    official_code   y = (F + d) · exp(Σ ...): the later passes shrink d too
+    effective_data  y = (a n_eff / 1e5)^b + d,  n_eff = Σ_k δ^k (n_{k+1} − n_k)   (Muennighoff 2023)
+
+The law is not a probability: weak pools give errors above 1, and nothing here clips them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from prunelaw._checks import check_choice, check_real
+from prunelaw.errors import InputError
+
+CONVENTIONS = ("paper", "official_code", "effective_data")
+DIVISOR = 1e5
+"""Samples are counted in units of 1e5 inside the power: (a n / 1e5)^b."""
+
+_SUMMED = 2**17  # passes added one by one; later ones go through an integral
+_DEAD = 46.0  # exp(−46) < 1e-19: a utility that weak changes no digit
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+
+Term = Callable[[Float[np.ndarray, " n"], Any], Float[np.ndarray, " n"]]
+
+
+@dataclass(frozen=True)
+class UtilityLaw:
+    """The law of one pool. `a` > 0; `b` ≤ 0 (0: useless data); `tau` > 0 epochs, inf for no decay;
+    `d` ≥ 0 the irreducible error; `convention` one of CONVENTIONS. `InputError` otherwise."""
+
+    a: float
+    b: float
+    tau: float
+    d: float
+    convention: str = "paper"
+
+    def __post_init__(self) -> None:
+        _hold_number(self, "a", 0.0, low_open=True)
+        _hold_number(self, "b", -np.inf, 0.0)
+        if not (isinstance(self.tau, float) and self.tau == math.inf):
+            _hold_number(self, "tau", 0.0, low_open=True)
+        _hold_number(self, "d", 0.0)
+        check_choice("convention", self.convention, CONVENTIONS)
+
+    @property
+    def prefactor(self) -> float:
+        """A of the first epoch written as A n^b (+ d): A = (a / 1e5)^b."""
+        return (self.a / DIVISOR) ** self.b
+
+    def error(self, samples_seen: Any, pool_size: Any) -> Float[np.ndarray, "..."]:
+        """Error after `samples_seen` > 0 samples from a pool of `pool_size` > 0 unique ones.
+
+        Arrays broadcast. The last pass may be partial; fewer samples than the pool is fine.
+        """
+        seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
+        size = check_real("pool_size", pool_size, 0.0, low_open=True)
+        first = self.b * np.log(self.a / DIVISOR * np.minimum(seen, size))
+        growth = self.b * log_growth(seen / size, self.tau, self.convention)
+        return combine(first, growth, self.d, self.convention)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`size` unique samples that obey `law`; the law's tau holds for this pool trained on alone."""
+
+    name: str
+    size: float
+    law: UtilityLaw
+
+    def __post_init__(self) -> None:
+        _hold_number(self, "size", 0.0, low_open=True)
+        if not isinstance(self.law, UtilityLaw):
+            raise InputError(f"law must be a UtilityLaw, got {self.law!r}")
+
+
+def mixture_error(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray, "..."]:
+    """Error after `samples_seen` samples drawn uniformly from the union of `pools`.
+
+    In a union of N̂ samples, a pool of N_i is repeated less often per sample seen: τ̂_i = (N̂/N_i) τ_i
+    (p τ_i for p equal pools). With w_i = N_i/N̂ (1/p for equal pools, as published), pass k has
+
+        utility conventions   b_eff(k) = Σ w_i b_i δ̂_i^k
+        effective_data        y = (a N̂/1e5)^b_eff(0) ∏_k (E_{k+1}/E_k)^b_eff(k) + d,
+                              b_eff(k) = Σ w_i b_i δ̂_i^k / Σ w_i δ̂_i^k,  E_k = Σ_{j<k} Σ_i w_i δ̂_i^j
+
+    All pools must share a, d and the convention (`InputError`), as the published fits do.
+    Source: arXiv 2404.07177, section on mixtures of pools, and the authors' published functions.
+    """
+    law = _shared_law(pools)
+    seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
+    sizes = np.array([pool.size for pool in pools], dtype=np.float64)
+    total = sizes.sum()
+    share = sizes / total
+    b = np.array([pool.law.b for pool in pools], dtype=np.float64)
+    tau = np.array([pool.law.tau for pool in pools], dtype=np.float64) / share
+    first = share @ b * np.log(law.a / DIVISOR * np.minimum(seen, total))
+    term = _passes_term(share, b, tau, law.convention)
+    growth = _growth(np.asarray(seen / total), term, float(tau.max()))
+    return combine(first, growth, law.d, law.convention)
+
+
+def log_growth(passes: Any, tau: float, convention: str) -> Float[np.ndarray, "..."]:
+    """G ≥ 0 such that repeating a pool multiplies the first pass's factor by exp(b G).
+
+    passes = samples_seen / pool_size > 0, any shape; G = 0 up to the end of the first pass.
+    paper, official_code: G = Σ_k δ^k log(n_{k+1}/n_k).  effective_data: G = log(n_eff / N).
+    """
+    one = np.ones(1)
+    return _growth(
+        check_real("passes", passes, 0.0, low_open=True),
+        _passes_term(one, one, np.array([tau], dtype=np.float64), convention),
+        float(tau),
+    )
+
+
+def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndarray, "..."]:
+    """The error from log F (`first`) and the exponent of the later passes (`growth`)."""
+    inside, outside = (d, 0.0) if convention == "official_code" else (0.0, d)
+    with np.errstate(over="ignore"):
+        error = np.asarray((np.exp(first) + inside) * np.exp(growth) + outside)
+    if not np.isfinite(error).all():
+        raise InputError("a, b and samples_seen give an error beyond the range of floats (1e308)")
+    return error
+
+
+def with_convention(pools: Sequence[Pool], convention: str) -> tuple[Pool, ...]:
+    """The same pools and numbers read under another convention."""
+    return tuple(replace(p, law=replace(p.law, convention=convention)) for p in pools)
+
+
+def _passes_term(
+    share: Float[np.ndarray, " pools"],
+    b: Float[np.ndarray, " pools"],
+    tau: Float[np.ndarray, " pools"],
+    convention: str,
+) -> Term:
+    """term(k, part): log of the factor by which `part` of pass k+1 changes the error, k ≥ 1.
+
+    Utility: b_eff(k) log(1 + part/k). Effective data: b_eff(k) log(1 + part · m(k)/E_k) with
+    m(k) = Σ w_i δ_i^k. Decay is taken relative to the slowest pool, so that b_eff stays 0/0-free.
+    """
+    rate = _rate(tau)
+    slowest = rate.min()
+
+    def utility(k: Float[np.ndarray, " n"], part: Any) -> Float[np.ndarray, " n"]:
+        return (share * b) @ np.exp(-np.outer(rate, k)) * np.log1p(part / k)
+
+    def effective(k: Float[np.ndarray, " n"], part: Any) -> Float[np.ndarray, " n"]:
+        alive = np.exp(-np.outer(rate - slowest, k))
+        mean = share @ alive
+        step = mean * np.exp(-slowest * k) / (share @ _geometric(rate, k))
+        return (share * b) @ alive / mean * np.log1p(part * step)
+
+    return effective if convention == "effective_data" else utility
+
+
+def _growth(passes: Float[np.ndarray, "..."], term: Term, tau: float) -> Float[np.ndarray, "..."]:
+    """Σ of `term` over the whole passes after the first, and over the part of the last one."""
+    flat = passes.ravel()
+    growth = np.zeros_like(flat)
+    again = flat > 1.0
+    whole = np.floor(flat[again])
+    if whole.size:
+        rate = float(_rate(np.array([tau]))[0])
+        growth[again] = _sum_terms(term, whole - 1.0, rate) + term(whole, flat[again] - whole)
+    return growth.reshape(passes.shape)
+
+
+def _sum_terms(term: Term, last: Float[np.ndarray, " n"], rate: float) -> Float[np.ndarray, " n"]:
+    """Σ_{k=1}^{last} term(k, 1) for every entry of `last`, with terms that die like exp(−rate k).
+
+    One running sum serves all entries; past 2^17 passes that are still alive, an integral.
+    """
+    alive = _DEAD / rate + 1.0 if rate > 0.0 else np.inf
+    top = int(min(last.max(), _SUMMED, alive))
+    running = np.concatenate([[0.0], np.cumsum(term(np.arange(1.0, top + 1.0), 1.0))])
+    sums = running[np.minimum(last, top).astype(np.int64)]
+    end = np.minimum(last, np.ceil(alive))
+    beyond = end > top
+    if beyond.any():
+        sums[beyond] += _integrated(term, float(top), end[beyond])
+    return sums
+
+
+def _integrated(term: Term, top: float, end: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Σ_{k=top+1}^{end} f(k) = ∫_{top+½}^{end+½} f dt − [f′]/24 + O(f‴), Gauss–Legendre in log t.
+
+    The first term left out is 7/5760 [f‴]; with f < 1/k and k > 2^17 it is below 1e-20.
+    """
+    low, high = math.log(top + 0.5), np.log(end + 0.5)
+    panels = math.ceil(high.max() - low) + 1
+    width = (high - low) / panels
+    place = (np.arange(panels)[:, None] + 0.5 + 0.5 * _NODES).ravel()
+    t = np.exp(low + place[:, None] * width)
+    weight = np.tile(0.5 * _WEIGHTS, panels)[:, None] * width * t
+    area = (term(t.ravel(), 1.0).reshape(t.shape) * weight).sum(axis=0)
+    slope_top = np.diff(term(np.array([top, top + 1.0]), 1.0))[0]
+    slope_end = term(end + 1.0, 1.0) - term(end, 1.0)
+    return area - (slope_end - slope_top) / 24.0
+
+
+def _rate(tau: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """log 2 / τ, held away from overflow and from subnormal numbers."""
+    rate = math.log(2.0) / np.maximum(tau, 1e-200)
+    return np.where(rate < 1e-200, 0.0, rate)
+
+
+def _geometric(
+    rate: Float[np.ndarray, " pools"], k: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "pools n"]:
+    """Σ_{j<k} exp(−rate j) = (1 − δ^k)/(1 − δ), which is k when nothing decays."""
+    safe = np.where(rate > 0.0, rate, 1.0)
+    decayed = np.expm1(-np.outer(safe, k)) / np.expm1(-safe)[:, None]
+    return np.where(rate[:, None] > 0.0, decayed, k)
+
+
+def _shared_law(pools: Sequence[Pool]) -> UtilityLaw:
+    if not pools:
+        raise InputError("pools must hold at least one Pool, got none")
+    law = pools[0].law
+    for pool in pools[1:]:
+        for name in ("a", "d", "convention"):
+            got, wanted = getattr(pool.law, name), getattr(law, name)
+            if got != wanted:
+                raise InputError(
+                    f"pools of a mixture must share {name}: {pools[0].name!r} has {wanted!r}, "
+                    f"{pool.name!r} has {got!r}"
+                )
+    return law
+
+
+def _hold_number(holder: Any, name: str, low: float, high: float = np.inf, **ends: bool) -> None:
+    """Check one field of a frozen dataclass and keep it as a Python float."""
+    value = check_real(name, getattr(holder, name), low, high, **ends)
+    if value.ndim:
+        raise InputError(f"{name} must be one number, got an array: {getattr(holder, name)!r}")
+    object.__setattr__(holder, name, float(value))
+
+
+def _tmars(
+    convention: str, a: float, b: Sequence[float], tau: Sequence[float], names: Sequence[str]
+) -> tuple[Pool, ...]:
+    laws = [UtilityLaw(a, b_i, tau_i, 0.1, convention) for b_i, tau_i in zip(b, tau, strict=True)]
+    return tuple(Pool(name, 12.8e6, law) for name, law in zip(names, laws, strict=True))
+
+
+_TOP = ("top 0-10%", "top 10-20%", "top 20-30%", "top 30-40%")
+_RANDOM = ("random 25% of top 40%",)
+
+PUBLISHED: Mapping[str, tuple[Pool, ...]] = MappingProxyType(
+    {
+        "utility": _tmars(
+            "official_code",
+            0.025,
+            (-0.16, -0.125, -0.1, -0.085),
+            (74 / 11, 94 / 11, 58 / 11, 25 / 11),
+            _TOP,
+        ),
+        "utility_random": _tmars("official_code", 0.025, (-0.12,), (6.0,), _RANDOM),
+        "effective_data": _tmars(
+            "effective_data",
+            0.022,
+            (-0.182272727272727, -0.144848484848485, -0.13530303030303, -0.0975757575757576),
+            (4.0, 48 / 11, 32 / 11, 16 / 11),
+            _TOP,
+        ),
+        "effective_data_random": _tmars(
+            "effective_data", 0.022, (-0.141969696969697,), (38 / 11,), _RANDOM
+        ),
+    }
+)
+"""Fitted pools of DataComp medium by T-MARS score, 12.8M samples each, ImageNet error, d = .1.
+
+"utility" and "effective_data" hold the four disjoint pools, best to worst; "..._random" the control
+pool, a random 25 % of the best 40 %. Source: parameter file published with arXiv 2404.07177.
+"""
