@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 
 from prunelaw._checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.utility import Pool, mixture_error
+from prunelaw.utility import Pool, Real, mixture_error
 
 _TIE = 1e-13  # relative; two unions closer than this are equal, and the smaller one is named
 _GRID = 256  # points of the first look between `low` and `high`; roots are refined to rounding
@@ -83,7 +83,7 @@ def best_filter(pools: Sequence[Pool], samples_seen: Any) -> FilterChoice:
     )
 
 
-def switch_points(pools: Sequence[Pool], low: float, high: float) -> tuple[SwitchPoint, ...]:
+def switch_points(pools: Sequence[Pool], low: Real, high: Real) -> tuple[SwitchPoint, ...]:
     """Every samples_seen in (low, high) at which the best union changes, in increasing order.
 
     The lower envelope of the unions' errors is followed from `low` to `high` (0 < low < high) on a
@@ -110,7 +110,7 @@ def _runner_up(
     errors: Float[np.ndarray, "n_unions ..."], best: Int[np.ndarray, "..."]
 ) -> Float[np.ndarray, "..."]:
     others = np.arange(len(errors)).reshape(-1, *[1] * best.ndim) != best
-    return np.min(errors, axis=0, where=others, initial=np.inf)
+    return np.asarray(np.min(errors, axis=0, where=others, initial=np.inf))
 
 
 def _grid(pools: Sequence[Pool], low: float, high: float) -> Float[np.ndarray, " n"]:

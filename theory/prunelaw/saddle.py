@@ -28,7 +28,7 @@ from prunelaw.keep import Windows
 from prunelaw.moments import Fields, Moments, Resolution, axis_moments, plane_moments
 
 # Path-following needs the neighbourhood only; the later resolutions decide the digits.
-PATH = Resolution(outer=10, inner=20, width=2.0)
+PATH = Resolution(outer=8, inner=14, width=2.5)
 REFINEMENTS = (
     Resolution(outer=10, inner=24, width=2.0),
     Resolution(outer=16, inner=40, width=1.5),

@@ -23,7 +23,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -39,6 +39,12 @@ _SUMMED = 2**17  # passes added one by one; later ones go through an integral
 _DEAD = 46.0  # exp(−46) < 1e-19: a utility that weak changes no digit
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
+# Read as a float by people and type checkers; `check_real` judges what comes, and says more.
+if TYPE_CHECKING:
+    Real = float
+else:
+    Real = Any
+
 Term = Callable[[Float[np.ndarray, " n"], Any], Float[np.ndarray, " n"]]
 
 
@@ -47,10 +53,10 @@ class UtilityLaw:
     """The law of one pool. `a` > 0; `b` ≤ 0 (0: useless data); `tau` > 0 epochs, inf for no decay;
     `d` ≥ 0 the irreducible error; `convention` one of CONVENTIONS. `InputError` otherwise."""
 
-    a: float
-    b: float
-    tau: float
-    d: float
+    a: Real
+    b: Real
+    tau: Real
+    d: Real
     convention: str = "paper"
 
     def __post_init__(self) -> None:
@@ -83,7 +89,7 @@ class Pool:
     """`size` unique samples that obey `law`; the law's tau holds for this pool trained on alone."""
 
     name: str
-    size: float
+    size: Real
     law: UtilityLaw
 
     def __post_init__(self) -> None:
@@ -118,12 +124,13 @@ def mixture_error(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray,
     return combine(first, growth, law.d, law.convention)
 
 
-def log_growth(passes: Any, tau: float, convention: str) -> Float[np.ndarray, "..."]:
+def log_growth(passes: Any, tau: Real, convention: str) -> Float[np.ndarray, "..."]:
     """G ≥ 0 such that repeating a pool multiplies the first pass's factor by exp(b G).
 
     passes = samples_seen / pool_size > 0, any shape; G = 0 up to the end of the first pass.
     paper, official_code: G = Σ_k δ^k log(n_{k+1}/n_k).  effective_data: G = log(n_eff / N).
     """
+    check_choice("convention", convention, CONVENTIONS)
     one = np.ones(1)
     return _growth(
         check_real("passes", passes, 0.0, low_open=True),
