@@ -72,12 +72,12 @@ def best_filter(pools: Sequence[Pool], samples_seen: Any) -> FilterChoice:
     seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
     errors = union_errors(pools, seen)
     best = _best_union(errors)
-    error = np.take_along_axis(errors, best[None], axis=0)[0]
+    error = np.asarray(np.take_along_axis(errors, best[None], axis=0)[0])
     return FilterChoice(
         samples_seen=seen,
-        n_pools=best + 1,
+        n_pools=np.asarray(best + 1),
         error=error,
-        advantage=_runner_up(errors, best) - error,
+        advantage=np.asarray(_runner_up(errors, best) - error),
         errors=errors,
         names=tuple(pool.name for pool in pools),
     )

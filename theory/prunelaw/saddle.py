@@ -41,7 +41,9 @@ AGREEMENT = 2e-11
 # Below this load every kept example is a support vector and the student nearly Hebbian.
 HEBBIAN_LOAD = 0.05
 LARGEST_STEP = 0.7  # per Newton iteration, in each logarithmic unknown
-FIRST_STRIDE, LARGEST_STRIDE, SMALLEST_STRIDE = np.log(4.0), np.log(16.0), 1e-3
+FIRST_STRIDE, LARGEST_STRIDE = np.log(4.0), np.log(16.0)
+# At θ = 0 and f → 0 the solution turns over within Δ log α ~ f around α_prune = 2.
+SMALLEST_STRIDE = 1e-9
 
 
 class State(NamedTuple):

@@ -69,8 +69,9 @@ class UtilityLaw:
 
     @property
     def prefactor(self) -> float:
-        """A of the first epoch written as A n^b (+ d): A = (a / 1e5)^b."""
-        return (self.a / DIVISOR) ** self.b
+        """A of the first epoch written as A n^b (+ d): A = (a / 1e5)^b; inf beyond 1e308."""
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.b * np.log(self.a / DIVISOR)))
 
     def error(self, samples_seen: Any, pool_size: Any) -> Float[np.ndarray, "..."]:
         """Error after `samples_seen` > 0 samples from a pool of `pool_size` > 0 unique ones.
@@ -81,7 +82,7 @@ class UtilityLaw:
         size = check_real("pool_size", pool_size, 0.0, low_open=True)
         first = self.b * np.log(self.a / DIVISOR * np.minimum(seen, size))
         growth = self.b * log_growth(seen / size, self.tau, self.convention)
-        return combine(first, growth, self.d, self.convention)
+        return _finite(combine(first, growth, self.d, self.convention))
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def mixture_error(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray,
     first = share @ b * np.log(law.a / DIVISOR * np.minimum(seen, total))
     term = _passes_term(share, b, tau, law.convention)
     growth = _growth(np.asarray(seen / total), term, float(tau.max()))
-    return combine(first, growth, law.d, law.convention)
+    return _finite(combine(first, growth, law.d, law.convention))
 
 
 def log_growth(passes: Any, tau: Real, convention: str) -> Float[np.ndarray, "..."]:
@@ -140,13 +141,13 @@ def log_growth(passes: Any, tau: Real, convention: str) -> Float[np.ndarray, "..
 
 
 def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndarray, "..."]:
-    """The error from log F (`first`) and the exponent of the later passes (`growth`)."""
+    """The error from log F (`first`) and the exponent of the later passes (`growth`).
+
+    inf where it exceeds the range of floats, which a search over parameters may run into.
+    """
     inside, outside = (d, 0.0) if convention == "official_code" else (0.0, d)
     with np.errstate(over="ignore"):
-        error = np.asarray((np.exp(first) + inside) * np.exp(growth) + outside)
-    if not np.isfinite(error).all():
-        raise InputError("a, b and samples_seen give an error beyond the range of floats (1e308)")
-    return error
+        return np.asarray((np.exp(first) + inside) * np.exp(growth) + outside)
 
 
 def with_convention(pools: Sequence[Pool], convention: str) -> tuple[Pool, ...]:
@@ -238,6 +239,12 @@ def _geometric(
     safe = np.where(rate > 0.0, rate, 1.0)
     decayed = np.expm1(-np.outer(safe, k)) / np.expm1(-safe)[:, None]
     return np.where(rate[:, None] > 0.0, decayed, k)
+
+
+def _finite(error: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    if not np.isfinite(error).all():
+        raise InputError("a, b and samples_seen give an error beyond the range of floats (1e308)")
+    return error
 
 
 def _shared_law(pools: Sequence[Pool]) -> UtilityLaw:
