@@ -20,7 +20,8 @@ from scipy.special import erfc, erfinv, ndtri
 SQRT_2 = float(np.sqrt(2.0))
 SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 
-Array = Float[np.ndarray, "..."]
+# NumPy turns results of shape () into scalars: they count as arrays.
+Array = Float[np.ndarray | np.generic, "..."]
 
 
 def normal_pdf(x: Array) -> Array:

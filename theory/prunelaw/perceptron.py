@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from prunelaw._checks import check_choice, check_real
-from prunelaw.errors import ConvergenceError
+from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.gaussian import Array
 from prunelaw.keep import RULES, Windows, windows
 from prunelaw.saddle import Outcome, Problem, solve_points
@@ -97,12 +97,21 @@ def solve(alpha_tot, f, theta=0.0, rule="hard", *, throw: bool = True) -> Soluti
     rules = np.asarray(rule)
     for name in np.unique(rules):
         check_choice("rule", str(name), RULES)
-    arrays = np.broadcast_arrays(alpha_tot, f, theta, rules)
+    arrays = _broadcast(alpha_tot=alpha_tot, f=f, theta=theta, rule=rules)
     shape = arrays[0].shape
     flat = _solve_flat(*(array.ravel() for array in arrays))
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
     return Solution(**{name: value.reshape(shape) for name, value in flat.items()})
+
+
+def _broadcast(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The arrays in their common shape; `InputError` with every shape if there is none."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError as cause:
+        shapes = ", ".join(f"{name} has shape {array.shape}" for name, array in arrays.items())
+        raise InputError(f"arguments must broadcast to one shape: {shapes}") from cause
 
 
 def _failure_text(flat: dict[str, np.ndarray]) -> str:

@@ -1,0 +1,1 @@
+"""Independent evaluations and tables that the tests hold the package against."""
