@@ -39,7 +39,7 @@ def check_real(
     bad = ~(np.isfinite(array) & above & below)
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
-        where = f" at index {index if len(index) > 1 else index[0]}" if index else ""
+        where = f" at index {', '.join(map(str, index))}" if index else ""
         allowed = describe_range(low, high, low_open, high_open)
         raise InputError(f"{name} must be finite and in {allowed}, got {array[index]!s}{where}")
     return array

@@ -12,6 +12,7 @@ part of the student's field that is already fixed, σ the spread of the part tha
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -20,8 +21,10 @@ from scipy.special import erfc, erfinv, ndtri
 SQRT_2 = float(np.sqrt(2.0))
 SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 
-# NumPy turns results of shape () into scalars: they count as arrays.
-Array = Float[np.ndarray | np.generic, "..."]
+if TYPE_CHECKING:
+    Array = Float[np.ndarray, "..."]
+else:  # NumPy turns results of shape () into scalars, which count as arrays
+    Array = Float[np.ndarray | np.generic, "..."]
 
 
 def normal_pdf(x: Array) -> Array:

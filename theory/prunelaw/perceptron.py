@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -70,7 +71,14 @@ class Solution:
         return self.f * self.alpha_tot
 
 
-def solve(alpha_tot, f, theta=0.0, rule="hard", *, throw: bool = True) -> Solution:
+def solve(
+    alpha_tot: Any,
+    f: Any,
+    theta: Any = 0.0,
+    rule: Any = "hard",
+    *,
+    throw: bool = True,
+) -> Solution:
     """Solve the replica saddle point of the pruned max-margin perceptron, N → ∞.
 
     The arguments broadcast against each other and are solved as one batch:
@@ -149,6 +157,8 @@ def _jobs(alpha_tot, f, theta, rules):
     for name in np.unique(rules):
         for planar in (True, False):
             chosen = np.flatnonzero((rules == name) & ~unpruned & (on_axis != planar))
+            # Neighbours in (θ, f) share a chunk, and points of equal (θ, f) one path.
+            chosen = chosen[np.lexsort((alpha_tot[chosen], f[chosen], theta[chosen]))]
             for index in _chunks(chosen):
                 kept = windows(str(name), f[index])
                 angle = theta[index] if planar else np.zeros(len(index))

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from prunelaw.gaussian import Array, normal_cdf, normal_pdf
 from prunelaw.keep import Windows
@@ -213,7 +213,7 @@ def _newton(
     first, last, residuals = np.full(n, np.inf), np.full(n, np.inf), np.full(n, np.inf)
     active = np.arange(n)
     for iteration in range(iterations):
-        part, here = problem.take(active), State(*(column[active] for column in state))
+        part, here = problem.take(active), _at(state, active)
         residual, jacobian = newton_system(part, here, resolution)
         step = _newton_steps(residual, jacobian)
         for column, value in zip(state, _moved(part, here, step), strict=True):
@@ -280,11 +280,20 @@ def _extrapolated(problem: Problem, here: State, before: State, ratio: Array) ->
     return state._replace(slack=slack, kappa=np.where(in_gap, slack + rho_edge, state.kappa))
 
 
-def follow_path(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"]]:
+class Trail(NamedTuple):
+    """Coarse solutions met on the way: point `owner` at log α_prune = `load`; shape (m,)."""
+
+    owner: Int[np.ndarray, " m"]
+    load: Float[np.ndarray, " m"]
+    state: State
+
+
+def follow_path(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"], Trail]:
     """Coarse solutions by continuation in log α_prune from the Hebbian student.
 
     Each point takes its own strides: longer after success, shorter after a failed Newton
-    iteration, given up below SMALLEST_STRIDE.
+    iteration, given up below SMALLEST_STRIDE.  Returns the states, which points arrived, and
+    every solution met on the way.
     """
     target = np.log(problem.alpha * fraction)
     load = np.minimum(target, np.log(HEBBIAN_LOAD))
@@ -294,21 +303,20 @@ def follow_path(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarr
     stride = np.full_like(load, FIRST_STRIDE)
     has_solution = np.zeros(len(load), bool)
     done, lost = has_solution.copy(), has_solution.copy()
+    trail = []
 
     while not (done | lost).all():
         active = np.flatnonzero(~(done | lost))
         part = problem.take(active)
-        here = State(*(column[active] for column in state))
-        before = State(*(column[active] for column in previous))
+        here, before = _at(state, active), _at(previous, active)
         reached = np.where(has_solution, load + stride, load)[active]
         reached = np.minimum(reached, target[active])
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (reached - load[active]) / (load[active] - previous_load[active])
         guess = _extrapolated(part, here, before, np.where(np.isfinite(ratio), ratio, 0.0))
         part = part._replace(alpha=np.exp(reached) / fraction[active])
-        found, _, last, _ = _newton(part, guess, PATH, tolerance=1e-3, iterations=8)
+        found, good = _path_solution(part, guess)
 
-        good = last < 1e-2
         moved = active[good]
         for old, now, new in zip(previous, state, found, strict=True):
             old[moved], now[moved] = now[moved], new[good]
@@ -316,23 +324,97 @@ def follow_path(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarr
         previous_load[moved], load[moved] = load[moved], reached[good]
         for old, now in zip(previous, state, strict=True):
             old[first_time] = now[first_time]
+        trail.append(Trail(moved, reached[good], _at(found, good)))
         has_solution[moved] = True
         stride[moved] = np.minimum(1.3 * stride[moved], LARGEST_STRIDE)
         stride[active[~good]] *= 0.4
         lost[active] = stride[active] < SMALLEST_STRIDE
         done[moved] = load[moved] >= target[moved]
-    return state, done
+    return state, done, _joined(trail)
+
+
+def _at(state: State, index) -> State:
+    return State(*(column[index] for column in state))
+
+
+def _joined(trail: list[Trail]) -> Trail:
+    """One trail, ordered by owner and load."""
+    owner = np.concatenate([part.owner for part in trail])
+    load = np.concatenate([part.load for part in trail])
+    columns = zip(*(part.state for part in trail), strict=True)
+    state = State(*(np.concatenate(column) for column in columns))
+    order = np.lexsort((load, owner))
+    return Trail(owner[order], load[order], _at(state, order))
+
+
+def _path_solution(problem: Problem, guess: State) -> tuple[State, Bool[np.ndarray, " n"]]:
+    """Coarse Newton solution from a guess, and where it was found."""
+    found, _, last, _ = _newton(problem, guess, PATH, tolerance=1e-3, iterations=8)
+    return found, last < 1e-2
+
+
+def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"]]:
+    """Coarse solutions of all points; those that share (f, θ) share one path.
+
+    The point of largest α of each (f, θ) leads; the others start from its trail, and only
+    those that fail there walk a path of their own.
+    """
+    key = np.stack([fraction, problem.theta], axis=1)
+    group = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.lexsort((-problem.alpha, group))
+    leaders = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
+    state, arrived, trail = follow_path(problem.take(leaders), fraction[leaders])
+    result = State(*(np.full(len(group), np.nan) for _ in State._fields))
+    solved = np.zeros(len(group), bool)
+    for column, value in zip(result, state, strict=True):
+        column[leaders] = value
+    solved[leaders] = arrived
+
+    load = np.log(problem.alpha * fraction)
+    on_trail = np.ones(len(group), bool)
+    on_trail[leaders] = False
+    on_trail &= load > np.log(HEBBIAN_LOAD)
+    followers = np.flatnonzero(on_trail)
+    if followers.size and len(trail.owner):
+        part = problem.take(followers)
+        guess, bracketed = _between(part, trail, group[followers], load[followers])
+        found, good = _path_solution(part, guess)
+        good &= bracketed
+        for column, value in zip(result, found, strict=True):
+            column[followers[good]] = value[good]
+        solved[followers[good]] = True
+    alone = np.setdiff1d(np.flatnonzero(~solved), leaders)
+    if alone.size:
+        state, arrived, _ = follow_path(problem.take(alone), fraction[alone])
+        for column, value in zip(result, state, strict=True):
+            column[alone] = value
+        solved[alone] = arrived
+    return result, solved
+
+
+def _between(problem: Problem, trail: Trail, owner, load) -> tuple[State, Bool[np.ndarray, " n"]]:
+    """Guesses interpolated between the two solutions of a trail that bracket each load."""
+    # Loads stay within ±100, so that owner and load make one sortable number.
+    position = np.searchsorted(trail.owner * 1e3 + trail.load, owner * 1e3 + load)
+    upper = np.clip(position, 1, len(trail.owner) - 1)
+    lower = upper - 1
+    bracketed = (trail.owner[upper] == owner) & (trail.owner[lower] == owner)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (load - trail.load[upper]) / (trail.load[upper] - trail.load[lower])
+    ratio = np.where(bracketed & np.isfinite(ratio), np.clip(ratio, -1.0, 0.0), 0.0)
+    guess = _extrapolated(problem, _at(trail.state, upper), _at(trail.state, lower), ratio)
+    return guess, bracketed
 
 
 def solve_points(problem: Problem, fraction: Array) -> Outcome:
     """Solve all points: continuation, then refinement until two resolutions agree."""
-    state, on_path = follow_path(problem, fraction)
+    state, on_path = coarse_states(problem, fraction)
     n = len(problem.alpha)
     change, residual = np.full(n, np.inf), np.full(n, np.inf)
     pending = np.flatnonzero(on_path)
     for level, resolution in enumerate(REFINEMENTS):
         part = problem.take(pending)
-        here = State(*(column[pending] for column in state))
+        here = _at(state, pending)
         found, first, last, left = _newton(part, here, resolution, AGREEMENT, iterations=8)
         for column, value in zip(state, found, strict=True):
             column[pending] = value

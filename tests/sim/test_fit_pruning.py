@@ -1,0 +1,92 @@
+"""Fits of the pruning theory: known parameters come back, foreign data are called foreign."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import prunelaw
+from prunelaw_sim.fit_pruning import fit_pruning
+from prunelaw_sim.sweep import Sweep
+
+SIZES = (40, 100, 250, 600, 1500)
+FRACTIONS = (0.3, 0.6)
+
+
+def frame_of(error_of, noise=0.0, seeds=1):
+    rng = np.random.default_rng(3)
+    rows = [
+        {"dataset_size": size, "keep_fraction": f, "rule": rule, "seed": seed,
+         "error": float(error_of(size, f, rule)) + noise * rng.standard_normal()}
+        for size in SIZES for f in FRACTIONS for rule in ("hard", "easy", "random")
+        for seed in range(seeds)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def theoretical(size, f, rule):
+    return 0.02 + 0.7 * prunelaw.solve(size / 60.0, f, 0.35, rule).error
+
+
+@pytest.fixture(scope="module")
+def exact():
+    sweep = Sweep.from_frame(frame_of(theoretical), "made from theory")
+    return fit_pruning(sweep, hold_out_above=1000)
+
+
+@pytest.mark.slow
+def test_parameters_come_back(exact):
+    assert exact.dimension == pytest.approx(60.0, rel=1e-5)
+    assert exact.theta == pytest.approx(0.35, abs=1e-5)
+    assert exact.scale == pytest.approx(0.7, rel=1e-5)
+    assert exact.floor == pytest.approx(0.02, abs=1e-6)
+    assert exact.rmse < 1e-7
+    assert exact.held_out.rmse < 1e-6 and exact.held_out.points == 6
+    assert exact.describes and not exact.reasons and not exact.not_identified
+    assert exact.predict(1500, 0.3, "hard") == pytest.approx(
+        float(theoretical(1500, 0.3, "hard")), abs=1e-6
+    )
+
+
+@pytest.mark.slow
+def test_dictionary_is_plain(exact):
+    import json
+
+    text = json.loads(json.dumps(exact.to_dict()))
+    assert text["law"] == "pruning" and len(text["points"]) == 30
+
+
+@pytest.mark.slow
+def test_noise_gives_honest_standard_errors():
+    sweep = Sweep.from_frame(frame_of(theoretical, noise=0.003, seeds=6), "noisy")
+    fit = fit_pruning(sweep)
+    truth = {"dimension": 60.0, "theta": 0.35, "scale": 0.7, "floor": 0.02}
+    for name, value in truth.items():
+        assert abs(getattr(fit, name) - value) < 4 * fit.standard_errors[name]
+        assert fit.standard_errors[name] < 0.5 * value
+    assert fit.lack_of_fit > 1e-3 and fit.describes
+
+
+@pytest.mark.slow
+def test_foreign_data_are_called_foreign():
+    """A law in which easy examples are always worse at the same rate is not the theory's."""
+
+    def foreign(size, f, rule):
+        return 0.1 + {"hard": 0.5, "easy": 1.1, "random": 0.8}[rule] * (size * f) ** -0.3
+
+    sweep = Sweep.from_frame(frame_of(foreign, noise=1e-3, seeds=4), "foreign")
+    fit = fit_pruning(sweep, hold_out_above=1000)
+    assert not fit.describes
+    assert any("power law" in reason for reason in fit.reasons)
+    assert any("lack of fit" in reason for reason in fit.reasons)
+
+
+def test_too_few_points_are_refused():
+    sweep = Sweep.from_frame(frame_of(lambda *_: 0.2).head(5), "short.csv")
+    with pytest.raises(prunelaw.TableError, match=r"short.csv: 5 points .* needs at least 6"):
+        fit_pruning(sweep)
+
+
+def test_unknown_rule_is_named():
+    frame = frame_of(lambda *_: 0.2).assign(rule="el2n")
+    with pytest.raises(prunelaw.InputError, match=r"rule must be one of .* got 'el2n'"):
+        fit_pruning(Sweep.from_frame(frame, "scores.csv"))
