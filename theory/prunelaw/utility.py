@@ -20,7 +20,7 @@ The law is not a probability: weak pools give errors above 1, and nothing here c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -29,23 +29,19 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw._checks import check_choice, check_real
+from prunelaw._passes import decay_rate, decayed_log, effective_mixture, log_effective
 from prunelaw.errors import InputError
 
 CONVENTIONS = ("paper", "official_code", "effective_data")
 DIVISOR = 1e5
 """Samples are counted in units of 1e5 inside the power: (a n / 1e5)^b."""
 
-_SUMMED = 2**17  # passes added one by one; later ones go through an integral
-_DEAD = 46.0  # exp(−46) < 1e-19: a utility that weak changes no digit
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 # Read as a float by people and type checkers; `check_real` judges what comes, and says more.
 if TYPE_CHECKING:
     Real = float
 else:
     Real = Any
-
-Term = Callable[[Float[np.ndarray, " n"], Any], Float[np.ndarray, " n"]]
 
 
 @dataclass(frozen=True)
@@ -120,24 +116,35 @@ def mixture_error(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray,
     b = np.array([pool.law.b for pool in pools], dtype=np.float64)
     tau = np.array([pool.law.tau for pool in pools], dtype=np.float64) / share
     first = share @ b * np.log(law.a / DIVISOR * np.minimum(seen, total))
-    term = _passes_term(share, b, tau, law.convention)
-    growth = _growth(np.asarray(seen / total), term, float(tau.max()))
+    passes = np.asarray(seen / total)
+    if law.convention == "effective_data":
+        growth = effective_mixture(passes.ravel(), share, b, decay_rate(tau)).reshape(passes.shape)
+    else:
+        growth = log_growth(passes[..., None], tau, law.convention) @ (share * b)
     return _finite(combine(first, growth, law.d, law.convention))
 
 
-def log_growth(passes: Any, tau: Real, convention: str) -> Float[np.ndarray, "..."]:
+def log_growth(passes: Any, tau: Any, convention: str) -> Float[np.ndarray, "..."]:
     """G ≥ 0 such that repeating a pool multiplies the first pass's factor by exp(b G).
 
-    passes = samples_seen / pool_size > 0, any shape; G = 0 up to the end of the first pass.
-    paper, official_code: G = Σ_k δ^k log(n_{k+1}/n_k).  effective_data: G = log(n_eff / N).
+    passes = samples_seen / pool_size > 0 and tau > 0 (inf: no decay) broadcast; G = 0 up to the
+    end of the first pass. With K whole passes and a part r = passes − K of the next one,
+
+        paper, official_code   G = Σ_{k=1}^{K−1} δ^k log(1 + 1/k) + δ^K log(1 + r/K)
+        effective_data         G = log(n_eff/N) = log((1 − δ^K)/(1 − δ) + δ^K r)
     """
     check_choice("convention", convention, CONVENTIONS)
-    one = np.ones(1)
-    return _growth(
-        check_real("passes", passes, 0.0, low_open=True),
-        _passes_term(one, one, np.array([tau], dtype=np.float64), convention),
-        float(tau),
-    )
+    made = check_real("passes", passes, 0.0, low_open=True)
+    half_life = np.asarray(tau, dtype=np.float64)
+    if not (half_life > 0.0).all():
+        raise InputError(f"tau must be in (0, inf], got {tau!r}")
+    made, rate = np.broadcast_arrays(made, decay_rate(half_life))
+    growth = np.zeros(made.shape)
+    again = made > 1.0
+    if again.any():
+        law = log_effective if convention == "effective_data" else decayed_log
+        growth[again] = law(made[again], rate[again])
+    return growth
 
 
 def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndarray, "..."]:
@@ -153,92 +160,6 @@ def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndar
 def with_convention(pools: Sequence[Pool], convention: str) -> tuple[Pool, ...]:
     """The same pools and numbers read under another convention."""
     return tuple(replace(p, law=replace(p.law, convention=convention)) for p in pools)
-
-
-def _passes_term(
-    share: Float[np.ndarray, " pools"],
-    b: Float[np.ndarray, " pools"],
-    tau: Float[np.ndarray, " pools"],
-    convention: str,
-) -> Term:
-    """term(k, part): log of the factor by which `part` of pass k+1 changes the error, k ≥ 1.
-
-    Utility: b_eff(k) log(1 + part/k). Effective data: b_eff(k) log(1 + part · m(k)/E_k) with
-    m(k) = Σ w_i δ_i^k. Decay is taken relative to the slowest pool, so that b_eff stays 0/0-free.
-    """
-    rate = _rate(tau)
-    slowest = rate.min()
-
-    def utility(k: Float[np.ndarray, " n"], part: Any) -> Float[np.ndarray, " n"]:
-        return (share * b) @ np.exp(-np.outer(rate, k)) * np.log1p(part / k)
-
-    def effective(k: Float[np.ndarray, " n"], part: Any) -> Float[np.ndarray, " n"]:
-        alive = np.exp(-np.outer(rate - slowest, k))
-        mean = share @ alive
-        step = mean * np.exp(-slowest * k) / (share @ _geometric(rate, k))
-        return (share * b) @ alive / mean * np.log1p(part * step)
-
-    return effective if convention == "effective_data" else utility
-
-
-def _growth(passes: Float[np.ndarray, "..."], term: Term, tau: float) -> Float[np.ndarray, "..."]:
-    """Σ of `term` over the whole passes after the first, and over the part of the last one."""
-    flat = passes.ravel()
-    growth = np.zeros_like(flat)
-    again = flat > 1.0
-    whole = np.floor(flat[again])
-    if whole.size:
-        rate = float(_rate(np.array([tau]))[0])
-        growth[again] = _sum_terms(term, whole - 1.0, rate) + term(whole, flat[again] - whole)
-    return growth.reshape(passes.shape)
-
-
-def _sum_terms(term: Term, last: Float[np.ndarray, " n"], rate: float) -> Float[np.ndarray, " n"]:
-    """Σ_{k=1}^{last} term(k, 1) for every entry of `last`, with terms that die like exp(−rate k).
-
-    One running sum serves all entries; past 2^17 passes that are still alive, an integral.
-    """
-    alive = _DEAD / rate + 1.0 if rate > 0.0 else np.inf
-    top = int(min(last.max(), _SUMMED, alive))
-    running = np.concatenate([[0.0], np.cumsum(term(np.arange(1.0, top + 1.0), 1.0))])
-    sums = running[np.minimum(last, top).astype(np.int64)]
-    end = np.minimum(last, np.ceil(alive))
-    beyond = end > top
-    if beyond.any():
-        sums[beyond] += _integrated(term, float(top), end[beyond])
-    return sums
-
-
-def _integrated(term: Term, top: float, end: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Σ_{k=top+1}^{end} f(k) = ∫_{top+½}^{end+½} f dt − [f′]/24 + O(f‴), Gauss–Legendre in log t.
-
-    The first term left out is 7/5760 [f‴]; with f < 1/k and k > 2^17 it is below 1e-20.
-    """
-    low, high = math.log(top + 0.5), np.log(end + 0.5)
-    panels = math.ceil(high.max() - low) + 1
-    width = (high - low) / panels
-    place = (np.arange(panels)[:, None] + 0.5 + 0.5 * _NODES).ravel()
-    t = np.exp(low + place[:, None] * width)
-    weight = np.tile(0.5 * _WEIGHTS, panels)[:, None] * width * t
-    area = (term(t.ravel(), 1.0).reshape(t.shape) * weight).sum(axis=0)
-    slope_top = np.diff(term(np.array([top, top + 1.0]), 1.0))[0]
-    slope_end = term(end + 1.0, 1.0) - term(end, 1.0)
-    return area - (slope_end - slope_top) / 24.0
-
-
-def _rate(tau: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """log 2 / τ, held away from overflow and from subnormal numbers."""
-    rate = math.log(2.0) / np.maximum(tau, 1e-200)
-    return np.where(rate < 1e-200, 0.0, rate)
-
-
-def _geometric(
-    rate: Float[np.ndarray, " pools"], k: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, "pools n"]:
-    """Σ_{j<k} exp(−rate j) = (1 − δ^k)/(1 − δ), which is k when nothing decays."""
-    safe = np.where(rate > 0.0, rate, 1.0)
-    decayed = np.expm1(-np.outer(safe, k)) / np.expm1(-safe)[:, None]
-    return np.where(rate[:, None] > 0.0, decayed, k)
 
 
 def _finite(error: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
