@@ -1,0 +1,162 @@
+"""The columns of a sweep: meaning, unit, allowed range, and the checks that enforce them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+from prunelaw._checks import describe_range
+from prunelaw.errors import TableError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column.  `kind` is "text", "real" or "integer" (stored as float64)."""
+
+    name: str
+    kind: str
+    meaning: str
+    unit: str = ""
+    low: float = -np.inf
+    high: float = np.inf
+    low_open: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """What a cell may hold, in words."""
+        if self.kind == "text":
+            return "a non-empty text"
+        number = "an integer" if self.kind == "integer" else "a finite number"
+        return f"{number} in {describe_range(self.low, self.high, self.low_open)}"
+
+
+def _count(name: str, meaning: str, unit: str) -> Column:
+    return Column(name, "real", meaning, unit, low=0.0, low_open=True)
+
+
+# Counts are real numbers: samples seen are billions, and effective sizes need not be whole.
+COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("run", "text", "name of the training run"),
+        Column("group", "text", "architecture or experiment: rows that share one law"),
+        Column("pool", "text", "distribution that the data were drawn from"),
+        _count("unique_samples", "what training could see, after pruning", "samples"),
+        _count("samples_seen", "what training did see, repeats included", "samples"),
+        _count("epochs", "samples_seen / unique_samples", "passes"),
+        _count("dataset_size", "samples before pruning, P", "samples"),
+        Column("keep_fraction", "real", "fraction KEPT, f", low=0.0, high=1.0, low_open=True),
+        Column("rule", "text", "keep rule: hard, easy, random, ..."),
+        Column("error", "real", "test error or loss, as `metric` says", low=0.0),
+        Column("error_se", "real", "standard error of `error`", low=0.0),
+        Column("metric", "text", "what `error` is; a loss says so in its name"),
+        Column("seed", "integer", "seed of the run", low=0.0),
+        _count("parameters", "size of the model", "parameters"),
+        Column("theta", "real", "angle of probe to teacher", "radians", low=0.0, high=np.pi / 2),
+    )
+}
+ACCURACY = Column("accuracy", "real", "1 - error, a fraction", low=0.0, high=1.0)
+LOSS_WORDS = ("loss", "perplexity", "entropy", "nats", "bits")
+
+
+def is_error_rate(metric: str) -> bool:
+    """Whether values of this metric are probabilities; a loss says so: `LOSS_WORDS`."""
+    return not any(word in metric.lower() for word in LOSS_WORDS)
+
+
+@dataclass(frozen=True)
+class Where:
+    """How messages name a cell: source, what a row is called, the source's own column names.
+
+    The frame's index carries the row numbers (for a file: line numbers, header = line 1).
+    """
+
+    source: str
+    row: str = "row"
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def column(self, name: str) -> str:
+        """`column 'val_loss' (error)`, or `column 'error'` where the names agree."""
+        own = self.names.get(name, name)
+        return f"column {own!r}" if own == name else f"column {own!r} ({name})"
+
+    def cell(self, cells: pd.Series, position: int, name: str) -> str:
+        """`runs.csv, line 7, column 'error'`."""
+        return f"{self.source}, {self.row} {cells.index[position]}, {self.column(name)}"
+
+
+def series(frame: pd.DataFrame, name: str) -> pd.Series:
+    """One column of a frame, and for type checkers nothing else."""
+    return cast(pd.Series, frame[name])
+
+
+def check_column(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
+    """The cells as texts (objects) or float64; `TableError` names the first not allowed."""
+    if column.kind == "text":
+        return _check_text(cells, column, where)
+    values = _numbers(cells)
+    good = _in_range(values, column)
+    if not good.all():
+        position = int(np.flatnonzero(~good)[0])
+        raw = cells.iloc[position]
+        hint = _hint(values[position], column)
+        raise TableError(
+            f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
+            f"got {raw!r}{hint}"
+        )
+    return values
+
+
+def check_error_rates(error: pd.Series, metric: pd.Series, where: Where) -> None:
+    """Errors of every metric that is not a loss are probabilities: at most 1."""
+    rates = np.array([is_error_rate(str(name)) for name in metric])
+    bad = rates & (error.to_numpy() > 1)
+    if bad.any():
+        position = int(np.flatnonzero(bad)[0])
+        raise TableError(
+            f"{where.cell(error, position, 'error')}: an error rate must be in [0, 1], got "
+            f"{error.iloc[position]:g}; divide percent by 100, or, for a loss, give the metric "
+            f"a name with one of {', '.join(LOSS_WORDS)} (it is {metric.iloc[position]!r})"
+        )
+
+
+def _check_text(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
+    missing = np.array([bool(pd.isna(cell)) or not str(cell).strip() for cell in cells])
+    if missing.any():
+        position = int(np.flatnonzero(missing)[0])
+        raise TableError(
+            f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
+            f"got {cells.iloc[position]!r}"
+        )
+    return np.array([str(cell).strip() for cell in cells], dtype=object)
+
+
+def _numbers(cells: pd.Series) -> Float[np.ndarray, " rows"]:
+    """float64 values; NaN for whatever is not a number."""
+    return np.array([_number(cell) for cell in cells], dtype=np.float64)
+
+
+def _number(cell: Any) -> float:
+    # float() also takes "1_000", which is a typing error in a table, not a number.
+    if isinstance(cell, bool | np.bool_) or (isinstance(cell, str) and "_" in cell):
+        return np.nan
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _in_range(values: Float[np.ndarray, " rows"], column: Column) -> Bool[np.ndarray, " rows"]:
+    above = values > column.low if column.low_open else values >= column.low
+    good = np.isfinite(values) & above & (values <= column.high)
+    if column.kind == "integer":
+        good &= values == np.round(values)
+    return good
+
+
+def _hint(value: float, column: Column) -> str:
+    percent = column.name in ("accuracy", "keep_fraction") and 1 < value <= 100
+    return "; that looks like percent: divide it by 100" if percent else ""

@@ -1,0 +1,216 @@
+"""The one table of the project: a `Sweep` holds runs, simulated or real, in canonical columns."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from prunelaw.errors import InputError, TableError
+from prunelaw_sim.columns import COLUMNS, Where, check_column, check_error_rates, series
+
+EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Runs of one or several experiments, one a row, in the columns of `COLUMNS`.
+
+    Every cell present is valid and no cell is missing: a column is there for all rows or not
+    at all.  `error` is always there; a law asks for what else it needs by `require`.
+
+    **Attributes:** `frame` (a copy of the table), `source` (where it came from), `notes` (what
+    was left out, filled in or computed on the way).
+    """
+
+    _frame: pd.DataFrame = field(repr=False)
+    source: str
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        source: str = "table",
+        *,
+        notes: Iterable[str] = (),
+        where: Where | None = None,
+    ) -> "Sweep":
+        """A checked sweep from a frame whose columns carry canonical names.
+
+        Two of unique_samples, samples_seen, epochs give the third: samples_seen =
+        epochs * unique_samples.  All three must agree within 1 %.  Without `metric` the errors
+        are taken for error rates.  Columns that are not canonical are dropped, with a note.
+
+        **Raises:** `TableError` for no rows, no `error` column, a repeated column, or a cell
+        that is missing, not a number or outside its column's range (see `COLUMNS`).
+        """
+        where = where or Where(source)
+        _check_shape(frame, where)
+        known = [name for name in COLUMNS if name in frame.columns]
+        columns = {name: check_column(series(frame, name), COLUMNS[name], where) for name in known}
+        table = pd.DataFrame(columns, index=frame.index)
+        said = list(notes) + _dropped_columns(frame)
+        said += _fill_metric(table) + _complete_counts(table)
+        _check_epochs(table, where)
+        check_error_rates(series(table, "error"), series(table, "metric"), where)
+        ordered = [name for name in COLUMNS if name in table.columns]
+        return cls(_reindexed(table, ordered), where.source, tuple(said))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A copy of the table; changing it does not change the sweep."""
+        return self._frame.copy()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns present, in canonical order."""
+        return tuple(self._frame.columns)
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        """One column as a new array: float64, or objects (str) for text; shape (rows,)."""
+        self.require(column)
+        values = self._frame[column]
+        return np.array(values, dtype=object if COLUMNS[column].kind == "text" else np.float64)
+
+    def require(self, *columns: str) -> "Sweep":
+        """This sweep, if it has all these columns; `TableError` that names the first missing."""
+        for name in columns:
+            if name not in self._frame.columns:
+                meaning = f" ({COLUMNS[name].meaning})" if name in COLUMNS else ""
+                raise TableError(
+                    f"{self.source}: column {name!r}{meaning} is needed here and missing; "
+                    f"present: {', '.join(self.columns)}"
+                )
+        return self
+
+    def values(self, column: str) -> list[Any]:
+        """The distinct values of one column, sorted."""
+        return sorted(set(self[column].tolist()))
+
+    def select(self, **wanted: Any) -> "Sweep":
+        """The rows whose columns have the wanted value, or one of a collection of values.
+
+            sweep.select(group="ViT-B-32", rule=["hard", "random"])
+
+        **Raises:** `TableError` if a column is missing or no row is left; it names the filter
+        that removed the last row and the values it could have taken.
+        """
+        kept, applied = self, []
+        for column, value in wanted.items():
+            choices = list(value) if _is_collection(value) else [value]
+            match = np.array([cell in choices for cell in kept[column]])
+            if not match.any():
+                after = f" after {', '.join(applied)}" if applied else ""
+                raise TableError(
+                    f"{self.source}: {column}={value!r} leaves no rows{after}; "
+                    f"available {column}: {', '.join(map(str, kept.values(column)))}"
+                )
+            kept = kept._rows(match)
+            applied.append(f"{column}={value!r}")
+        return kept
+
+    def final_points(self) -> "Sweep":
+        """The row with most samples seen of every run, in each group and metric.
+
+        Points of one learning curve lie on a decaying learning rate; laws are for final points.
+        """
+        self.require("run", "samples_seen")
+        keys = [name for name in ("group", "run", "metric") if name in self.columns]
+        last = self._frame.groupby(keys, sort=False)["samples_seen"].idxmax()
+        return self._rows(np.isin(np.arange(len(self)), last))
+
+    def concat(self, *others: "Sweep") -> "Sweep":
+        """This sweep and others, rows below rows; columns that not all have are dropped, noted."""
+        sweeps = (self, *others)
+        common = [name for name in COLUMNS if all(name in sweep.columns for sweep in sweeps)]
+        lost = [n for n in COLUMNS if n not in common and any(n in s.columns for s in sweeps)]
+        notes = [note for sweep in sweeps for note in sweep.notes]
+        if lost:
+            notes.append(f"dropped columns that not all parts have: {', '.join(lost)}")
+        table = pd.concat([_reindexed(sweep._frame, common) for sweep in sweeps], ignore_index=True)
+        source = " + ".join(dict.fromkeys(sweep.source for sweep in sweeps))
+        return Sweep(table, source, tuple(dict.fromkeys(notes)))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table; an existing file is never overwritten (`InputError`)."""
+        try:
+            with open(path, "x", encoding="utf-8", newline="") as file:
+                self._frame.to_csv(file, index=False)
+        except FileExistsError as cause:
+            raise InputError(f"{os.fspath(path)} exists and is not overwritten") from cause
+        except OSError as cause:
+            raise InputError(f"{os.fspath(path)} cannot be written: {cause.strerror}") from cause
+
+    def _rows(self, match: np.ndarray) -> "Sweep":
+        frame = _reindexed(self._frame, list(self.columns), match)
+        return Sweep(frame, self.source, self.notes)
+
+
+def _check_shape(frame: pd.DataFrame, where: Where) -> None:
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise TableError(f"{where.source}: column {repeated[0]!r} appears more than once")
+    if "error" not in frame.columns:
+        have = ", ".join(map(str, frame.columns)) or "none"
+        raise TableError(f"{where.source}: column 'error' is missing; present: {have}")
+    if not len(frame):
+        raise TableError(f"{where.source}: has no rows")
+
+
+def _reindexed(
+    table: pd.DataFrame, columns: list[str], match: np.ndarray | slice = slice(None)
+) -> pd.DataFrame:
+    """The columns, in this order, of the matching rows, counted from 0 again."""
+    return cast(pd.DataFrame, table.loc[match, columns]).reset_index(drop=True)
+
+
+def _dropped_columns(frame: pd.DataFrame) -> list[str]:
+    extra = [str(name) for name in frame.columns if name not in COLUMNS]
+    return [f"dropped columns that are not canonical: {', '.join(extra)}"] if extra else []
+
+
+def _fill_metric(table: pd.DataFrame) -> list[str]:
+    if "metric" in table.columns:
+        return []
+    table["metric"] = "error rate"
+    return ["no column 'metric': errors are taken for error rates in [0, 1]"]
+
+
+def _complete_counts(table: pd.DataFrame) -> list[str]:
+    """Adds the third of samples_seen = epochs * unique_samples where two are there."""
+    formulas: Mapping[str, Any] = {
+        "epochs": lambda t: t["samples_seen"] / t["unique_samples"],
+        "samples_seen": lambda t: t["epochs"] * t["unique_samples"],
+        "unique_samples": lambda t: t["samples_seen"] / t["epochs"],
+    }
+    missing = [name for name in formulas if name not in table.columns]
+    if len(missing) != 1:
+        return []
+    table[missing[0]] = formulas[missing[0]](table)
+    return [f"computed {missing[0]} from samples_seen = epochs * unique_samples"]
+
+
+def _check_epochs(table: pd.DataFrame, where: Where) -> None:
+    if not {"epochs", "unique_samples", "samples_seen"} <= set(table.columns):
+        return
+    epochs = series(table, "epochs")
+    true = series(table, "samples_seen") / series(table, "unique_samples")
+    bad = np.asarray(abs(epochs / true - 1)) > EPOCHS_TOLERANCE
+    if bad.any():
+        position = int(np.flatnonzero(bad)[0])
+        row = table.iloc[position]
+        raise TableError(
+            f"{where.cell(epochs, position, 'epochs')}: {row['epochs']:g} epochs of "
+            f"{row['unique_samples']:g} unique samples are not the {row['samples_seen']:g} samples "
+            f"seen; must be within 1 % of samples_seen / unique_samples = {true.iloc[position]:g}"
+        )
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str)
