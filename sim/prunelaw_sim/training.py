@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
+from prunelaw_sim._threads import one_lapack_thread
 
 Progress = Callable[[int, int], None]  # called with (trainings done, trainings in all)
 
@@ -75,7 +76,7 @@ def train_large_margin(
     check_real("slack_cost", slack_cost, 0.0, low_open=True)
     ladder = _ladder(slack_cost, tolerance)
     parts: dict[int, tuple] = {}
-    with jax.enable_x64(True):
+    with one_lapack_thread(), jax.enable_x64(True):
         examples = jnp.asarray(labels[:, None] * inputs, dtype=jnp.float64)
         for chunk, rows in _chunks(subsets):
             solved = _solve_chunk(examples, jnp.asarray(rows), ladder, max_steps)

@@ -1,0 +1,60 @@
+"""Figure: error of the best 1 to 4 pools against samples seen, and where the best one switches."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunelaw_figures.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from prunelaw_figures.parts.utility import UtilityCheck
+
+TITLES = {
+    "paper": "paper's law",
+    "official_code": "official code",
+    "effective_data": "effective data",
+}
+
+
+def best_filter_figure(check: "UtilityCheck") -> "Figure":
+    """One panel a convention; budgets of the table are marked, switches are dashed lines."""
+    figure, axes = new_figure(PAGE, 3.1, 1, len(check.conventions))
+    for panel, found in zip(axes[0], check.conventions, strict=True):
+        _panel(panel, found.convention, check.names, check.budgets)
+        for switch in found.switches:
+            panel.axvline(switch.samples_seen / 1e6, color=GREY, linewidth=0.8, linestyle="--")
+            panel.annotate(
+                f"{switch.from_pools}→{switch.to_pools}: {switch.samples_seen / 1e6:.0f}M",
+                (switch.samples_seen / 1e6, 0.98),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                va="top",
+                ha="right",
+                fontsize=7,
+                color=GREY,
+            )
+        panel.set_ylim(0.55, 0.92)
+    for panel in axes[0, 1:]:
+        panel.set_ylabel("")
+        panel.tick_params(labelleft=False)
+    names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return figure
+
+
+def _panel(axes, convention: str, names: Sequence[str], budgets: Sequence[float]) -> None:
+    from prunelaw.filtering import union_errors
+    from prunelaw_figures.parts.utility import published_pools
+
+    pools = published_pools(convention)
+    seen = np.geomspace(20e6, 2e9, 300)
+    marked = union_errors(pools, np.array(budgets))
+    for i, errors in enumerate(union_errors(pools, seen)):
+        axes.plot(seen / 1e6, errors, color=SERIES[i], linewidth=1.4)
+        style = {"color": SERIES[i], "marker": MARKERS[i], "markersize": 4, "linestyle": "none"}
+        axes.plot(np.array(budgets) / 1e6, marked[i], label=names[i], **style)
+    axes.set_xscale("log")
+    label(axes, "samples seen, millions", "ImageNet error", TITLES[convention])

@@ -1,0 +1,84 @@
+"""The command line `prunelaw`: verbs are modules of `commands`, loaded when they are called.
+
+Exit codes: 0 good, 1 the work itself failed (did not converge, a disagreement was found), 2 bad
+input, 130 interrupted.  Messages go to stderr; with `--json` stdout holds exactly one JSON object.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import click
+
+from prunelaw_figures import commands
+
+
+class BadInput(click.ClickException):
+    """Bad input, as click shows it: `Error: ...` on stderr, exit code 2, no traceback."""
+
+    exit_code = 2
+
+
+class Verbs(click.Group):
+    """One verb a module of `prunelaw_figures.commands`; each module has a click `command`.
+
+    Only the verb that is called is imported, so that `prunelaw solve` starts in a moment.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the verbs: file names, with - for _."""
+        return sorted(module.name.replace("_", "-") for module in iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb of this name, imported now."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{commands.__name__}.{cmd_name.replace('-', '_')}")
+        return module.command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the verb; what prunelaw raises on purpose becomes a message and an exit code."""
+        # Imported here: it costs 0.4 s that `prunelaw --help` need not pay.
+        from prunelaw.errors import ConvergenceError, InputError
+
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            raise BadInput(str(error)) from error
+        except ConvergenceError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(130)
+
+
+def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"prunelaw {version('prunelaw')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version and exit.",
+)
+def main() -> None:
+    """Laws of data pruning and data filtering: how much of the data to keep, and which part.
+
+    \b
+    prunelaw verify                       everything, checked here and now (under 3 minutes)
+    prunelaw solve --alpha-tot 3 --keep 0.5 --theta 0.3 --rule hard
+    prunelaw simulate --dim 200 --alpha-tot 3 --keep 0.5 --trials 100
+    prunelaw fit runs.csv --law utility --hold-out-above 2e10
+
+    Each verb has --help with examples, and --json for one JSON object on stdout.
+    """

@@ -1,0 +1,111 @@
+"""`prunelaw solve`: test error of the pruned perceptron at one point, or on a grid of points."""
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prunelaw_figures.terminal import NumberList, make_table, print_json, print_table
+
+if TYPE_CHECKING:
+    from prunelaw import Solution
+
+SHOWN = ("error", "R", "rho", "kappa", "residual")
+
+
+@click.command()
+@click.option(
+    "--alpha-tot",
+    type=NumberList(),
+    required=True,
+    help="Examples per dimension before pruning, P/N; > 0.",
+)
+@click.option("--keep", type=NumberList(), required=True, help="Fraction KEPT, f in (0, 1].")
+@click.option(
+    "--theta",
+    type=NumberList(),
+    default="0",
+    show_default=True,
+    help="Angle of probe and teacher, in [0, pi/2] radians.",
+)
+@click.option(
+    "--rule",
+    default="hard",
+    show_default=True,
+    help="What is kept: hard (small |z|), easy (large |z|) or random.",
+)
+@click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    alpha_tot: tuple[float, ...],
+    keep: tuple[float, ...],
+    theta: tuple[float, ...],
+    rule: str,
+    degrees: bool,
+    as_json: bool,
+) -> None:
+    """Exact test error of a max-margin perceptron trained on pruned data (dimension N -> inf).
+
+    \b
+    One point (3 examples per dimension, keep the hardest half, probe 0.3 rad off):
+      prunelaw solve --alpha-tot 3 --keep 0.5 --theta 0.3 --rule hard
+    The same for a program, and in degrees:
+      prunelaw solve --alpha-tot 3 --keep 0.5 --theta 17.2 --degrees --rule hard --json
+    Several values separated by commas: every combination is solved (an outer product):
+      prunelaw solve --alpha-tot 1,3,10,30 --keep 0.2,0.5 --rule hard,easy,random
+
+    With one point the JSON object has error, R, rho, kappa, residual, converged, ...; with
+    several it has "points", a list of such objects. Exit code 1 if a point was not solved;
+    its numbers are then null.
+    """
+    import numpy as np
+
+    import prunelaw
+    from prunelaw._checks import check_choice, check_real
+
+    check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
+    check_real("--keep", keep, 0.0, 1.0, low_open=True)
+    check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
+    rules = [check_choice("--rule", name.strip(), prunelaw.RULES) for name in rule.split(",")]
+    angles = np.radians(theta) if degrees else theta
+    grid = list(product(alpha_tot, keep, angles, rules))
+    columns = [np.array(column) for column in zip(*grid, strict=True)]
+    solution = prunelaw.solve(*columns, throw=False)
+    points = [_point(solution, i) for i in range(len(grid))]
+    if as_json:
+        print_json(points[0] if len(points) == 1 else {"points": points})
+    else:
+        _print(points)
+    failed = int(np.sum(~solution.converged))
+    if failed:
+        raise click.ClickException(f"{failed} of {len(points)} points did not converge: see status")
+
+
+def _point(solution: "Solution", i: int) -> dict[str, Any]:
+    """One solved point with its inputs and its proof."""
+    from prunelaw.perceptron import STATUS
+
+    values = {name: float(getattr(solution, name)[i]) for name in SHOWN}
+    return {
+        **values,
+        "converged": bool(solution.converged[i]),
+        "status": STATUS[int(solution.status[i])],
+        "change": float(solution.change[i]),
+        "alpha_tot": float(solution.alpha_tot[i]),
+        "alpha_prune": float(solution.alpha_prune[i]),
+        "keep_fraction": float(solution.f[i]),
+        "theta": float(solution.theta[i]),
+        "rule": str(solution.rule[i]),
+    }
+
+
+def _print(points: list[dict[str, Any]]) -> None:
+    columns = ("rule", "alpha_tot", "keep", "theta (rad)", "test error", "R", "rho", "kappa")
+    rows = []
+    for p in points:
+        inputs = (p["rule"], f"{p['alpha_tot']:g}", f"{p['keep_fraction']:g}", f"{p['theta']:g}")
+        rows.append((*inputs, *(f"{p[name]:.8g}" for name in ("error", "R", "rho", "kappa"))))
+    print_table(make_table("Max-margin perceptron on pruned data, N → ∞", columns, rows))
+    worst = max(p["residual"] for p in points)
+    solved = sum(p["converged"] for p in points)
+    click.echo(f"{solved} of {len(points)} points converged; largest residual {worst:.1e}")

@@ -1,0 +1,139 @@
+"""Part 1 of verify: the exact theory of pruning against simulated students at 14 points."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+import prunelaw
+from prunelaw.errors import ConvergenceError
+from prunelaw_sim.agreement import Agreement, agreement
+from prunelaw_sim.trials import Simulation, simulate
+
+Progress = Callable[[int, int], None]
+WORKERS = 2  # simulations that run at a time; XLA leaves most of a second core idle
+
+
+class Point(NamedTuple):
+    """One point of the theory's domain; theta in radians, f the fraction kept."""
+
+    rule: str
+    theta: float
+    alpha_tot: float
+    f: float
+
+
+# Every rule and angle, α_tot from .5 to 30.  α_prune = f α_tot stays at or below 2: the student's
+# cost, and the scatter of its error, grow with the examples kept and not with α_tot.  f α_tot N is
+# whole at N = 40, 80, 200: rounding it would be a finite-size effect of its own.  Values of α_tot
+# are few, because data sets of each next power of two cost a compilation of some seconds.
+POINTS = (
+    Point("hard", 0.0, 0.5, 0.6),
+    Point("hard", 0.0, 6.0, 0.25),
+    Point("hard", 0.1, 10.0, 0.1),
+    Point("hard", 0.3, 2.0, 0.5),
+    Point("hard", 0.8, 2.0, 0.25),
+    Point("hard", 0.8, 30.0, 0.05),
+    Point("easy", 0.0, 1.0, 0.5),
+    Point("easy", 0.1, 6.0, 0.25),
+    Point("easy", 0.3, 8.0, 0.25),
+    Point("easy", 0.8, 0.5, 0.8),
+    Point("easy", 0.8, 30.0, 0.05),
+    Point("random", 0.0, 2.0, 0.5),
+    Point("random", 0.3, 30.0, 0.05),
+    Point("random", 0.8, 10.0, 0.1),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationCheck:
+    """Theory and simulation at every point, the trials behind them, and the verdict."""
+
+    points: tuple[Point, ...]
+    trials: Mapping[int, int]
+    """dimension N → trials a point"""
+    agreement: Agreement
+    max_relative_gap: float
+    """largest duality gap of all trained students"""
+    residual: float
+    """largest residual of the theory's saddle-point equations"""
+    students: int
+
+    @property
+    def good(self) -> bool:
+        """Whether theory and simulation agree."""
+        return self.agreement.agrees
+
+
+def check_simulation(
+    trials: Mapping[int, int],
+    seed: int,
+    *,
+    points: tuple[Point, ...] = POINTS,
+    progress: Progress | None = None,
+) -> SimulationCheck:
+    """Simulate every point at every dimension N of `trials` (N → trials) and judge the theory.
+
+    Each simulation draws from its own stream of `seed`, so that points and sizes are independent.
+    Raises `InputError` for numbers out of range, `ConvergenceError` if a student or a saddle point
+    could not be solved.
+    """
+    solution = prunelaw.solve(
+        [p.alpha_tot for p in points],
+        [p.f for p in points],
+        [p.theta for p in points],
+        [p.rule for p in points],
+    )
+    runs = _simulate_all(points, trials, seed, progress)
+    shape = (len(points), len(trials))
+    return SimulationCheck(
+        points=points,
+        trials=dict(trials),
+        agreement=agreement(
+            solution.error,
+            [float(dim) for dim in trials],
+            _column(runs, "mean").reshape(shape),
+            _column(runs, "stderr").reshape(shape),
+        ),
+        max_relative_gap=float(_column(runs, "max_relative_gap").max()),
+        residual=float(solution.residual.max()),
+        students=sum(run.trials for run in runs),
+    )
+
+
+def _column(runs: list[Simulation], name: str) -> Float[np.ndarray, " runs"]:
+    return np.array([float(getattr(run, name)) for run in runs])
+
+
+def _simulate_all(
+    points: tuple[Point, ...], trials: Mapping[int, int], seed: int, progress: Progress | None
+) -> list[Simulation]:
+    """One simulation a point and size, points slowest; the dearest are started first."""
+    jobs = [(point, dim) for point in points for dim in trials]
+    seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(jobs))]
+    dearest_first = sorted(range(len(jobs)), key=lambda i: -jobs[i][1])
+    total, done = len(points) * sum(trials.values()), 0
+    results: dict[int, Simulation] = {}
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        futures = {i: pool.submit(_one, *jobs[i], trials, seeds[i]) for i in dearest_first}
+        for i in dearest_first:
+            results[i] = futures[i].result()
+            done += results[i].trials
+            if progress:
+                progress(done, total)
+    finally:  # on Ctrl-C, or when one fails: start no more
+        pool.shutdown(wait=True, cancel_futures=True)
+    return [results[i] for i in range(len(jobs))]
+
+
+def _one(point: Point, dim: int, trials: Mapping[int, int], seed: int) -> Simulation:
+    result = simulate(
+        point.alpha_tot, point.f, point.theta, point.rule, dim=dim, trials=trials[dim], seed=seed
+    )
+    if not result.stderr > 0.0:
+        raise ConvergenceError(f"no spread between the {trials[dim]} trials at N = {dim}, {point}")
+    return result

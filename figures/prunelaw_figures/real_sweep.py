@@ -1,0 +1,93 @@
+"""Figures: a law held against a real sweep, points with error bars and the fitted law as lines."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from prunelaw_figures.style import (
+    MARKERS,
+    PAGE,
+    RULES,
+    SERIES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from prunelaw_figures.parts.sweep import LawFit
+
+MOST_PANELS = 4
+
+
+def pruning_sweep(law: "LawFit") -> "Figure":
+    """One panel a kept fraction: error against data-set size for each rule; open = held out."""
+    fractions = sorted(law.table["keep_fraction"].unique())[:MOST_PANELS]
+    figure, axes = new_figure(PAGE, 2.8, 1, len(fractions))
+    for panel, fraction in zip(axes[0], fractions, strict=True):
+        part = law.table.loc[law.table["keep_fraction"] == fraction]
+        for rule, points in part.groupby("rule"):
+            colour, marker = RULES[str(rule)]
+            sizes = np.geomspace(points["dataset_size"].min(), points["dataset_size"].max(), 60)
+            fit: Any = law.fit
+            panel.plot(sizes, fit.predict(sizes, fraction, rule), color=colour, linewidth=1.2)
+            _points(panel, points, "dataset_size", colour, marker, f"keep {rule}")
+        panel.set(xscale="log", yscale="log")
+        plain_log_axis(panel.xaxis)
+        label(panel, "data-set size P", "test error", f"f = {fraction:g} kept")
+    _share_y(axes[0])
+    legend(axes[0, 0], loc="lower left", fontsize=7)
+    return figure
+
+
+def utility_sweep(law: "LawFit") -> "Figure":
+    """One panel a pool: error against samples seen, one colour a number of unique samples."""
+    pools = sorted(law.table["pool"].unique())[:MOST_PANELS]
+    figure, axes = new_figure(PAGE, 3.2, 1, len(pools))
+    for panel, pool in zip(axes[0], pools, strict=True):
+        part = law.table.loc[law.table["pool"] == pool]
+        for i, (unique, points) in enumerate(part.groupby("unique_samples")):
+            look = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
+            seen = np.geomspace(points["samples_seen"].min(), points["samples_seen"].max(), 60)
+            rows = {"pool": pool, "unique_samples": unique, "samples_seen": seen}
+            fit: Any = law.fit
+            panel.plot(seen, fit.predict(pd.DataFrame(rows)), color=look[0], linewidth=1.2)
+            _points(panel, points, "samples_seen", *look, f"{unique:.4g}")
+        panel.set(xscale="log", yscale="log")
+        label(panel, "samples seen", "test error", f"{law.group}: {pool}")
+    _share_y(axes[0])
+    legend(axes[0, -1], title="unique samples", title_fontsize=7, fontsize=7, loc="lower left")
+    return figure
+
+
+def _points(axes, points: pd.DataFrame, x: str, colour: str, marker: str, name: str) -> None:
+    """Filled: fitted; open: held out, predicted."""
+    bars = points["error_se"] if "error_se" in points else pd.Series(0.0, points.index)
+    for held_out, part in points.groupby("held_out"):
+        axes.errorbar(
+            part[x],
+            part["error"],
+            yerr=bars[part.index],
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            elinewidth=0.8,
+            fillstyle="none" if held_out else "full",
+            label=None if held_out else name,
+        )
+
+
+def _share_y(panels) -> None:
+    """One scale for all panels, written once, in plain numbers."""
+    low = min(panel.get_ylim()[0] for panel in panels)
+    high = max(panel.get_ylim()[1] for panel in panels)
+    for i, panel in enumerate(panels):
+        panel.set_ylim(low, high)
+        plain_log_axis(panel.yaxis)
+        if i:
+            panel.set_ylabel("")
+            panel.tick_params(labelleft=False)

@@ -1,0 +1,261 @@
+"""What `prunelaw verify` says: each part's result as a table, sentences and figures."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from prunelaw_figures.document import (
+    Block,
+    Code,
+    Heading,
+    Image,
+    Items,
+    Table,
+    Text,
+    to_html,
+    to_markdown,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from prunelaw_figures.parts.simulation import SimulationCheck
+    from prunelaw_figures.parts.sweep import LawFit, SweepCheck
+    from prunelaw_figures.parts.utility import ConventionCheck, UtilityCheck
+    from prunelaw_figures.verify import Outcome, Verification
+
+TITLE = "prunelaw verify"
+
+
+def write(state: "Verification") -> None:
+    """Writes index.html, report.md and the figures of finished parts into the run's own folder."""
+    from prunelaw_figures.style import save
+
+    blocks: list[Block] = [Heading(TITLE, 1), *_summary(state)]
+    for name, outcome in state.outcomes.items():
+        blocks += [Heading(outcome.title), *part_blocks(name, outcome)]
+        if outcome.result is not None:
+            for file, caption, figure in _figures(name, outcome.result):
+                if not (state.folder / file).exists():
+                    save(figure(), state.folder / file)
+                blocks.append(Image(file, caption))
+    (state.folder / "index.html").write_text(to_html(TITLE, blocks), encoding="utf-8")
+    (state.folder / "report.md").write_text(to_markdown(blocks), encoding="utf-8")
+
+
+def part_blocks(name: str, outcome: "Outcome") -> list[Block]:
+    """One part's table and sentences; in place of a part that failed, its error."""
+    if outcome.error is not None:
+        return [Text("This part failed; the others are not affected."), Code(outcome.error)]
+    return _BLOCKS[name](outcome.result)
+
+
+def verdict(outcome: "Outcome") -> str:
+    """One line: good, or what is wrong."""
+    if outcome.error is not None:
+        return f"FAILED  {outcome.title}: {outcome.error.strip().splitlines()[-1]}"
+    return f"{'good' if outcome.good else 'DISAGREEMENT'}  {outcome.title}"
+
+
+def _summary(state: "Verification") -> list[Block]:
+    trials = ", ".join(f"{n} trials at N = {dim}" for dim, n in state.settings.trials.items())
+    reduced = (
+        " Quick run: fewer sizes, fewer trials and smaller sweeps than the full one."
+        if state.settings.name == "quick"
+        else ""
+    )
+    seconds = sum(outcome.seconds for outcome in state.outcomes.values())
+    return [
+        Text(
+            f"Status: {state.status}. Settings: {state.settings.name}, {trials} for each point, "
+            f"seed {state.seed}; {seconds:.0f} s of work.{reduced}"
+        ),
+        Items(
+            tuple(f"{verdict(o)} ({o.seconds:.1f} s)" for o in state.outcomes.values())
+            or ("no part has finished",)
+        ),
+    ]
+
+
+# --- part 1 ---------------------------------------------------------------------------------------
+
+
+def _simulation(check: "SimulationCheck") -> list[Block]:
+    found, largest = check.agreement, max(check.trials)
+    column = found.sizes.tolist().index(largest)
+    rows = tuple(
+        (
+            point.rule,
+            f"{point.theta:g}",
+            f"{point.alpha_tot:g}",
+            f"{point.f:g}",
+            f"{found.theory[i]:.6f}",
+            f"{found.means[i, column]:.5f} ± {found.stderrs[i, column]:.5f}",
+            f"{found.raw_z[i]:+.2f}",
+            f"{found.limit.value[i]:.5f} ± {found.limit.stderr[i]:.5f}",
+            f"{found.z[i]:+.2f}",
+        )
+        for i, point in enumerate(check.points)
+    )
+    columns = (
+        "keep",
+        "θ (rad)",
+        "α_tot",
+        "f",
+        "theory ε",
+        f"simulated, N = {largest}",
+        f"z at N = {largest}",
+        "simulated, N → ∞",
+        "z",
+    )
+    return [Table("Pruning theory against simulation", columns, rows), Text(_agreement_text(check))]
+
+
+def _agreement_text(check: "SimulationCheck") -> str:
+    found, worst = check.agreement, check.points[check.agreement.worst]
+    degree = "a straight line" if found.limit.order == 1 else "a parabola"
+    sizes = ", ".join(f"{size:g}" for size in found.sizes)
+    return (
+        f"Judged by {degree} in 1/N through N = {sizes}: χ² = {found.chi2:.1f} on "
+        f"{len(found.z)} points, p = {found.p_value:.3g}; they "
+        f"{'agree' if found.agrees else 'DISAGREE'} (limit p = {found.threshold:g}). "
+        f"Worst point: keep {worst.rule}, θ = {worst.theta:g}, α_tot = {worst.alpha_tot:g}, "
+        f"f = {worst.f:g}, z = {found.z[found.worst]:+.2f}. A theory wrong by "
+        f"{100 * found.detectable:.1f} % at every point would be caught nine times in ten. "
+        f"{check.students} students, largest relative duality gap {check.max_relative_gap:.1e}; "
+        f"theory's largest residual {check.residual:.1e}. The z at finite N contains the "
+        f"finite-size effect and is not judged."
+    )
+
+
+# --- part 2 ---------------------------------------------------------------------------------------
+
+
+def _utility(check: "UtilityCheck") -> list[Block]:
+    rows = tuple(row for found in check.conventions for row in _convention_rows(found, check.names))
+    columns = ("convention", "kept", *(f"{budget / 1e6:g}M" for budget in check.budgets))
+    title = "Utility decay: predicted accuracy (%) by samples seen; * marks the best filter"
+    return [
+        Table(title, columns, rows),
+        Items(tuple(_switch_text(found) for found in check.conventions)),
+        Text(
+            f"Published T-MARS parameters (DataComp medium, ImageNet; four pools of 12.8M). "
+            f"{sum(c.compared for c in check.conventions)} predictions have a value from the "
+            f"authors' own functions; the largest deviation is "
+            f"{max(c.deviation for c in check.conventions):.4f} % (they are rounded to .01 %). "
+            f"The effective-data convention has fitted parameters of its own."
+        ),
+    ]
+
+
+def _convention_rows(found: "ConventionCheck", names: Sequence[str]) -> list[tuple[str, ...]]:
+    rows = [
+        (
+            found.convention,
+            name,
+            *(
+                f"{value:.2f}{'*' if found.best[column] == i + 1 else ' '}"
+                for column, value in enumerate(found.accuracy[i])
+            ),
+        )
+        for i, name in enumerate(names)
+    ]
+    return [*rows, (found.convention, "best number of pools", *(f"{n} " for n in found.best))]
+
+
+def _switch_text(found: "ConventionCheck") -> str:
+    switches = ", ".join(
+        f"{s.from_pools}→{s.to_pools} pools at {s.samples_seen / 1e6:.1f}M" for s in found.switches
+    )
+    return f"{found.convention}: the best filter switches {switches or 'nowhere'}"
+
+
+# --- part 3 ---------------------------------------------------------------------------------------
+
+
+def _sweep(check: "SweepCheck") -> list[Block]:
+    columns = ("law", "runs", "rmse (points)", "held-out rmse (points)", "describes the data?")
+    rows = tuple(_law_row(law) for law in check.fits)
+    title = (
+        f"Both laws on a real sweep: {', '.join(dict.fromkeys(check.sources))}, {check.rows} runs"
+    )
+    blocks: list[Block] = [Table(title, columns, rows)]
+    for law in check.fits:
+        blocks += [Text(_law_text(law)), Items((_parameters(law), *law.reasons, *law.remarks))]
+    if check.skipped:
+        skipped = [f"skipped {law}: {why}" for law, why in check.skipped.items()]
+        blocks += [Text("Not fitted:"), Items(tuple(skipped))]
+    if check.notes:
+        blocks += [Text("Notes on the data:"), Items(check.notes)]
+    return blocks
+
+
+def _law_row(law: "LawFit") -> tuple[str, ...]:
+    describes = {True: "yes", False: "no", None: "not testable"}[law.describes]
+    return (
+        law.law,
+        law.group,
+        f"{law.rmse:.4f} ({law.points})",
+        f"{law.held_out_rmse:.4f} ({law.held_out_points})",
+        describes,
+    )
+
+
+def _parameters(law: "LawFit") -> str:
+    from prunelaw_figures.parts.sweep import parameters
+
+    return ", ".join(f"{name} = {number(value, se)}" for name, value, se in parameters(law))
+
+
+def _law_text(law: "LawFit") -> str:
+    budget = "data-set size" if law.law == "pruning" else "samples seen"
+    verdicts = {
+        True: "describes the fitted points within their scatter",
+        False: "does NOT describe the data; where and how:",
+        None: "cannot be tested against scatter: the table has no replicates and no error_se",
+    }
+    return (
+        f"{law.law}, {law.group}: {verdicts[law.describes]} "
+        f"(held out: {law.held_out_points} points with {budget} above {law.hold_out_above:.4g})"
+    )
+
+
+def number(value: float, error: float) -> str:
+    """`0.123 ± 0.004`; without an error just the value."""
+    shown = "∞" if math.isinf(value) else f"{value if abs(value) > 1e-12 else 0:.3g}"
+    return f"{shown} ± {error:.1g}" if math.isfinite(error) and not math.isinf(value) else shown
+
+
+_BLOCKS: dict[str, Any] = {"simulation": _simulation, "utility": _utility, "sweep": _sweep}
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def _figures(name: str, result: Any) -> list[tuple[str, str, Any]]:
+    """(file, caption, function that draws it) of one part."""
+    from prunelaw_figures.best_filter import best_filter_figure
+    from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
+
+    if name == "simulation":
+        caption = "Simulated against exact test error, and their difference extrapolated to N → ∞."
+        return [("theory_vs_simulation.png", caption, lambda: theory_vs_simulation(result))]
+    if name == "utility":
+        caption = "Error of the best 1 to 4 pools against samples seen; dashed: the best switches."
+        return [("best_filter.png", caption, lambda: best_filter_figure(result))]
+    return [_sweep_figure(i, law) for i, law in enumerate(result.fits) if law.law in _DRAWN]
+
+
+_DRAWN = ("pruning", "utility")
+
+
+def _sweep_figure(i: int, law: "LawFit") -> tuple[str, str, Any]:
+    from prunelaw_figures.real_sweep import pruning_sweep, utility_sweep
+
+    draw = pruning_sweep if law.law == "pruning" else utility_sweep
+    caption = f"{law.group}: means over seeds (open: held out), lines the fitted {law.law} law."
+
+    def figure() -> "Figure":
+        return draw(law)
+
+    return f"sweep_{i + 1}_{law.law}.png", caption, figure

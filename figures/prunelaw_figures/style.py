@@ -1,0 +1,80 @@
+"""One look for all figures: colour-blind-safe colours, sizes for print, names of the axes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart in every common form of colour blindness, and in grey.
+COLOURS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "vermilion": "#D55E00",
+    "sky": "#56B4E9",
+    "purple": "#CC79A7",
+    "black": "#000000",
+}
+# Colour and marker both tell the rule: one of them survives a grey print.
+RULES: Mapping[str, tuple[str, str]] = {
+    "hard": (COLOURS["vermilion"], "o"),
+    "easy": (COLOURS["blue"], "s"),
+    "random": (COLOURS["black"], "^"),
+}
+SERIES = tuple(COLOURS.values())
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GREY = "#666666"
+COLUMN = 3.4  # width of one printed column, inches
+PAGE = 7.0  # width of the page
+DPI = 200
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    """A figure without pyplot, and its axes as an array of shape (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for one in axes.flat:
+        dress(one)
+    return figure, axes
+
+
+def dress(axes: "Axes") -> None:
+    """Two spines, small ticks, 8-point text, and a faint grid behind the data."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(labelsize=8, length=3)
+    axes.grid(True, color="#dddddd", linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def label(axes: "Axes", x: str, y: str, title: str = "") -> None:
+    """Axis names, with their units, and a left-aligned title."""
+    axes.set_xlabel(x, fontsize=9)
+    axes.set_ylabel(y, fontsize=9)
+    if title:
+        axes.set_title(title, fontsize=9, loc="left")
+
+
+def plain_log_axis(axis: Any) -> None:
+    """20, 50, 100 in place of powers of ten, for data that span a decade or two."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend(axes: "Axes", **options: Any) -> None:
+    """A legend without a frame, in 8-point text."""
+    axes.legend(fontsize=options.pop("fontsize", 8), frameon=False, **options)
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Writes the figure as a PNG; a file that exists is not overwritten (`FileExistsError`)."""
+    with open(path, "xb") as file:
+        figure.savefig(file, format="png", dpi=DPI)

@@ -1,0 +1,79 @@
+"""What the verbs of the command line share: number lists, tables, progress, JSON on stdout."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+# rich writes to whatever stdout is at the time of the call, so consoles are made when needed.
+Progress = Callable[[int, int], None]
+
+
+class NumberList(click.ParamType):
+    """`3` or `0.5,3,30`: one number or several, separated by commas."""
+
+    name = "number[,number...]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """The numbers, or click's complaint that names the option and the part not understood."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(self._number(part, param, ctx) for part in str(value).split(","))
+
+    def _number(self, part: str, param: Any, ctx: Any) -> float:
+        try:
+            return float(part)
+        except ValueError:
+            self.fail(
+                f"{part.strip()!r} is not a number; give one, or several as 0.5,3,30", param, ctx
+            )
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout and nothing else there."""
+    from prunelaw_figures.plain import to_json
+
+    click.echo(to_json(value))
+
+
+def print_table(table: "Table") -> None:
+    """A rich table on stdout, in full width even where the terminal is narrower: no cell is cut."""
+    from rich.console import Console
+
+    console = Console()
+    wanted = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    console.width = max(console.width, wanted, len(str(table.title)))
+    console.print(table)
+
+
+def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+    """A rich table; the first column is left-aligned, the others right-aligned."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: b[clean] is no markup
+    return table
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress]:
+    """A function `(done, total)` that moves a bar on stderr; silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

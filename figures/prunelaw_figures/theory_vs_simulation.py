@@ -1,0 +1,63 @@
+"""Figure: the exact theory of pruning against simulated students, means and deviations."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunelaw_figures.style import GREY, PAGE, RULES, label, legend, new_figure, plain_log_axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from prunelaw_figures.parts.simulation import SimulationCheck
+
+
+def theory_vs_simulation(check: "SimulationCheck") -> "Figure":
+    """Left: means at the largest N against theory.  Right: deviation of ε_∞ at every point."""
+    figure, axes = new_figure(PAGE, 3.4, 1, 2)
+    _scatter(axes[0, 0], check)
+    _deviations(axes[0, 1], check)
+    return figure
+
+
+def _scatter(axes, check: "SimulationCheck") -> None:
+    found = check.agreement
+    largest = int(np.argmax(found.sizes))
+    for rule, (colour, marker) in RULES.items():
+        chosen = [i for i, point in enumerate(check.points) if point.rule == rule]
+        axes.errorbar(
+            found.theory[chosen],
+            found.means[chosen, largest],
+            yerr=found.stderrs[chosen, largest],
+            fmt=marker,
+            color=colour,
+            markersize=5,
+            fillstyle="none",
+            label=f"keep {rule}",
+        )
+    ends = [0.9 * found.theory.min(), 1.1 * found.theory.max()]
+    axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=0)
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        plain_log_axis(axis)
+    title = (
+        f"N = {found.sizes[largest]:g}, {check.trials[int(found.sizes[largest])]} trials a point"
+    )
+    label(axes, "test error, theory (N → ∞)", "test error, simulated mean", title)
+    legend(axes, loc="upper left")
+
+
+def _deviations(axes, check: "SimulationCheck") -> None:
+    """One row a point: 100 (ε_∞/ε − 1), with the error bar that the extrapolation gives it."""
+    found = check.agreement
+    rows = np.arange(len(check.points))[::-1]
+    deviation = 100.0 * (found.limit.value / found.theory - 1.0)
+    spread = 100.0 * found.limit.stderr / found.theory
+    axes.axvline(0.0, color=GREY, linewidth=0.8, zorder=0)
+    for row, point, centre, width in zip(rows, check.points, deviation, spread, strict=True):
+        colour, marker = RULES[point.rule]
+        axes.errorbar(centre, row, xerr=width, fmt=marker, color=colour, markersize=4)
+    names = [f"{p.rule}  θ={p.theta:g}  α={p.alpha_tot:g}  f={p.f:g}" for p in check.points]
+    axes.set_yticks(rows, names, fontsize=7)
+    title = f"extrapolated to N → ∞: χ² p = {found.p_value:.2g}"
+    label(axes, "simulation − theory, % (± 1 s.e.)", "", title)

@@ -1,0 +1,182 @@
+"""The main job: run the three parts, keep what each found, and write it into a folder of its own.
+
+Every part writes its results as it finishes, so that an interrupted or partly failed run leaves
+what it has.  What to compute is in `parts`, how to say it in `report`; here is the order of events.
+"""
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prunelaw.errors import InputError, PrunelawError
+from prunelaw_figures import report
+from prunelaw_figures.parts.simulation import check_simulation
+from prunelaw_figures.parts.sweep import check_sweeps, digits_sweeps
+from prunelaw_figures.parts.utility import check_utility
+from prunelaw_figures.plain import to_json
+
+if TYPE_CHECKING:
+    from prunelaw_sim.sweep import Sweep
+
+Progress = Callable[[int, int], None]
+# A label to a context that gives a function (done, total): how the caller shows progress.
+ProgressFactory = Callable[[str], AbstractContextManager[Progress]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much work: dimension N → trials a point, and which size of the embedded sweeps."""
+
+    name: str
+    trials: Mapping[int, int]
+    quick_sweeps: bool
+
+
+# The parabola in 1/N gives N = 40, 80, 200 the weights .25, −1.33, 2.08: with these trials the two
+# larger sizes have like shares in the uncertainty of the limit, and the smallest next to none.
+# Two sizes (quick) allow a straight line only.
+FULL = Settings("full", {40: 300, 80: 250, 200: 150}, quick_sweeps=False)
+QUICK = Settings("quick", {40: 100, 80: 100}, quick_sweeps=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One part: its result, or why there is none."""
+
+    title: str
+    result: Any
+    error: str | None
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """Whether the part ran and found what it should."""
+        return self.error is None and bool(self.result.good)
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """All parts of one run, and the folder that holds its report."""
+
+    settings: Settings
+    seed: int
+    folder: Path
+    outcomes: Mapping[str, Outcome]
+    status: str
+    """"running", "interrupted" or "complete" """
+
+    @property
+    def good(self) -> bool:
+        """Whether every part was run and is good."""
+        return self.status == "complete" and all(o.good for o in self.outcomes.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every number, as `results.json` holds it."""
+        parts = {
+            name: {"good": o.good, "error": o.error, "seconds": o.seconds, "result": o.result}
+            for name, o in self.outcomes.items()
+        }
+        settings = {"name": self.settings.name, "seed": self.seed, "trials": self.settings.trials}
+        head = {"status": self.status, "good": self.good, "settings": settings}
+        return {**head, "report": str(self.folder), "parts": parts}
+
+
+def new_folder(out: Path | None, now: time.struct_time) -> Path:
+    """A folder that did not exist: `out`, or one inside it if it exists, or one in reports/.
+
+    Raises `InputError` if a file stands in the way or the folder cannot be made.
+    """
+    name = time.strftime("verify-%Y%m%d-%H%M%S", now)
+    if out is not None and not out.exists():
+        wanted, suffixes = out, [""]
+    else:
+        wanted = (out or Path("reports")) / name
+        suffixes = ["", *(f"-{i}" for i in range(2, 1000))]
+    for suffix in suffixes:
+        folder = wanted.with_name(wanted.name + suffix)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as cause:
+            raise InputError(
+                f"--out must be a folder that can be made, got {folder}: {cause.strerror}"
+            ) from cause
+        return folder
+    raise InputError(f"--out must be a new folder or hold one; every name like {wanted} is taken")
+
+
+def verify(
+    settings: Settings,
+    seed: int,
+    folder: Path,
+    *,
+    sweeps: "tuple[Sweep, ...] | None" = None,
+    show: ProgressFactory,
+    finished: Callable[[str, Outcome], None] = lambda name, outcome: None,
+) -> Verification:
+    """Runs all parts and writes the report into `folder`, anew after each part.
+
+    sweeps    the user's tables; None: train the embedded digits sweeps here
+    show      shows progress, see `ProgressFactory`
+    finished  called with each part's name and outcome as it ends
+
+    A part that fails is recorded and the others go on.  `KeyboardInterrupt` is passed on after
+    the report of the finished parts is written.
+    """
+    outcomes: dict[str, Outcome] = {}
+
+    def written(status: str) -> Verification:
+        state = Verification(settings, seed, folder, dict(outcomes), status)
+        report.write(state)
+        (folder / "results.json").write_text(to_json(state), encoding="utf-8")
+        return state
+
+    try:
+        for name, (title, job) in _jobs(settings, seed, sweeps).items():
+            with show(title) as progress:
+                outcomes[name] = _run(title, job, progress)
+            written("running")
+            finished(name, outcomes[name])
+    except KeyboardInterrupt:
+        written("interrupted")
+        raise
+    return written("complete")
+
+
+def _jobs(
+    settings: Settings, seed: int, sweeps: "tuple[Sweep, ...] | None"
+) -> dict[str, tuple[str, Callable[[Progress], Any]]]:
+    """Name → (title, what to do), in the order of the report."""
+
+    def both_laws(progress: Progress) -> Any:
+        if sweeps is not None:
+            return check_sweeps(sweeps, progress=progress)
+        made = digits_sweeps(settings.quick_sweeps, progress)
+        return check_sweeps(made, expect_all=True, progress=progress)
+
+    return {
+        "simulation": (
+            "Pruning theory against simulation",
+            lambda progress: check_simulation(settings.trials, seed, progress=progress),
+        ),
+        "utility": ("Utility decay: published fits", lambda progress: check_utility()),
+        "sweep": ("Both laws on a real sweep", both_laws),
+    }
+
+
+def _run(title: str, job: Callable[[Progress], Any], progress: Progress) -> Outcome:
+    """The job's result, or the error in its place; an unexpected one keeps its traceback."""
+    start = time.perf_counter()
+    result, error = None, None
+    try:
+        result = job(progress)
+    except PrunelawError as cause:
+        error = str(cause)
+    except Exception:  # a defect in one part must not cost the results of the others
+        error = traceback.format_exc()
+    return Outcome(title, result, error, time.perf_counter() - start)

@@ -1,0 +1,239 @@
+"""Hard-margin students with a certificate: batched interior-point training in two precisions.
+
+The student of the rows x_mu (label times input) points to v = sum_mu lambda_mu x_mu, the point
+of their convex hull nearest to the origin (lambda >= 0, sum lambda = 1), and kappa = |v|.  Any v
+and any weights bound kappa from both sides, min_mu v.x_mu / |v| <= kappa <= |sum lambda x| /
+sum lambda: that is the certificate, recomputed on all rows in float64 whatever happened before.
+
+A student whose first, two-precision training leaves the certificate open is trained again in
+float64 on all rows; one that stays open is flagged, never averaged in.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+from jaxtyping import Array, Bool, Float, Int
+
+from prunelaw._checks import check_real
+from prunelaw.errors import ConvergenceError, InputError
+from prunelaw_sim._student import Trained, patient_student, two_stage_student
+from prunelaw_sim._threads import one_lapack_thread
+from prunelaw_sim.interior_point import HULL_CONTAINS_ORIGIN
+
+GAP_LIMIT = 1e-8  # a student above this relative gap is not certified
+SUPPORT_FRACTION = 1e-6  # a support vector carries at least this fraction of the largest weight
+
+
+class NotSeparableError(InputError, ConvergenceError):
+    """No student classifies all rows: some convex combination of the rows y x is zero."""
+
+
+@dataclass(frozen=True)
+class MaxMargin:
+    """The max-margin students of one matrix or of a batch, each with its certificate.
+
+    Leading dimensions are those of the input: none for one matrix, `batch` for several.
+
+    - J: unit vector that maximises the smallest margin (NaN where not separable).
+    - kappa: the smallest margin reached, min_mu J.x_mu, recomputed on all rows.
+    - upper_bound: |sum lambda x| / sum lambda, which no student's margin exceeds.
+    - relative_gap: 1 - (kappa / upper_bound)^2, the duality gap of min |w|^2/2, Xw >= 1.
+    - weights: the lambda >= 0, sum 1, behind the upper bound; anyone can check it.
+    - n_support: rows that carry weight.
+    - iterations: interior-point steps, all stages together.
+    - converged: relative_gap <= 1e-8.  separable: False where upper_bound proves there is none.
+    """
+
+    J: Float[np.ndarray, "*batch N"]
+    kappa: Float[np.ndarray, "*batch"]
+    upper_bound: Float[np.ndarray, "*batch"]
+    relative_gap: Float[np.ndarray, "*batch"]
+    weights: Float[np.ndarray, "*batch K"]
+    n_support: Int[np.ndarray, "*batch"]
+    iterations: Int[np.ndarray, "*batch"]
+    converged: Bool[np.ndarray, "*batch"]
+    separable: Bool[np.ndarray, "*batch"]
+
+    @property
+    def min_margin(self) -> Float[np.ndarray, "*batch"]:
+        """The smallest margin on all rows: kappa itself, which is never taken from the solver."""
+        return self.kappa
+
+
+def max_margin(X: Any, *, throw: bool = True) -> MaxMargin:
+    """The student J, |J| = 1, that maximises kappa = min_mu J.x_mu over the rows x_mu = y_mu xi_mu.
+
+    `X` holds label times input, shape (K, N) or (batch, K, N); no bias.  Every kappa is certified
+    by weights whose bound is at most 1e-8 above it (relative, in 1/kappa^2).
+
+    Raises `InputError` for an empty, non-finite or wrongly shaped `X`; `NotSeparableError` if no
+    student has a positive margin; `ConvergenceError` if a gap stays open.  With `throw=False`
+    the last two are flagged in `separable` and `converged` instead.
+
+    Source: Boser, Guyon, Vapnik, COLT 1992 (the student); Mehrotra, SIAM J. Optim. 2, 575 (1992)
+    (predictor and corrector); Jung, O'Leary, Tits, ETNA 31, 156 (2008) (dropping rows on the way).
+    """
+    rows = _check_rows(X)
+    examples, dim = rows.shape[-2:]
+    padded = np.zeros((int(np.prod(rows.shape[:-2])), _padded(dim, 32), _padded(examples, 128)))
+    padded[:, :dim, :examples] = rows.reshape(-1, examples, dim).swapaxes(1, 2)
+    with jax.enable_x64(True):
+        trained = train(jnp.asarray(padded), jnp.full(len(padded), examples))
+    result = _cut(trained, rows.shape)
+    return _raise_if_failed(result) if throw else result
+
+
+def _padded(size: int, least: int) -> int:
+    """Small sizes go up to `least` times a power of two, so that few programs are compiled."""
+    return max(least, 1 << (size - 1).bit_length()) if size <= 4 * least else size
+
+
+def train(rows: Float[Array, "batch N K"], counts: Int[Array, " batch"]) -> MaxMargin:
+    """Students of a batch of transposed row matrices; columns from `counts` on are padding.
+
+    Padding must be zero and then has no influence; it lets one compilation serve many sizes.
+    To be called inside `jax.enable_x64(True)`; never raises, look at `converged`, `separable`.
+    """
+    mask = jnp.arange(rows.shape[2])[None] < counts[:, None]
+    with one_lapack_thread():
+        result = _assemble(*_map_students(two_stage_student, rows, mask))
+        for index in np.flatnonzero(~result.converged & result.separable):
+            one = slice(index, index + 1)
+            trained = _map_students(patient_student, rows[one], mask[one])
+            again = _assemble(*trained)
+            if not again.kappa > 0:
+                count = int(counts[index])
+                again = _assemble(*_contradiction(np.asarray(rows[index]), count, *trained))
+            result = _replace(result, one, again)
+    return result
+
+
+def _map_students(student: Callable[[Array, Array], Trained], rows: Array, mask: Array) -> Any:
+    """Over the batch: on a CPU one student a core (each stops by itself), elsewhere all together.
+
+    On a CPU this is also faster to compile, and compiled once whatever the size of the batch.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.jit(jax.vmap(student))(rows, mask)
+
+    def train_one(index: int) -> Trained:
+        with jax.enable_x64(True):  # the precision is a thread's own setting
+            return jax.block_until_ready(student(rows[index], mask[index]))
+
+    trained = [train_one(0)]  # alone, so that no two threads compile the same program
+    with ThreadPoolExecutor(_cores()) as pool:
+        trained += pool.map(train_one, range(1, len(rows)))
+    return jax.tree.map(lambda *parts: np.stack(parts), *trained)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def _contradiction(
+    rows: Float[np.ndarray, "N K"],
+    count: int,
+    J: Any,
+    kappa: Any,
+    upper: Any,
+    weights: Any,
+    steps: Any,
+    scale: Any,
+) -> tuple[Any, ...]:
+    """The student with the weights of min |sum lambda x|^2 + (sum lambda - 1)^2 if they prove more.
+
+    Rows that contradict each other only just (the origin on the hull's boundary, as for one example
+    with both labels) leave an interior point at sqrt(precision); an active-set method gets there.
+    """
+    hull = np.vstack([rows[:, :count] / scale, np.ones(count)])  # padding is no point of the hull
+    target = np.append(np.zeros(len(rows)), 1.0)
+    try:
+        found, _ = scipy.optimize.nnls(hull, target)
+    except RuntimeError:  # ran into its limit of iterations: nothing is proved
+        return J, kappa, upper, weights, steps, scale
+    found = np.append(found, np.zeros(rows.shape[1] - count))
+    bound = np.linalg.norm(rows @ found) / max(found.sum(), np.finfo(float).tiny)
+    if not bound < upper[0]:
+        return J, kappa, upper, weights, steps, scale
+    return J, kappa, np.array([bound]), found[None], steps, scale
+
+
+def _assemble(J: Any, kappa: Any, upper: Any, weights: Any, steps: Any, scale: Any) -> MaxMargin:
+    """The certificates as a result: what is proved, and what is not."""
+    J, kappa, upper, weights = (np.asarray(part) for part in (J, kappa, upper, weights))
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    separable = (kappa > 0) | ~(upper <= HULL_CONTAINS_ORIGIN * np.asarray(scale))
+    gap = np.ones_like(kappa)
+    np.divide(np.maximum(kappa, 0), upper, out=gap, where=separable)
+    gap = np.where(separable, 1 - gap**2, 1.0)
+    heaviest = weights.max(axis=1, keepdims=True)
+    return MaxMargin(
+        J=np.where(separable[:, None], J, np.nan),
+        kappa=np.where(separable, kappa, np.nan),
+        upper_bound=upper,
+        relative_gap=gap,
+        weights=weights,
+        n_support=np.sum(weights > SUPPORT_FRACTION * heaviest, axis=1),
+        iterations=np.asarray(steps),
+        converged=separable & (gap <= GAP_LIMIT),
+        separable=separable,
+    )
+
+
+def _replace(result: MaxMargin, where: slice, again: MaxMargin) -> MaxMargin:
+    """`result` with the students at `where` trained again; their iterations add up."""
+
+    def replaced(name: str) -> np.ndarray:
+        values = np.array(getattr(result, name))
+        values[where] = getattr(again, name) + (values[where] if name == "iterations" else 0)
+        return values
+
+    return MaxMargin(**{field.name: replaced(field.name) for field in fields(result)})
+
+
+def _check_rows(X: Any) -> Float[np.ndarray, "*batch K N"]:
+    rows = check_real("X", X)
+    if rows.ndim not in (2, 3):
+        raise InputError(f"X must have shape (K, N) or (batch, K, N), got shape {rows.shape}")
+    if 0 in rows.shape:
+        raise InputError(f"X must hold at least one row and one column, got shape {rows.shape}")
+    return rows
+
+
+def _cut(result: MaxMargin, shape: tuple[int, ...]) -> MaxMargin:
+    """The fields without padding, with the leading dimensions of the input."""
+    *batch, examples, dim = shape
+    named = {field.name: getattr(result, field.name) for field in fields(result)}
+    named |= {"J": result.J[:, :dim], "weights": result.weights[:, :examples]}
+    return MaxMargin(**{name: x.reshape((*batch, *x.shape[1:])) for name, x in named.items()})
+
+
+def _raise_if_failed(result: MaxMargin) -> MaxMargin:
+    if not result.separable.all():
+        where = _first(~result.separable)
+        raise NotSeparableError(
+            f"X{where} is not separable: the convex combination of its rows with the returned "
+            f"weights has length {result.upper_bound[~result.separable].flat[0]:.1e}, so no "
+            "student has a positive margin; remove contradictory rows or pass throw=False"
+        )
+    if not result.converged.all():
+        gap = result.relative_gap[~result.converged].flat[0]
+        raise ConvergenceError(
+            f"X{_first(~result.converged)}: relative duality gap {gap:.1e} is above {GAP_LIMIT:g}; "
+            "rescale rows of very different length, or pass throw=False and look at `converged`"
+        )
+    return result
+
+
+def _first(bad: Any) -> str:
+    """`[3]` for the first bad matrix of a batch, nothing for a single matrix."""
+    return f"[{int(np.argmax(bad))}]" if bad.ndim else ""

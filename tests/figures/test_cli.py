@@ -1,0 +1,244 @@
+"""The command line: what it prints, its exit codes, and how bad input is named."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import prunelaw
+from prunelaw.errors import ConvergenceError
+from prunelaw_figures.cli import main
+
+POINT = ["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "0.3", "--rule", "hard"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def answer(*arguments):
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)  # exactly one object, nothing around it
+
+
+@pytest.fixture
+def runs_csv(tmp_path):
+    """Runs of two pools that follow the paper's law exactly."""
+    from prunelaw.utility import UtilityLaw
+
+    path = tmp_path / "runs.csv"
+    lines = ["pool,unique_samples,samples_seen,val_err"]
+    for pool, b, tau in (("clean", -0.3, 8.0), ("noisy", -0.2, 3.0)):
+        law = UtilityLaw(a=10.0, b=b, tau=tau, d=0.05)
+        for size in (1e6, 4e6):
+            # A pool four times as large repeats four times more slowly: τ grows with size.
+            bigger = UtilityLaw(a=10.0, b=b, tau=tau * size / 1e6, d=0.05)
+            for seen in (1e6, 4e6, 1.6e7, 6.4e7):
+                error = (law if size == 1e6 else bigger).error(seen, size)
+                lines.append(f"{pool},{size:.0f},{seen:.0f},{error:.15g}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+class TestSolve:
+    def test_json_is_the_theorys_answer(self):
+        got, exact = answer(*POINT[:]), prunelaw.solve(3.0, 0.5, 0.3, "hard")
+        for name in ("error", "R", "rho", "kappa", "residual"):
+            assert got[name] == float(getattr(exact, name))
+        assert got["converged"] is True
+        assert got["error"] == pytest.approx(0.245942318165279, rel=1e-10)
+
+    def test_degrees(self):
+        point = ["solve", "--alpha-tot", 3, "--keep", 0.5, "--theta"]
+        assert answer(*point, 90, "--degrees")["theta"] == pytest.approx(1.5707963267948966)
+
+    def test_lists_give_every_combination(self):
+        points = answer("solve", "--alpha-tot", "1,3", "--keep", "0.2,0.5", "--rule", "hard,easy")
+        keys = [(p["alpha_tot"], p["keep_fraction"], p["rule"]) for p in points["points"]]
+        assert len(set(keys)) == 8
+        assert keys[:3] == [(1, 0.2, "hard"), (1, 0.2, "easy"), (1, 0.5, "hard")]
+
+    def test_table_shows_the_same_numbers(self):
+        assert "0.24594232" in run(*POINT).stdout
+
+    def test_unsolved_point_is_null_and_exits_1(self, monkeypatch):
+        def unsolved(*arguments, throw):
+            solution = real(*arguments, throw=throw)
+            solution.converged[:] = False
+            solution.error[:] = float("nan")
+            return solution
+
+        real = prunelaw.solve
+        monkeypatch.setattr(prunelaw, "solve", unsolved)
+        result = run(*POINT, "--json")
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)["error"] is None
+        assert "1 of 1 points did not converge" in result.stderr
+
+    def test_cold_start_loads_nothing_heavy(self):
+        """What makes a single solve answer in a moment: no jax, pandas, matplotlib, sklearn."""
+        heavy = {"jax", "pandas", "matplotlib", "sklearn", "rich", "prunelaw_sim"}
+        code = (
+            "import sys; from prunelaw_figures.cli import main\n"
+            f"main({[*POINT, '--json']!r}, standalone_mode=False)\n"
+            f"print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
+        )
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert found.stderr.strip() == "[]"
+        assert json.loads(found.stdout)["converged"] is True
+
+
+class TestFit:
+    def test_recovers_the_law(self, runs_csv):
+        fit = answer("fit", runs_csv, "--map", "error=val_err", "--hold-out-above", "2e7")
+        assert fit["held_out"] == {"rmse": pytest.approx(0, abs=1e-4), "points": 4}
+        assert fit["rmse"] < 1e-5
+        assert fit["a"] == pytest.approx(10.0, rel=0.05)
+        assert fit["d"] == pytest.approx(0.05, abs=0.005)
+        assert fit["pools"]["noisy"]["b"] == pytest.approx(-0.2, rel=0.02)
+        assert fit["pools"]["clean"]["tau"] == pytest.approx(8.0, rel=0.05)
+        assert fit["pools"]["clean"]["unique_samples"] == 1e6
+        assert {"standard_errors", "not_identified", "convention"} <= set(fit)
+
+    def test_tells_on_stdout_what_it_found(self, runs_csv):
+        result = run("fit", runs_csv, "--map", "error=val_err")
+        assert result.exit_code == 0
+        assert "b[clean]" in result.stdout  # rich would swallow it as markup
+        assert "rmse" in result.stdout
+
+    def test_pruning_law(self, tmp_path):
+        lines = ["dataset_size,keep_fraction,rule,error"]
+        for size in (50, 100, 200, 400):
+            for rule in ("hard", "easy"):
+                error = 0.02 + 0.9 * prunelaw.solve(size / 40, 0.5, 0.2, rule).error
+                lines.append(f"{size},0.5,{rule},{error:.15g}")
+        path = tmp_path / "pruned.csv"
+        path.write_text("\n".join(lines))
+        fit = answer("fit", path, "--law", "pruning")
+        assert fit["dimension"] == pytest.approx(40.0, rel=1e-2)
+        assert fit["theta"] == pytest.approx(0.2, rel=5e-2)
+
+    def test_group_must_be_chosen(self, shared_data):
+        result = run("fit", shared_data / "openclip", "--json")
+        assert result.exit_code == 2
+        assert "--group must be one of ViT-B-16, ViT-B-32" in result.stderr
+
+    def test_openclip(self, shared_data):
+        command = ("fit", shared_data / "openclip", "--group", "ViT-B-32")
+        fit = answer(*command, "--hold-out-above", "2e10")
+        assert fit["held_out"]["points"] == 3
+        assert fit["rmse"] < 0.01
+
+
+BAD = [
+    (["solve", "--alpha-tot", "0", "--keep", "0.5"], ["--alpha-tot", "(0, inf)", "0.0"]),
+    (["solve", "--alpha-tot", "nan", "--keep", "0.5"], ["--alpha-tot", "finite", "nan"]),
+    (["solve", "--alpha-tot", "3", "--keep", "1.5"], ["--keep", "(0, 1]", "1.5"]),
+    (["solve", "--alpha-tot", "3", "--keep", "0.5,0"], ["--keep", "(0, 1]", "0.0 at index 1"]),
+    (["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "2"], ["--theta", "1.5708", "2.0"]),
+    (
+        ["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "91", "--degrees"],
+        ["--theta", "[0, 90]", "91"],
+    ),
+    (["solve", "--alpha-tot", "x", "--keep", "0.5"], ["--alpha-tot", "'x' is not a number"]),
+    (
+        ["solve", "--alpha-tot", "3", "--keep", "0.5", "--rule", "best"],
+        ["--rule", "hard, easy, random", "'best'"],
+    ),
+    (["solve", "--keep", "0.5"], ["--alpha-tot"]),
+    (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--dim", "1"], ["--dim", "2", "1"]),
+    (["simulate", "--alpha-tot", "-3", "--keep", "0.5"], ["--alpha-tot", "(0, inf)", "-3"]),
+    (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--trials", "0"], ["--trials", "2", "0"]),
+    (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--seed", "-1"], ["--seed", "0", "-1"]),
+    (["fit", "nowhere.csv"], ["nowhere.csv", "no such file"]),
+    (["fit", "x.csv", "--law", "cubic"], ["--law", "utility, no-decay", "'cubic'"]),
+    (["fit", "x.csv", "--convention", "mine"], ["--convention", "official_code", "'mine'"]),
+    (["fit", "x.csv", "--hold-out-above", "-1"], ["--hold-out-above", "(0, inf)", "-1"]),
+    (["fit", "x.csv", "--map", "error"], ["--map", "'error'", "name=value"]),
+    (["verify", "--sweep", "nowhere.csv"], ["nowhere.csv", "no such file"]),
+    (["verify", "--seed", "-1"], ["--seed", "at least 0", "-1"]),
+    (["verify", "--map", "error=e"], ["--map", "--sweep"]),
+    (["prune"], ["No such command 'prune'"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD, ids=lambda value: " ".join(value)[:60])
+def test_bad_input_exits_2_and_is_named(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+    assert list(tmp_path.iterdir()) == []  # no report folder for bad input
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", ["empty"]),
+        ("pool,unique_samples,samples_seen,error\n", ["no rows"]),
+        ("pool,unique_samples,samples_seen,error\na,1,2\n", ["line 2", "3 cells", "4 columns"]),
+        ("pool,unique_samples,samples_seen,error\na,1,2,-0.1\n", ["line 2", "'error'", "-0.1"]),
+        ("pool,unique_samples,samples_seen,error\na,1,2,nan\n", ["line 2", "'error'", "nan"]),
+        ("pool,unique_samples,error\na,1,0.1\n", ["samples_seen", "missing"]),
+    ],
+)
+def test_malformed_tables_are_named_with_line_and_column(content, words, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(content)
+    result = run("fit", path)
+    assert result.exit_code == 2
+    for word in ["bad.csv", *words]:
+        assert word in result.stderr
+
+
+def test_a_folder_without_a_known_format(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    result = run("fit", tmp_path)
+    assert result.exit_code == 2
+    assert "no known format" in result.stderr
+
+
+def test_failed_work_exits_1_and_ctrl_c_exits_130(monkeypatch):
+    def failing(*arguments, **options):
+        raise ConvergenceError("the solver is out of sorts")
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prunelaw, "solve", failing)
+    result = run(*POINT)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "out of sorts" in result.stderr
+    monkeypatch.setattr(prunelaw, "solve", interrupted)
+    assert run(*POINT).exit_code == 130
+
+
+@pytest.mark.parametrize("verb", ["solve", "simulate", "fit", "verify"])
+def test_help_teaches_by_example(verb):
+    assert verb in run("--help").stdout
+    assert f"prunelaw {verb} " in run(verb, "--help").stdout
+
+
+def test_version():
+    from importlib.metadata import version
+
+    assert run("--version").stdout == f"prunelaw {version('prunelaw')}\n"
+
+
+@pytest.mark.slow
+def test_simulate_reports_the_students_and_the_theory():
+    point = ("--dim", 20, "--alpha-tot", 3, "--keep", 0.5, "--theta", 0.3, "--trials", 30)
+    one = answer("simulate", *point, "--seed", 1)
+    assert one == answer("simulate", *point, "--seed", 1)
+    assert one["mean"] != answer("simulate", *point, "--seed", 2)["mean"]
+    assert one["theory_error"] == pytest.approx(0.245942318165279, rel=1e-10)
+    assert abs(one["mean"] - one["theory_error"]) < 0.15 * one["theory_error"]
+    assert one["trials"] == 30
+    assert 0 < one["max_relative_gap"] <= 1e-8
+    assert (one["drawn"], one["kept"]) == (60, 30)

@@ -1,0 +1,69 @@
+"""Figures draw what they are given: every point, every switch, named axes with units."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from prunelaw_figures.best_filter import best_filter_figure
+from prunelaw_figures.learning_curves import learning_curves
+from prunelaw_figures.parts.sweep import check_sweeps
+from prunelaw_figures.parts.utility import check_utility
+from prunelaw_figures.real_sweep import pruning_sweep, utility_sweep
+from prunelaw_figures.style import save
+from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
+
+from . import checks
+
+
+def drawn(figure, tmp_path):
+    """The figure, after it could be written; no text may be missing from the axes."""
+    save(figure, tmp_path / "figure.png")
+    assert isinstance(figure, Figure)
+    for axes in figure.axes:
+        assert axes.get_xlabel()
+    return figure
+
+
+def test_theory_vs_simulation_has_every_point(tmp_path):
+    check = checks.simulation_check()
+    left, right = drawn(theory_vs_simulation(check), tmp_path).axes
+    shown = np.concatenate([bar.lines[0].get_xdata() for bar in left.containers])
+    np.testing.assert_allclose(np.sort(shown), np.sort(check.agreement.theory))
+    assert len(right.get_yticklabels()) == len(check.points)
+
+
+def test_best_filter_marks_every_switch(tmp_path):
+    check = check_utility()
+    for panel, found in zip(
+        drawn(best_filter_figure(check), tmp_path).axes, check.conventions, strict=True
+    ):
+        texts = [text.get_text() for text in panel.texts]
+        assert texts == [
+            f"{s.from_pools}→{s.to_pools}: {s.samples_seen / 1e6:.0f}M" for s in found.switches
+        ]
+
+
+def test_sweeps_show_all_runs_and_open_markers_for_held_out_ones(tmp_path):
+    fits = check_sweeps((checks.pruning_sweep(), checks.repetition_sweep(noise=0.02))).fits
+    laws = {fit.law: fit for fit in fits}
+    for law, figure in (("pruning", pruning_sweep), ("utility", utility_sweep)):
+        axes = figure(laws[law]).axes
+        bars = [bar.lines[0] for panel in axes for bar in panel.containers]
+        assert sum(len(line.get_xdata()) for line in bars) == len(laws[law].table)
+        hollow = [line for line in bars if line.get_fillstyle() == "none"]
+        assert sum(len(line.get_xdata()) for line in hollow) == laws[law].held_out_points
+
+
+def test_learning_curves_draw_theory_and_simulated_points(tmp_path):
+    run = checks.simulation(3.0, 0.5, 0.3, "hard", dim=50, error=[0.20, 0.22, 0.24])
+    panel = drawn(learning_curves(0.5, 0.3, {"hard": [run]}), tmp_path).axes[0]
+    assert "N = 50" in panel.get_title(loc="left")
+    points = [y for bar in panel.containers for y in bar.lines[0].get_ydata()]
+    assert points == [pytest.approx(0.22)]
+
+
+def test_save_never_overwrites(tmp_path):
+    (tmp_path / "figure.png").write_text("mine")
+    with pytest.raises(FileExistsError):
+        save(Figure(), tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_text() == "mine"

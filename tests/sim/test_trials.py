@@ -1,0 +1,171 @@
+"""Simulated errors: against the theory, reproducible, honest about failures and bad input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prunelaw import solve
+from prunelaw.errors import ConvergenceError, InputError
+from prunelaw_sim.max_margin import max_margin
+from prunelaw_sim.teacher import draw_kept
+from prunelaw_sim.trials import MEMORY_LIMIT, Simulation, batch_size, simulate
+
+THEORY = 0.245942318165279  # (alpha_tot, f, theta) = (3, .5, .3) hard, N to infinity
+POINT = (3, 0.5, 0.3, "hard")
+
+
+@pytest.fixture(scope="module")
+def small() -> Simulation:
+    return simulate(*POINT, dim=20, trials=12, seed=4)
+
+
+def test_a_trial_is_the_student_of_its_data(small):
+    for trial in (0, 11):
+        student = max_margin(draw_kept(*POINT, dim=20, seed=4, trial=trial))
+        assert small.kappa[trial] == pytest.approx(float(student.kappa), rel=2e-9)
+        assert small.R[trial] == pytest.approx(student.J[0], abs=1e-5)
+        expected = np.cos(0.3) * student.J[0] + np.sin(0.3) * student.J[1]
+        assert small.rho[trial] == pytest.approx(expected, abs=1e-5)
+
+
+def test_error_is_the_angle_to_the_teacher(small):
+    np.testing.assert_allclose(small.error, np.arccos(small.R) / np.pi, rtol=1e-10)
+    assert small.mean == pytest.approx(small.error.mean())
+    assert small.stderr == pytest.approx(small.error.std(ddof=1) / np.sqrt(12))
+
+
+def test_every_trial_is_certified(small):
+    assert small.converged.all() and small.failed == 0
+    assert small.max_relative_gap <= 1e-8
+    assert (small.min_margin == small.kappa).all() and small.kappa.min() > 0
+    assert (small.drawn, small.kept, small.trials) == (60, 30, 12)
+
+
+def test_same_seed_same_numbers_whatever_the_batch(small):
+    again = simulate(*POINT, dim=20, trials=12, seed=4)
+    np.testing.assert_array_equal(again.error, small.error)
+    other = simulate(*POINT, dim=20, trials=12, seed=4, batch=5)
+    np.testing.assert_allclose(other.error, small.error, rtol=1e-12)
+    assert not np.array_equal(simulate(*POINT, dim=20, trials=12, seed=5).error, small.error)
+
+
+def test_more_trials_extend_fewer(small):
+    fewer = simulate(*POINT, dim=20, trials=5, seed=4)
+    np.testing.assert_allclose(fewer.error, small.error[:5], rtol=1e-12)
+
+
+def test_one_trial_has_no_standard_error():
+    single = simulate(*POINT, dim=20, trials=1)
+    assert np.isnan(single.stderr) and single.mean == single.error[0]
+
+
+def test_progress_ends_at_the_total():
+    seen = []
+    simulate(*POINT, dim=20, trials=12, batch=5, progress=lambda *args: seen.append(args))
+    assert seen == [(5, 12), (10, 12), (12, 12)]
+
+
+def test_batches_are_even_and_fit_in_memory():
+    assert batch_size(100, 200, (600, 400)) == 25
+    assert batch_size(30, 200, (600, 400)) == 15
+    large = batch_size(100, 2000, (10**5, 10**5))
+    assert large == 1
+    middle = batch_size(100, 500, (4000, 4000))
+    assert 1 <= middle * (40 * 500 * 4096 + 64 * 4096) <= MEMORY_LIMIT
+
+
+def test_sweep_rows(small):
+    rows = small.to_sweep_rows()
+    assert isinstance(rows, pd.DataFrame) and len(rows) == 1
+    columns = [
+        "run",
+        "group",
+        "dataset_size",
+        "keep_fraction",
+        "rule",
+        "error",
+        "error_se",
+        "metric",
+        "seed",
+    ]
+    assert list(rows.columns) == columns
+    row = rows.iloc[0]
+    assert (row.dataset_size, row.keep_fraction, row.rule, row.seed) == (60, 0.5, "hard", 4)
+    assert (row.error, row.error_se) == (small.mean, small.stderr)
+
+
+def test_failures_are_raised_or_left_out(monkeypatch):
+    """A limit between the gaps of the trials fails some of them: they must not enter the mean."""
+    gaps = simulate(*POINT, dim=20, trials=12, seed=4).relative_gap
+    monkeypatch.setattr("prunelaw_sim.max_margin.GAP_LIMIT", float(np.median(gaps)))
+    with pytest.raises(ConvergenceError, match="of 12 trials"):
+        simulate(*POINT, dim=20, trials=12, seed=4)
+    flagged = simulate(*POINT, dim=20, trials=12, seed=4, throw=False)
+    assert 0 < flagged.failed < 12
+    assert np.isnan(flagged.error[~flagged.converged]).all()
+    assert flagged.mean == pytest.approx(flagged.error[flagged.converged].mean())
+    assert flagged.stderr == pytest.approx(
+        flagged.error[flagged.converged].std(ddof=1) / np.sqrt(12 - flagged.failed)
+    )
+
+
+def test_all_failed_has_no_mean(monkeypatch):
+    monkeypatch.setattr("prunelaw_sim.max_margin.GAP_LIMIT", -1.0)
+    flagged = simulate(*POINT, dim=20, trials=3, throw=False)
+    assert flagged.failed == 3 and np.isnan(flagged.mean) and np.isnan(flagged.stderr)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"alpha_tot": -1}, "alpha_tot"),
+        ({"f": 2}, "f must"),
+        ({"f": 0.001, "dim": 20}, "at least one must be kept"),
+        ({"theta": 2}, "theta"),
+        ({"rule": "weird"}, "rule"),
+        ({"dim": 1}, "dim"),
+        ({"trials": 0}, "trials"),
+        ({"batch": 0}, "batch"),
+        ({"seed": 1.5}, "seed"),
+    ],
+)
+def test_bad_input(changes, message):
+    with pytest.raises(InputError, match=message):
+        simulate(**({"alpha_tot": 3, "f": 0.5} | changes))
+
+
+@pytest.mark.slow
+def test_few_and_many_examples_per_dimension():
+    """K < N and K/N = 40: both ends of the domain, all certified, all near the theory."""
+    few = simulate(0.5, 0.5, 0.3, dim=200, trials=20)
+    many = simulate(80, 0.5, 0.1, "easy", dim=50, trials=20)
+    assert (few.kept, many.kept) == (50, 2000)
+    assert max(few.max_relative_gap, many.max_relative_gap) <= 1e-8
+    for run in (few, many):
+        theory = float(solve(run.alpha_tot, run.f, run.theta, run.rule).error)
+        assert run.mean == pytest.approx(theory, rel=2 / run.dim, abs=4 * run.stderr)
+
+
+def test_probe_angle_does_not_matter_without_pruning():
+    """f = 1: the same pool is kept in another order, so the same students result."""
+    straight, tilted = (simulate(2, 1.0, theta, dim=20, trials=8) for theta in (0.0, 1.2))
+    assert tilted.mean == pytest.approx(straight.mean, abs=4 * (straight.stderr + tilted.stderr))
+
+
+def extrapolated(means: np.ndarray, errors: np.ndarray, dims: np.ndarray) -> tuple[float, float]:
+    """Weighted straight line in 1/N: its value at 1/N = 0 and that value's standard error."""
+    design = np.column_stack([np.ones_like(means), 1 / dims]) / errors[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    return float((covariance @ design.T @ (means / errors))[0]), float(np.sqrt(covariance[0, 0]))
+
+
+@pytest.mark.slow
+def test_error_extrapolates_to_the_theory():
+    dims = np.array([50, 100, 200])
+    runs = [
+        simulate(*POINT, dim=int(n), trials=t) for n, t in zip(dims, (400, 200, 100), strict=True)
+    ]
+    means, errors = np.array([r.mean for r in runs]), np.array([r.stderr for r in runs])
+    limit, uncertainty = extrapolated(means, errors, dims)
+    assert uncertainty < 0.005  # otherwise the next line could not fail
+    assert abs(limit - THEORY) < 4 * uncertainty
