@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prunelaw_sim.max_margin import max_margin
+from prunelaw_sim.students import max_margin
 from prunelaw_sim.teacher import draw_kept
 
 DIM = 200

@@ -36,11 +36,9 @@ class Settings:
     quick_sweeps: bool
 
 
-# The parabola in 1/N gives N = 40, 80, 200 the weights .25, −1.33, 2.08: with these trials the two
-# larger sizes have like shares in the uncertainty of the limit, and the smallest next to none.
-# Two sizes (quick) allow a straight line only.
-FULL = Settings("full", {40: 300, 80: 250, 200: 150}, quick_sweeps=False)
-QUICK = Settings("quick", {40: 100, 80: 100}, quick_sweeps=True)
+# The line in 1/N through N = 100 and 200 weighs them by −1 and 2.
+FULL = Settings("full", {100: 250, 200: 120}, quick_sweeps=False)
+QUICK = Settings("quick", {50: 60, 100: 40}, quick_sweeps=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,1 +1,52 @@
-"""Measured errors: simulated perceptrons, real sweeps, and fits of the theories to them."""
+"""Measured errors: simulated perceptrons, real sweeps, and fits of the theories to them.
+
+    simulate    train certified max-margin students on pruned data and measure their errors
+    max_margin  the student of any matrix of examples, with its duality gap
+    read        a file or folder of training runs as a `Sweep`
+    fit         hold a law against a Sweep
+
+The names are loaded when first used: JAX and pandas take seconds that a caller may not need.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prunelaw_sim.fit_pruning import PruningFit
+    from prunelaw_sim.fit_utility import Fit
+    from prunelaw_sim.laws import LAWS, fit
+    from prunelaw_sim.readers import read
+    from prunelaw_sim.students import MaxMargin, NotSeparableError, max_margin
+    from prunelaw_sim.sweep import Sweep
+    from prunelaw_sim.trials import Simulation, simulate
+
+__all__ = [
+    "LAWS",
+    "Fit",
+    "MaxMargin",
+    "NotSeparableError",
+    "PruningFit",
+    "Simulation",
+    "Sweep",
+    "fit",
+    "max_margin",
+    "read",
+    "simulate",
+]
+
+_HOMES = {
+    "fit_pruning": ("PruningFit",),
+    "fit_utility": ("Fit",),
+    "laws": ("LAWS", "fit"),
+    "students": ("MaxMargin", "NotSeparableError", "max_margin"),
+    "readers": ("read",),
+    "sweep": ("Sweep",),
+    "trials": ("Simulation", "simulate"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"prunelaw_sim.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -42,7 +42,7 @@ class _Grid:
 
 
 FULL_PRUNING = _Grid((40, 64, 100, 160, 256, 400, 640, 960), 6, (0.25, 0.4, 0.6, 0.8))
-QUICK_PRUNING = _Grid((40, 100, 220, 500), 3, (0.25, 0.6))
+QUICK_PRUNING = _Grid((40, 80, 150, 256), 3, (0.25, 0.6))  # two compiled shapes
 FULL_REPETITION = _Grid((40, 80, 160, 320, 640, 1280), 8, epochs=(1, 2, 4, 8, 16, 32, 64))
 QUICK_REPETITION = _Grid((40, 160, 640), 4, epochs=(1, 2, 4, 8, 16, 32))
 

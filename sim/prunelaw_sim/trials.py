@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 
 from prunelaw._checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.max_margin import GAP_LIMIT, MaxMargin, train
+from prunelaw_sim.students import GAP_LIMIT, MaxMargin, train
 from prunelaw_sim.teacher import check_point, check_seed, draw_rows, example_counts, padded
 
 MEMORY_LIMIT = 2**29  # bytes that one batch of trials may take

@@ -6,7 +6,7 @@ import pytest
 
 from prunelaw import solve
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim.max_margin import max_margin
+from prunelaw_sim.students import max_margin
 from prunelaw_sim.teacher import draw_kept
 from prunelaw_sim.trials import MEMORY_LIMIT, Simulation, batch_size, simulate
 
@@ -97,7 +97,7 @@ def test_sweep_rows(small):
 def test_failures_are_raised_or_left_out(monkeypatch):
     """A limit between the gaps of the trials fails some of them: they must not enter the mean."""
     gaps = simulate(*POINT, dim=20, trials=12, seed=4).relative_gap
-    monkeypatch.setattr("prunelaw_sim.max_margin.GAP_LIMIT", float(np.median(gaps)))
+    monkeypatch.setattr("prunelaw_sim.students.GAP_LIMIT", float(np.median(gaps)))
     with pytest.raises(ConvergenceError, match="of 12 trials"):
         simulate(*POINT, dim=20, trials=12, seed=4)
     flagged = simulate(*POINT, dim=20, trials=12, seed=4, throw=False)
@@ -110,7 +110,7 @@ def test_failures_are_raised_or_left_out(monkeypatch):
 
 
 def test_all_failed_has_no_mean(monkeypatch):
-    monkeypatch.setattr("prunelaw_sim.max_margin.GAP_LIMIT", -1.0)
+    monkeypatch.setattr("prunelaw_sim.students.GAP_LIMIT", -1.0)
     flagged = simulate(*POINT, dim=20, trials=3, throw=False)
     assert flagged.failed == 3 and np.isnan(flagged.mean) and np.isnan(flagged.stderr)
 

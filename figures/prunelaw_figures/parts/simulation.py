@@ -26,25 +26,24 @@ class Point(NamedTuple):
     f: float
 
 
-# Every rule and angle, α_tot from .5 to 30.  α_prune = f α_tot stays at or below 2: the student's
-# cost, and the scatter of its error, grow with the examples kept and not with α_tot.  f α_tot N is
-# whole at N = 40, 80, 200: rounding it would be a finite-size effect of its own.  Values of α_tot
-# are few, because data sets of each next power of two cost a compilation of some seconds.
+# Every rule and angle, α_tot from .5 to 30.  The cost of a student grows with the examples kept,
+# and each shape is compiled: α_prune = f α_tot takes the three values .32, .64 and 1.28, which are
+# whole (and powers of two) at N = 50, 100 and 200; rounding would be a finite-size effect.
 POINTS = (
-    Point("hard", 0.0, 0.5, 0.6),
-    Point("hard", 0.0, 6.0, 0.25),
-    Point("hard", 0.1, 10.0, 0.1),
-    Point("hard", 0.3, 2.0, 0.5),
-    Point("hard", 0.8, 2.0, 0.25),
-    Point("hard", 0.8, 30.0, 0.05),
-    Point("easy", 0.0, 1.0, 0.5),
-    Point("easy", 0.1, 6.0, 0.25),
-    Point("easy", 0.3, 8.0, 0.25),
-    Point("easy", 0.8, 0.5, 0.8),
-    Point("easy", 0.8, 30.0, 0.05),
-    Point("random", 0.0, 2.0, 0.5),
-    Point("random", 0.3, 30.0, 0.05),
-    Point("random", 0.8, 10.0, 0.1),
+    Point("hard", 0.0, 0.5, 0.64),
+    Point("hard", 0.0, 2.56, 0.5),
+    Point("hard", 0.1, 12.8, 0.1),
+    Point("hard", 0.3, 1.6, 0.4),
+    Point("hard", 0.3, 3.2, 0.4),
+    Point("hard", 0.8, 6.4, 0.2),
+    Point("hard", 0.8, 30.0, 0.64 / 30),
+    Point("easy", 0.0, 1.28, 0.5),
+    Point("easy", 0.1, 3.2, 0.4),
+    Point("easy", 0.3, 8.0, 0.08),
+    Point("easy", 0.8, 20.0, 0.064),
+    Point("random", 0.0, 2.56, 0.5),
+    Point("random", 0.3, 30.0, 1.28 / 30),
+    Point("random", 0.8, 5.0, 0.128),
 )
 
 

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim._student import patient_student, two_stage_student
-from prunelaw_sim.max_margin import GAP_LIMIT, MaxMargin, NotSeparableError, max_margin, train
+from prunelaw_sim.students import GAP_LIMIT, MaxMargin, NotSeparableError, max_margin, train
 
 
 def separable_rows(examples: int, dim: int, seed: int, scale: float = 1.0) -> np.ndarray:
@@ -140,7 +140,7 @@ def test_training_again_rescues_a_bad_first_stage(monkeypatch):
 
     X = separable_rows(60, 30, seed=6)
     expected = max_margin(X)
-    monkeypatch.setattr("prunelaw_sim.max_margin.two_stage_student", garbage)
+    monkeypatch.setattr("prunelaw_sim.students.two_stage_student", garbage)
     rescued = max_margin(X)
     assert_certified(X, rescued)
     assert int(rescued.iterations) == 2 * int(expected.iterations)
@@ -215,8 +215,8 @@ def test_padding_never_proves_a_contradiction(monkeypatch):
         _, lowest, upper, weights, steps, scale = two_stage_student(rows, mask)
         return -jnp.ones(len(rows)), -jnp.abs(lowest), 10 * upper, weights, steps, scale
 
-    monkeypatch.setattr("prunelaw_sim.max_margin.two_stage_student", failing)
-    monkeypatch.setattr("prunelaw_sim.max_margin.patient_student", failing)
+    monkeypatch.setattr("prunelaw_sim.students.two_stage_student", failing)
+    monkeypatch.setattr("prunelaw_sim.students.patient_student", failing)
     result = max_margin(separable_rows(20, 20, seed=1), throw=False)
     assert result.separable and not result.converged
     with pytest.raises(ConvergenceError, match="gap"):
@@ -273,7 +273,7 @@ def test_bad_input(X, message):
 
 def test_a_gap_that_stays_open_raises(monkeypatch):
     """An impossible limit makes every student uncertified; it must not be returned as certified."""
-    monkeypatch.setattr("prunelaw_sim.max_margin.GAP_LIMIT", -1.0)
+    monkeypatch.setattr("prunelaw_sim.students.GAP_LIMIT", -1.0)
     X = separable_rows(60, 30, seed=0)
     with pytest.raises(ConvergenceError, match="gap"):
         max_margin(X)
