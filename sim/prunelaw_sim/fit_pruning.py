@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import RectBivariateSpline
 from scipy.optimize import least_squares, nnls
-from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 import prunelaw
 from prunelaw._checks import check_real
@@ -63,7 +63,7 @@ class PruningFit:
     held_out                         of the points above `hold_out_above`, predicted, or None
     baseline, baseline_held_out      the same for floor + scale·(f P)^−β per rule, which knows
                                      nothing of the theory
-    lack_of_fit                      p-value of χ² against the replicates' scatter, or None
+    lack_of_fit                      p-value of F against the replicates' scatter, or None
     describes, reasons               whether the theory describes the sweep, and why not
     other_optima                     cost and (dimension, theta) of the other local optima
     table                            the points: size, f, rule, error, predicted, held_out
@@ -131,27 +131,37 @@ def fit_pruning(sweep: Sweep, *, hold_out_above: float | int | None = None) -> P
 
 
 def _averaged(sweep: Sweep) -> pd.DataFrame:
-    """One row a (size, fraction, rule): mean error and its standard error (NaN if unknown)."""
+    """One row a (size, fraction, rule): mean error, replicates, standard error (NaN if unknown)."""
     frame = sweep.require(*COLUMNS).frame
     unknown = sorted(set(frame["rule"]) - set(prunelaw.RULES))
     if unknown:
         raise InputError(f"rule must be one of {', '.join(prunelaw.RULES)}; got {unknown[0]!r}")
-    groups = frame.groupby(list(COLUMNS[:3]), sort=True)["error"]
-    points = groups.agg(error="mean", replicates="size", spread="std").reset_index()
-    points["error_se"] = points["spread"] / np.sqrt(points["replicates"])
-    single = points["replicates"] == 1
-    if "error_se" in frame.columns and bool(single.any()):
-        stated = frame.groupby(list(COLUMNS[:3]), sort=True)["error_se"].first().to_numpy()
-        points["error_se"] = np.where(single, stated, points["error_se"])
-    return points.drop(columns="spread")
+    groups = frame.groupby(list(COLUMNS[:3]), sort=True)
+    points = groups["error"].agg(error="mean", replicates="size", variance="var").reset_index()
+    stated = groups["error_se"].first().to_numpy() if "error_se" in frame.columns else np.nan
+    points["error_se"] = np.where(points["replicates"] > 1, _pooled_se(points), stated)
+    return points.drop(columns="variance")
+
+
+def _pooled_se(points: pd.DataFrame) -> np.ndarray:
+    """Standard errors of the means, the replicates' variance pooled over points.
+
+    A few replicates tell one point's variance badly; relative to ε(1 − ε), the variance of a
+    counted error rate, the points share it.
+    """
+    error, count = points["error"].to_numpy(float), points["replicates"].to_numpy(float)
+    shape = np.maximum(error * (1.0 - error), 1e-4)
+    freedom = np.maximum(count - 1.0, 0.0)
+    if not freedom.any():
+        return np.full(len(points), np.nan)
+    spread = np.nan_to_num(points["variance"].to_numpy(float)) / shape
+    return np.sqrt((freedom @ spread) / freedom.sum() * shape / count)
 
 
 def _weights(points: pd.DataFrame) -> np.ndarray:
-    """1/se, with a floor so that a lucky scatter of few replicates does not dominate."""
+    """1/se where every point has one, else equal weights."""
     se = points["error_se"].to_numpy(float)
-    if not (np.isfinite(se) & (se > 0)).all():
-        return np.ones(len(se))
-    return 1.0 / np.sqrt(se**2 + np.median(se) ** 2)
+    return 1.0 / se if (np.isfinite(se) & (se > 0)).all() else np.ones(len(se))
 
 
 # --- search on tabulated theory ---------------------------------------------------------------
@@ -343,12 +353,17 @@ def _standard_errors(training, best, scale, floor) -> tuple[dict[str, float], di
 
 
 def _lack_of_fit(training: pd.DataFrame, misfit: np.ndarray) -> float | None:
-    """p-value of Σ(misfit/se)², where every point has a standard error."""
+    """p-value of F = Σ(misfit/se)²/(points − 4), where every point has a standard error.
+
+    The denominator's freedom is that of the pooled variance; stated standard errors count as
+    known (F becomes χ²).
+    """
     se = training["error_se"].to_numpy(float)
     if not (np.isfinite(se) & (se > 0)).all():
         return None
     freedom = len(se) - len(PARAMETERS)
-    return float(chi2.sf(np.sum((misfit / se) ** 2), freedom))
+    known = float(np.sum(training["replicates"].to_numpy(float) - 1.0)) or 1e12
+    return float(f_distribution.sf(np.sum((misfit / se) ** 2) / freedom, freedom, known))
 
 
 def _power_law(points: pd.DataFrame, fitted) -> tuple[Prediction, Prediction | None]:
@@ -388,8 +403,7 @@ def _reasons(lack, held_out, power_law_held_out, rmse, power_law, scale) -> tupl
         )
     if lack is not None and lack < SIGNIFICANT:
         reasons.append(
-            f"lack of fit: deviations exceed the scatter of the replicates "
-            f"(chi-square p = {lack:.1e})"
+            f"lack of fit: deviations exceed the scatter of the replicates (F test, p = {lack:.1e})"
         )
     if held_out is not None and held_out.rmse > power_law_held_out.rmse:
         reasons.append(

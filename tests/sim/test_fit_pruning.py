@@ -90,3 +90,22 @@ def test_unknown_rule_is_named():
     frame = frame_of(lambda *_: 0.2).assign(rule="el2n")
     with pytest.raises(prunelaw.InputError, match=r"rule must be one of .* got 'el2n'"):
         fit_pruning(Sweep.from_frame(frame, "scores.csv"))
+
+
+@pytest.mark.slow
+def test_lack_of_fit_is_calibrated_for_few_replicates():
+    """Three replicates of exact data with noise: p must not be small more often than it says."""
+    from prunelaw_sim import fit_pruning as module
+
+    rng = np.random.default_rng(11)
+    frame = frame_of(theoretical, seeds=3)
+    truth = frame.groupby(list(module.COLUMNS[:3]))["error"].first().to_numpy()
+    p_values = []
+    for _ in range(200):
+        noise = np.sqrt(frame["error"] * (1 - frame["error"])) * 0.01
+        noisy = frame.assign(error=frame["error"] + noise * rng.standard_normal(len(frame)))
+        points = module._averaged(Sweep.from_frame(noisy, "noisy"))
+        # Against the truth all 30 points are free, and the statistic divides by 26.
+        misfit = (points["error"].to_numpy() - truth) * np.sqrt(26 / 30)
+        p_values.append(module._lack_of_fit(points, misfit))
+    assert np.mean(np.array(p_values) < 0.01) < 0.04

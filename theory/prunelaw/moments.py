@@ -315,6 +315,11 @@ def _inner_moments(rows: _Rows, order: int) -> Float[np.ndarray, "rows 14"]:
     return result
 
 
+def _row_sums(p: Array, q: Array | None = None) -> Array:
+    """Σ p, or Σ p q, along each row."""
+    return p.sum(axis=1) if q is None else np.einsum("ij,ij->i", p, q)
+
+
 def _block_moments(rows: _Rows, order: int) -> Float[np.ndarray, "rows 14"]:
     """Inner sums by the sinh map v = centre + spread·sinh τ, τ on a Gauss-Legendre grid."""
     nodes, weights = gauss_legendre(order)
@@ -331,17 +336,14 @@ def _block_moments(rows: _Rows, order: int) -> Float[np.ndarray, "rows 14"]:
     cdf, pdf = weight * normal_cdf(x), weight * normal_pdf(x)
     g = x * cdf + pdf
 
-    def total(p, q=None):
-        return p.sum(axis=1) if q is None else np.einsum("ij,ij->i", p, q)
-
     c, s, sigma, t0, u0 = (
         column[:, 0] for column in (rows.cos_theta, rows.sin_theta, rows.sigma, rows.t0, rows.u0)
     )
-    p0, p1, p2 = total(cdf), total(cdf, v), total(cdf * v, v)
-    f0, f1 = total(pdf), total(pdf, v)
-    g0, g1 = total(g), total(g, v)
+    p0, p1, p2 = _row_sums(cdf), _row_sums(cdf, v), _row_sums(cdf * v, v)
+    f0, f1 = _row_sums(pdf), _row_sums(pdf, v)
+    g0, g1 = _row_sums(g), _row_sums(g, v)
     sums = [
-        sigma**2 * (p0 + total(g, x)),
+        sigma**2 * (p0 + _row_sums(g, x)),
         sigma * g0,
         sigma * (t0 * g0 + s * g1),
         sigma * (u0 * g0 - c * g1),
@@ -354,7 +356,7 @@ def _block_moments(rows: _Rows, order: int) -> Float[np.ndarray, "rows 14"]:
         f0,
         t0 * f0 + s * f1,
         u0 * f0 - c * f1,
-        total(pdf, x),
+        _row_sums(pdf, x),
     ]
     # φ(u') lacks its 1/√2π; the map contributes length·spread.
     scale = rows.weight * length * rows.spread / np.sqrt(2.0 * np.pi)

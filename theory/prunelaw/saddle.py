@@ -119,38 +119,21 @@ def newton_system(
     h_ww, h_wc, h_cc = (-a, -b), (zero, -a * sin_chi), (zero, -b)
     s_w, s_c, s_ww, s_wc, s_cc = a * sin_chi, b, -sigma, a * cos_chi, -sigma
 
-    def along(h, t, u):
-        return h[0] * t + h[1] * u
-
-    def gradient(h, s):
-        """∂Ψ for one angle: G_m = 2g, G_σ = 2σΦ."""
-        slope = -2.0 * along(h, q.g_t, q.g_u) + 2.0 * sigma * q.cdf * s
-        return alpha * slope - 2.0 * sigma * s
-
-    def mixed(h, s):
-        """∂²Ψ/∂κ∂angle: G_mm = 2Φ, G_mσ = 2φ."""
-        return alpha * (-2.0 * along(h, q.cdf_t, q.cdf_u) + 2.0 * q.pdf * s)
-
-    def curvature(h1, s1, h2, s2, h12, s12):
-        """∂²Ψ for two angles: G_σσ = 2Φ − 2xφ."""
-        both = h1[0] * h2[0] * q.cdf_tt + h1[1] * h2[1] * q.cdf_uu
-        both = both + (h1[0] * h2[1] + h1[1] * h2[0]) * q.cdf_tu
-        cross = along(h1, q.pdf_t, q.pdf_u) * s2 + along(h2, q.pdf_t, q.pdf_u) * s1
-        second = 2.0 * both - 2.0 * cross + 2.0 * (q.cdf - q.pdf_x) * s1 * s2
-        first = -2.0 * along(h12, q.g_t, q.g_u) + 2.0 * sigma * q.cdf * s12
-        return alpha * (second + first) - 2.0 * (s1 * s2 + sigma * s12)
-
     psi = alpha * q.G - sigma**2
-    psi_k, psi_w, psi_c = 2.0 * alpha * q.g, gradient(h_w, s_w), gradient(h_c, s_c)
-    psi_ww = curvature(h_w, s_w, h_w, s_w, h_ww, s_ww)
-    psi_wc = curvature(h_w, s_w, h_c, s_c, h_wc, s_wc)
-    psi_cc = curvature(h_c, s_c, h_c, s_c, h_cc, s_cc)
+    psi_k, psi_w, psi_c = (
+        2.0 * alpha * q.g,
+        _slope(q, alpha, sigma, h_w, s_w),
+        _slope(q, alpha, sigma, h_c, s_c),
+    )
+    psi_ww = _curvature(q, alpha, sigma, (h_w, s_w), (h_w, s_w), (h_ww, s_ww))
+    psi_wc = _curvature(q, alpha, sigma, (h_w, s_w), (h_c, s_c), (h_wc, s_wc))
+    psi_cc = _curvature(q, alpha, sigma, (h_c, s_c), (h_c, s_c), (h_cc, s_cc))
     residual = np.stack([psi, psi_w, psi_c], axis=1)
     jacobian = np.stack(
         [
             np.stack([psi_w, psi_c, psi_k], axis=1),
-            np.stack([psi_ww, psi_wc, mixed(h_w, s_w)], axis=1),
-            np.stack([psi_wc, psi_cc, mixed(h_c, s_c)], axis=1),
+            np.stack([psi_ww, psi_wc, _mixed(q, alpha, h_w, s_w)], axis=1),
+            np.stack([psi_wc, psi_cc, _mixed(q, alpha, h_c, s_c)], axis=1),
         ],
         axis=1,
     )
@@ -161,6 +144,32 @@ def newton_system(
     if problem.planar:
         return residual, jacobian
     return residual[:, :2], jacobian[:, :2][:, :, [0, 2]]
+
+
+def _along(h, t, u) -> Array:
+    """h is linear in the fields: its derivative's coefficients on (t, u), applied to moments."""
+    return h[0] * t + h[1] * u
+
+
+def _slope(q: Moments, alpha, sigma, h, s) -> Array:
+    """∂Ψ/∂angle, with ∂h/∂angle = h and ∂σ/∂angle = s: G_m = 2g, G_σ = 2σΦ."""
+    return alpha * (2.0 * sigma * q.cdf * s - 2.0 * _along(h, q.g_t, q.g_u)) - 2.0 * sigma * s
+
+
+def _mixed(q: Moments, alpha, h, s) -> Array:
+    """∂²Ψ/∂κ∂angle: G_mm = 2Φ, G_mσ = 2φ."""
+    return alpha * (2.0 * q.pdf * s - 2.0 * _along(h, q.cdf_t, q.cdf_u))
+
+
+def _curvature(q: Moments, alpha, sigma, first, second, mixed) -> Array:
+    """∂²Ψ for two angles, each argument a pair (∂h, ∂σ): G_σσ = 2Φ − 2xφ."""
+    (h1, s1), (h2, s2), (h12, s12) = first, second, mixed
+    both = h1[0] * h2[0] * q.cdf_tt + h1[1] * h2[1] * q.cdf_uu
+    both = both + (h1[0] * h2[1] + h1[1] * h2[0]) * q.cdf_tu
+    cross = _along(h1, q.pdf_t, q.pdf_u) * s2 + _along(h2, q.pdf_t, q.pdf_u) * s1
+    curved = 2.0 * (both - cross + (q.cdf - q.pdf_x) * s1 * s2)
+    bent = 2.0 * sigma * q.cdf * s12 - 2.0 * _along(h12, q.g_t, q.g_u)
+    return alpha * (curved + bent) - 2.0 * (s1 * s2 + sigma * s12)
 
 
 def _newton_steps(residual, jacobian) -> Float[np.ndarray, "n 3"]:
@@ -242,13 +251,7 @@ def hebbian_state(problem: Problem, load: Array) -> State:
         ratio = c / s  # E[y u'|z] = 2φ(z c/s), E[y|z] = 2Φ(z c/s) − 1
         inside = 2.0 * (normal_cdf(high / s) - normal_cdf(low / s))
         across = 2.0 * s * inside / np.sqrt(2.0 * np.pi)
-
-        def edge_term(z):
-            finite = np.where(np.isfinite(z), z, 0.0)
-            value = normal_pdf(finite) * (2.0 * normal_cdf(ratio * finite) - 1.0)
-            return np.where(np.isfinite(z), value, 0.0)
-
-        along = 2.0 * (edge_term(low) - edge_term(high)) + ratio * across
+        along = 2.0 * (_edge_term(low, ratio) - _edge_term(high, ratio)) + ratio * across
     else:
         across, along = np.zeros_like(c), 2.0 * (normal_pdf(low) - normal_pdf(high))
     fraction = 2.0 * weight * (normal_cdf(-low) - normal_cdf(-high))
@@ -263,20 +266,28 @@ def hebbian_state(problem: Problem, load: Array) -> State:
     return state._replace(slack=kappa - problem.fields(state).rho * low)
 
 
+def _edge_term(z: Array, ratio: Array) -> Array:
+    """φ(z) (2Φ(z c/s) − 1) at a window's edge, 0 at infinity."""
+    finite = np.where(np.isfinite(z), z, 0.0)
+    value = normal_pdf(finite) * (2.0 * normal_cdf(ratio * finite) - 1.0)
+    return np.where(np.isfinite(z), value, 0.0)
+
+
+def _ahead(now: Array, then: Array, ratio: Array, reach: float) -> Array:
+    """now·(now/then)^ratio, the power kept within e^±reach."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = np.exp(np.clip(ratio * np.log(now / then), -reach, reach))
+    return now * np.nan_to_num(growth, nan=1.0)
+
+
 def _extrapolated(problem: Problem, here: State, before: State, ratio: Array) -> State:
     """Secant prediction, linear in the logarithms of the unknowns."""
-
-    def ahead(now, then, reach):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            growth = np.exp(np.clip(ratio * np.log(now / then), -reach, reach))
-        return now * np.nan_to_num(growth, nan=1.0)
-
-    omega = np.minimum(ahead(here.omega, before.omega, 2.0), 0.5 * np.pi - 1e-5)
-    tan = ahead(here.tan_half_chi, before.tan_half_chi, 2.0)
-    state = State(omega, tan, ahead(here.kappa, before.kappa, 3.0), here.slack)
+    omega = np.minimum(_ahead(here.omega, before.omega, ratio, 2.0), 0.5 * np.pi - 1e-5)
+    tan = _ahead(here.tan_half_chi, before.tan_half_chi, ratio, 2.0)
+    state = State(omega, tan, _ahead(here.kappa, before.kappa, ratio, 3.0), here.slack)
     rho_edge = problem.fields(state).rho * problem.windows.low
     in_gap = (here.slack > 0.0) & (here.slack < here.kappa) & (before.slack > 0.0)
-    slack = np.where(in_gap, ahead(here.slack, before.slack, 3.0), state.kappa - rho_edge)
+    slack = np.where(in_gap, _ahead(here.slack, before.slack, ratio, 3.0), state.kappa - rho_edge)
     return state._replace(slack=slack, kappa=np.where(in_gap, slack + rho_edge, state.kappa))
 
 
