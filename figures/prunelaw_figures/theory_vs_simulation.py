@@ -57,7 +57,7 @@ def _deviations(axes, check: "SimulationCheck") -> None:
     for row, point, centre, width in zip(rows, check.points, deviation, spread, strict=True):
         colour, marker = RULES[point.rule]
         axes.errorbar(centre, row, xerr=width, fmt=marker, color=colour, markersize=4)
-    names = [f"{p.rule}  θ={p.theta:g}  α={p.alpha_tot:g}  f={p.f:g}" for p in check.points]
+    names = [f"{p.rule}  θ={p.theta:g}  α={p.alpha_tot:g}  f={p.f:.3g}" for p in check.points]
     axes.set_yticks(rows, names, fontsize=7)
     title = f"extrapolated to N → ∞: χ² p = {found.p_value:.2g}"
     label(axes, "simulation − theory, % (± 1 s.e.)", "", title)

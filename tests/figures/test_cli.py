@@ -109,6 +109,7 @@ class TestFit:
         assert "b[clean]" in result.stdout  # rich would swallow it as markup
         assert "rmse" in result.stdout
 
+    @pytest.mark.slow
     def test_pruning_law(self, tmp_path):
         lines = ["dataset_size,keep_fraction,rule,error"]
         for size in (50, 100, 200, 400):

@@ -32,6 +32,7 @@ def test_theory_vs_simulation_has_every_point(tmp_path):
     assert len(right.get_yticklabels()) == len(check.points)
 
 
+@pytest.mark.slow
 def test_best_filter_marks_every_switch(tmp_path):
     check = check_utility()
     for panel, found in zip(
@@ -43,6 +44,7 @@ def test_best_filter_marks_every_switch(tmp_path):
         ]
 
 
+@pytest.mark.slow
 def test_sweeps_show_all_runs_and_open_markers_for_held_out_ones(tmp_path):
     fits = check_sweeps((checks.pruning_sweep(), checks.repetition_sweep(noise=0.02))).fits
     laws = {fit.law: fit for fit in fits}
@@ -54,6 +56,7 @@ def test_sweeps_show_all_runs_and_open_markers_for_held_out_ones(tmp_path):
         assert sum(len(line.get_xdata()) for line in hollow) == laws[law].held_out_points
 
 
+@pytest.mark.slow
 def test_learning_curves_draw_theory_and_simulated_points(tmp_path):
     run = checks.simulation(3.0, 0.5, 0.3, "hard", dim=50, error=[0.20, 0.22, 0.24])
     panel = drawn(learning_curves(0.5, 0.3, {"hard": [run]}), tmp_path).axes[0]

@@ -84,6 +84,7 @@ def test_a_wrong_published_number_is_noticed():
     assert check.conventions[1].deviation == pytest.approx(0.03, abs=0.01)
 
 
+@pytest.mark.slow
 def test_laws_are_recovered_and_describe_data_that_follow_them():
     check = check_sweeps((pruning_sweep(seeds=6), repetition_sweep(noise=0.02)))
     laws = {fit.law: fit for fit in check.fits}
@@ -102,6 +103,7 @@ def test_no_decay_does_not_describe_repeated_data_and_the_report_says_where():
     assert "worst at pool 'clean'" in laws["no-decay"].reasons[1]
 
 
+@pytest.mark.slow
 def test_laws_whose_columns_are_missing_are_skipped_with_the_reason():
     check = check_sweeps((repetition_sweep(),))
     assert check.skipped == {"pruning, made runs": "no column dataset_size, keep_fraction, rule"}

@@ -19,6 +19,8 @@ from prunelaw_figures.verify import QUICK, new_folder, verify
 
 from .checks import simulation_check, sweep_check
 
+pytestmark = pytest.mark.slow  # every test fits both laws and draws the report
+
 NOW = time.strptime("2024-05-06 07:08:09", "%Y-%m-%d %H:%M:%S")
 
 

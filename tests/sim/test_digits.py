@@ -7,6 +7,7 @@ from prunelaw.errors import InputError
 from prunelaw_sim import digits
 
 
+@pytest.mark.slow
 def test_features_are_isotropic_as_the_theory_wants():
     inputs, labels = digits.even_odd_features()
     assert inputs.shape == (1797, digits.DIMENSION)

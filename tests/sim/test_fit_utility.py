@@ -210,6 +210,7 @@ class TestModel:
         assert ((starts >= low) & (starts <= high)).all()
 
 
+@pytest.mark.slow
 class TestOpenClip:
     """Published: RMSE on 9 final points from ~.033 without decay to .006–.007 with it. Held out
     34B samples: .0153 (B/32) and .0086 (B/16) with decay, .0458 and .0407 without.

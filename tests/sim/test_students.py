@@ -110,6 +110,7 @@ def test_batch_equals_one_by_one():
         np.testing.assert_allclose(together.J[index], alone.J, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_padding_has_no_influence():
     X = separable_rows(60, 30, seed=9)
     wide = np.zeros((1, 32, 128))

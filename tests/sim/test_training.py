@@ -62,6 +62,7 @@ def test_batching_does_not_change_a_student():
         np.testing.assert_allclose(together.weights[i], alone.weights[0], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_training_stopped_short_is_an_error():
     inputs, labels = problem(count=300, flips=20)
     with pytest.raises(ConvergenceError, match=r"1 of 1 students.*relative gap of 1e-08"):

@@ -19,6 +19,7 @@ def small() -> Simulation:
     return simulate(*POINT, dim=20, trials=12, seed=4)
 
 
+@pytest.mark.slow
 def test_a_trial_is_the_student_of_its_data(small):
     for trial in (0, 11):
         student = max_margin(draw_kept(*POINT, dim=20, seed=4, trial=trial))

@@ -111,10 +111,9 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = _one_group(sweep, group)
-    if law == "pruning":
-        values = _fit_pruning(sweep, hold_out_above)
-    else:
-        values = _fit_utility(sweep, law, convention, hold_out_above)
+    from prunelaw_sim.laws import fit
+
+    values = fit(law, sweep, convention=convention, hold_out_above=hold_out_above).to_dict()
     if as_json:
         print_json(values)
     else:
@@ -131,19 +130,6 @@ def _one_group(sweep: "Sweep", group: str | None) -> "Sweep":
     if len(groups) > 1:
         raise InputError(f"--group must be one of {', '.join(groups)}; it was not given")
     return sweep
-
-
-def _fit_utility(sweep: "Sweep", law: str, convention: str, above: float | None) -> dict[str, Any]:
-    from prunelaw_sim.fit_utility import fit_utility
-
-    sweep.require("pool", "unique_samples", "samples_seen", "error")
-    return fit_utility(sweep.frame, law, convention, hold_out_above=above).to_dict()
-
-
-def _fit_pruning(sweep: "Sweep", above: float | None) -> dict[str, Any]:
-    from prunelaw_sim.fit_pruning import fit_pruning
-
-    return fit_pruning(sweep, hold_out_above=above).to_dict()
 
 
 def _print(values: dict[str, Any]) -> None:
