@@ -1,6 +1,6 @@
 """Simulated students: the errors that the theory of data pruning predicts, measured.
 
-Each trial draws data (`teacher`), prunes it, trains the max-margin student (`max_margin`) and
+Each trial draws data (`teacher`), prunes it, trains the max-margin student (`students`) and
 reads off its error exactly from its angle to the teacher: no test set, no sampling noise but
 that of the training data.
 """
