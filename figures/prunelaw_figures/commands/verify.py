@@ -64,7 +64,7 @@ def command(
     \b
     Everything, under 3 minutes on two cores:
       prunelaw verify
-    A first look, under 30 s:
+    A first look, under a minute:
       prunelaw verify --quick
     Part 3 on your own runs, or on the public OpenCLIP files:
       prunelaw verify --sweep runs.csv --map error=val_err --out reports/mine
