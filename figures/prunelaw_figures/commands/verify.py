@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer sizes, trials and runs: under 30 s.")
+@click.option("--quick", is_flag=True, help="Fewer sizes, trials and runs: under a minute.")
 @click.option(
     "--sweep",
     "table",
