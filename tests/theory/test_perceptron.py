@@ -10,8 +10,9 @@ from reference.potential_mp import DIGITS, Point, residuals
 
 import prunelaw
 from prunelaw import solve
-from prunelaw.keep import windows
-from prunelaw.saddle import REFINEMENTS, Problem, newton_system, solve_points
+from prunelaw.keep import as_rule
+from prunelaw.perceptron import solve_points
+from prunelaw.saddle import REFINEMENTS, Problem, newton_system
 
 log_alpha = st.floats(-3, 6)
 log_f = st.floats(-3, 0)
@@ -32,7 +33,8 @@ def relative_error_of_omega(alpha_tot, f, theta, rule, order):
 
     Only the conversion of the residual into a step uses prunelaw's Jacobian.
     """
-    kept = windows(rule, np.array([f]))
+    kept = as_rule(rule).segments(np.array([f]), np.array([theta]))
+    low, high = float(kept.low[0, 0]), float(kept.high[0, 0])  # of |z|; the rest is its mirror
     problem = Problem(np.array([alpha_tot]), np.array([theta]), kept, theta > 0)
     outcome = solve_points(problem, np.array([f]))
     assert outcome.converged.all()
@@ -44,8 +46,8 @@ def relative_error_of_omega(alpha_tot, f, theta, rule, order):
         rho = mp.cos(theta) * mp.cos(omega) + mp.sin(theta) * mp.sin(omega) * mp.cos(chi)
         kappa = mp.mpf(float(state.kappa[0]))
         if abs(state.slack[0]) < state.kappa[0]:
-            kappa = mp.mpf(float(state.slack[0])) + rho * mp.mpf(float(kept.low[0]))
-        point = Point(alpha_tot, theta, float(kept.low[0]), float(kept.high[0]))
+            kappa = mp.mpf(float(state.slack[0])) + rho * mp.mpf(low)
+        point = Point(alpha_tot, theta, low, high)
         values = residuals(point, omega, chi, kappa, order)
         sigma = mp.sin(omega) * (mp.sin(chi) if theta > 0 else 1)
         balance = [1, omega, mp.sin(chi)][: len(values)]
@@ -112,7 +114,7 @@ def test_plane_quadrature_sees_no_probe_when_nothing_is_pruned(log_alpha, log_f,
     """
     alpha, f, one = np.array([10**log_alpha]), np.array([10**log_f]), np.ones(1)
     theta = max(theta, 1e-8)
-    everything = windows("random", f)
+    everything = as_rule("random").segments(f, theta * one)
     planar = solve_points(Problem(alpha, theta * one, everything, True), f)
     assert planar.converged.all()
     expected = solve(alpha, f, theta, "random")
@@ -206,7 +208,13 @@ def test_capacity_transition_as_f_vanishes():
         ({"f": np.nan}, "f must be finite"),
         ({"theta": -0.1}, r"theta must be finite and in \[0, 1.5708\], got -0.1"),
         ({"theta": 2.0}, "theta"),
-        ({"rule": "hardest"}, "rule must be one of hard, easy, random; got 'hardest'"),
+        ({"f": None}, "f must be given: the rule hard works at any fraction kept"),
+        ({"rule": "band:0.1,0.5"}, r"f must be 0.303269248, which the rule band:0.1,0.5 implies"),
+        ({"rule": "band:0.5,0.5"}, "band must have low < high, got 0.5 and 0.5: it is empty"),
+        ({"rule": "band:0.5"}, "must have two edges"),
+        ({"rule": "mix:2,hard"}, r"q of a mixture must be finite and in \[0, 1\], got 2.0"),
+        ({"rule": 3}, "rule must be a name or a keep rule, got 3"),
+        ({"rule": "hardest"}, "rule must be hard, easy, random, .* got 'hardest'"),
     ],
 )
 def test_bad_input_is_named(arguments, message):

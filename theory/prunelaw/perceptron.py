@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.gaussian import Array
-from prunelaw.keep import RULES, Windows, windows
-from prunelaw.saddle import Outcome, Problem, solve_points
+from prunelaw.keep import KeepRule, Random, as_rule, checked_fraction
+from prunelaw.saddle import Outcome, Problem, refined
+from prunelaw.starts import coarse_states
 
-# Points solved together in one thread: long enough to amortise NumPy's overhead, short enough
-# that the panels of one chunk stay below some tens of megabytes.
-CHUNK = 256
+# Points solved together in one thread, sharing their starts.
+FEWEST, MOST = 256, 16_384
 # Below this angle the plane of teacher and probe is a line to double precision: the solution
 # depends on θ through (θ/ω)² and (θ/γ)² with ω > 1e−7 and γ > 1e−3 on the whole domain.
 SMALLEST_ANGLE = 1e-12
@@ -73,7 +73,7 @@ class Solution:
 
 def solve(
     alpha_tot: Any,
-    f: Any,
+    f: Any = None,
     theta: Any = 0.0,
     rule: Any = "hard",
     *,
@@ -84,9 +84,10 @@ def solve(
     The arguments broadcast against each other and are solved as one batch:
 
     alpha_tot  examples per dimension before pruning, P/N, in (0, ∞); checked on [1e-3, 1e6]
-    f          fraction kept, in (0, 1]; checked on [1e-3, 1]
+    f          fraction kept, in (0, 1]; checked on [1e-4, 1]; None: as the rule implies (bands)
     theta      angle between probe and teacher in radians, in [0, π/2]
-    rule       "hard" (keep small |z|), "easy" (keep large |z|) or "random"; a string or an array
+    rule       "hard" (keep small |z|), "easy" (keep large |z|), "random", or another text or
+               object of `prunelaw.keep` (bands, signed margins, mixtures, any w); or an array
     throw      True: raise `ConvergenceError` if a point cannot be solved.
                False: flag it in `converged`, with NaN in error, R, rho and kappa.
 
@@ -100,17 +101,28 @@ def solve(
     0.245942
     """
     alpha_tot = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
-    f = check_real("f", f, 0.0, 1.0, low_open=True)
     theta = check_real("theta", theta, 0.0, np.pi / 2)
-    rules = np.asarray(rule)
-    for name in np.unique(rules):
-        check_choice("rule", str(name), RULES)
-    arrays = _broadcast(alpha_tot=alpha_tot, f=f, theta=theta, rule=rules)
+    fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
+    arrays = _broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=_rules(rule))
     shape = arrays[0].shape
     flat = _solve_flat(*(array.ravel() for array in arrays))
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
     return Solution(**{name: value.reshape(shape) for name, value in flat.items()})
+
+
+def _rules(rule: Any) -> Shaped[np.ndarray, "*shape"]:
+    """An array of `KeepRule` objects from names and objects, one or an array of them."""
+    if isinstance(rule, KeepRule | str):
+        given = np.empty((), dtype=object)
+        given[()] = rule
+    else:
+        given = np.asarray(rule, dtype=object)
+    known = {name: as_rule(name) for name in set(given.ravel().tolist())}
+    rules = np.empty(given.shape, dtype=object)
+    for index, name in np.ndenumerate(given):
+        rules[index] = known[name]
+    return rules
 
 
 def _broadcast(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -136,43 +148,64 @@ def _failure_text(flat: dict[str, np.ndarray]) -> str:
 def _solve_flat(alpha_tot, f, theta, rules) -> dict[str, np.ndarray]:
     """One-dimensional inputs to one-dimensional results, by name."""
     n = len(alpha_tot)
+    numbers = {rule: i for i, rule in enumerate(dict.fromkeys(rules.tolist()))}
+    number = np.array([numbers[rule] for rule in rules.tolist()], dtype=int)
+    f = _fractions(f, theta, numbers, number)
     result = {name: np.full(n, np.nan) for name in ("error", "R", "rho", "kappa")}
     result |= {name: np.full(n, np.inf) for name in ("residual", "change")}
     result |= {"converged": np.zeros(n, bool), "status": np.zeros(n, np.int8)}
-    jobs = list(_jobs(alpha_tot, f, theta, rules))
+    jobs = list(_jobs(alpha_tot, f, theta, numbers, number))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        outcomes = pool.map(lambda job: solve_points(*job[1:]), jobs)
+        outcomes = pool.map(lambda job: solve_points(job[1], job[2]), jobs)
         for (index, problem, _), outcome in zip(jobs, outcomes, strict=True):
             _store(result, index, problem, outcome, theta[index])
-    return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": rules, **result}
+    names = np.array([rule.name for rule in numbers] or ["hard"])[number]
+    return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": names, **result}
 
 
-def _jobs(alpha_tot, f, theta, rules):
-    """Chunks (index, problem, kept fraction) of points that share an equation.
+def _fractions(f, theta, numbers: dict[KeepRule, int], number) -> Array:
+    """The kept fractions: as given, or as the rules imply."""
+    result = np.array(f)
+    for rule, i in numbers.items():
+        mine = number == i
+        missing = bool(np.isnan(result[mine]).any())
+        result[mine] = checked_fraction(rule, None if missing else result[mine], theta[mine])
+    return result
+
+
+def solve_points(problem: Problem, fraction: Array) -> Outcome:
+    """Solve points of one rule: starts by continuation, then refinement."""
+    return refined(problem, *coarse_states(problem, fraction))
+
+
+def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number):
+    """(index, problem, kept fraction) of points that share an equation and a rule.
 
     Random keeping, and f = 1, are unpruned learning at α_prune: the probe does not matter.
     """
-    unpruned = (rules == "random") | (f == 1.0)
+    random = number == numbers.get(Random(), -1)
+    unpruned = random | (f == 1.0)
     on_axis = unpruned | (theta < SMALLEST_ANGLE)
-    for name in np.unique(rules):
+    for rule, i in numbers.items():
         for planar in (True, False):
-            chosen = np.flatnonzero((rules == name) & ~unpruned & (on_axis != planar))
-            # Neighbours in (θ, f) share a chunk, and points of equal (θ, f) one path.
+            chosen = np.flatnonzero((number == i) & ~unpruned & (on_axis != planar))
             chosen = chosen[np.lexsort((alpha_tot[chosen], f[chosen], theta[chosen]))]
-            for index in _chunks(chosen):
-                kept = windows(str(name), f[index])
+            for index in _shared_out(chosen):
                 angle = theta[index] if planar else np.zeros(len(index))
+                kept = rule.segments(f[index], angle)
                 yield index, Problem(alpha_tot[index], angle, kept, planar), f[index]
-    for index in _chunks(np.flatnonzero(unpruned)):
+    for index in _shared_out(np.flatnonzero(unpruned)):
         everything = np.ones(len(index))
-        whole = Windows(0.0 * everything, np.inf * everything, everything)
+        whole = Random().segments(everything, np.zeros(len(index)))
         load = alpha_tot[index] * f[index]
         problem = Problem(load, np.zeros(len(index)), whole, planar=False)
         yield index, problem, everything
 
 
-def _chunks(index: Int[np.ndarray, " n"]):
-    return (index[first : first + CHUNK] for first in range(0, len(index), CHUNK))
+def _shared_out(index: Int[np.ndarray, " n"]):
+    """Sorted points dealt out in parts, one for each processor, none too small or too large."""
+    parts = max(min(os.cpu_count() or 1, len(index) // FEWEST), -(-len(index) // MOST))
+    return (index[part::parts] for part in range(parts)) if len(index) else ()
 
 
 def _store(result, index, problem: Problem, outcome: Outcome, theta) -> None:
@@ -193,4 +226,4 @@ def _store(result, index, problem: Problem, outcome: Outcome, theta) -> None:
     result["residual"][index] = outcome.residual
     result["change"][index] = outcome.change
     result["converged"][index] = good
-    result["status"][index] = np.where(good, 0, np.where(outcome.on_path, 2, 1))
+    result["status"][index] = np.where(good, 0, np.where(outcome.started, 2, 1))

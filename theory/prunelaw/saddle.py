@@ -1,4 +1,4 @@
-"""The saddle point of the pruned max-margin perceptron: equations, Newton steps, continuation.
+"""The saddle point of the pruned max-margin perceptron: equations, Newton steps, refinement.
 
 With the moments of `prunelaw.moments`, the potential of Sorscher et al. 2022 (their replica
 free energy in the max-margin limit, appendix A) is
@@ -12,38 +12,33 @@ and the student solves Ψ = 0, ∂Ψ/∂ω = 0, ∂Ψ/∂χ = 0 in the angles
 which lose nothing to cancellation when ε is 1e−12.  The unknowns are log ω, log tan(χ/2) and κ.
 At θ = 0 the plane is a line: χ = π/2 and two equations remain.
 
-Newton's method starts from the Hebbian student at small α_prune and follows the solution in
-log α; the last steps are repeated on finer and finer quadratures until two of them agree.
+Newton's method starts where `prunelaw.path` leads; its last steps are repeated on finer and finer
+quadratures until two of them agree.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prunelaw.gaussian import Array, normal_cdf, normal_pdf
-from prunelaw.keep import Windows
+from prunelaw.keep import Segments
 from prunelaw.moments import Fields, Moments, Resolution, axis_moments, plane_moments
 
-# Path-following needs the neighbourhood only; the later resolutions decide the digits.
-PATH = Resolution(outer=8, inner=14, width=2.5)
+# On the whole domain the first two are good to 1e−11 and 1e−12; the others are for corners.
 REFINEMENTS = (
-    Resolution(outer=10, inner=24, width=2.0),
-    Resolution(outer=16, inner=40, width=1.5),
+    Resolution(outer=14, inner=30, width=3.0, cuts=(2.5, 7.0)),
+    Resolution(outer=12, inner=36, width=2.0),
+    Resolution(outer=16, inner=48, width=1.5),
     Resolution(outer=24, inner=64, width=1.0),
     Resolution(outer=32, inner=96, width=0.5),
 )
 # Two resolutions must agree on log ω, log tan(χ/2) and log κ to this: ε is then good to 1e-10
 # with a wide margin, because the step that measured the difference has been taken.
 AGREEMENT = 2e-11
-# Below this load every kept example is a support vector and the student nearly Hebbian.
-HEBBIAN_LOAD = 0.05
 LARGEST_STEP = 0.7  # per Newton iteration, in each logarithmic unknown
-FIRST_STRIDE, LARGEST_STRIDE = np.log(4.0), np.log(16.0)
-# At θ = 0 and f → 0 the solution turns over within Δ log α ~ f around α_prune = 2.
-SMALLEST_STRIDE = 1e-9
 
 
 class State(NamedTuple):
@@ -54,22 +49,28 @@ class State(NamedTuple):
     kappa: Array
     slack: Array
 
+    def take(self, index: Any) -> State:
+        """The points `index`."""
+        return State(*(column[index] for column in self))
+
 
 class Problem(NamedTuple):
     """Points that are solved together; all arrays of shape (n,).  `planar` is False at θ = 0."""
 
     alpha: Array
     theta: Array
-    windows: Windows
+    segments: Segments
     planar: bool
 
-    def take(self, index) -> Problem:
-        windows = Windows(*(column[index] for column in self.windows))
-        return Problem(self.alpha[index], self.theta[index], windows, self.planar)
+    def take(self, index: Any) -> Problem:
+        """The points `index`."""
+        return Problem(
+            self.alpha[index], self.theta[index], self.segments.take(index), self.planar
+        )
 
     def moments(self, state: State, resolution: Resolution) -> Moments:
         average = plane_moments if self.planar else axis_moments
-        return average(self.windows, self.fields(state), resolution)
+        return average(self.segments, self.fields(state), resolution)
 
     def fields(self, state: State) -> Fields:
         """The student's components along teacher, probe and their orthogonal directions."""
@@ -80,7 +81,7 @@ class Problem(NamedTuple):
         b, sigma = radius * cos_chi, radius * sin_chi
         return Fields(
             c, s, a, b, sigma, c * a + s * b, s * a - c * b,
-            state.kappa, state.slack, self.windows.low,
+            state.kappa, state.slack, self.segments.edge,
         )  # fmt: skip
 
 
@@ -95,7 +96,7 @@ class Outcome(NamedTuple):
     change: Array
     residual: Array
     converged: Bool[np.ndarray, " n"]
-    on_path: Bool[np.ndarray, " n"]
+    started: Bool[np.ndarray, " n"]
 
 
 # --- equations --------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ def _moved(problem: Problem, state: State, step: Float[np.ndarray, "n 3"]) -> St
     return trial._replace(kappa=kappa, slack=slack)
 
 
-def _newton(
+def newton(
     problem: Problem, state: State, resolution: Resolution, tolerance: float, iterations: int
 ) -> tuple[State, Array, Array, Array]:
     """Newton steps until the step is below `tolerance`.
@@ -222,7 +223,7 @@ def _newton(
     first, last, residuals = np.full(n, np.inf), np.full(n, np.inf), np.full(n, np.inf)
     active = np.arange(n)
     for iteration in range(iterations):
-        part, here = problem.take(active), _at(state, active)
+        part, here = problem.take(active), state.take(active)
         residual, jacobian = newton_system(part, here, resolution)
         step = _newton_steps(residual, jacobian)
         for column, value in zip(state, _moved(part, here, step), strict=True):
@@ -237,196 +238,21 @@ def _newton(
     return state, first, last, residuals
 
 
-# --- start and continuation -------------------------------------------------------------------
+# --- refinement -------------------------------------------------------------------------------
 
 
-def hebbian_state(problem: Problem, load: Array) -> State:
-    """The student at small α_prune = `load`: J ∝ E[w y x] in the plane, κ = 1/√load.
+def refined(problem: Problem, state: State, started: Bool[np.ndarray, " n"]) -> Outcome:
+    """Newton's method from `state` on finer and finer quadratures, until two of them agree.
 
-    From Ψ with every example unsatisfied (G = m² + σ²): J_plane = √(load) E[w y x]/f.
+    Points that have no start (`started` is False) are left as they are.
     """
-    c, s = np.cos(problem.theta), np.sin(problem.theta)
-    low, high, weight = problem.windows
-    if problem.planar:
-        ratio = c / s  # E[y u'|z] = 2φ(z c/s), E[y|z] = 2Φ(z c/s) − 1
-        inside = 2.0 * (normal_cdf(high / s) - normal_cdf(low / s))
-        across = 2.0 * s * inside / np.sqrt(2.0 * np.pi)
-        along = 2.0 * (_edge_term(low, ratio) - _edge_term(high, ratio)) + ratio * across
-    else:
-        across, along = np.zeros_like(c), 2.0 * (normal_pdf(low) - normal_pdf(high))
-    fraction = 2.0 * weight * (normal_cdf(-low) - normal_cdf(-high))
-    size = np.sqrt(load) / fraction * weight
-    a = np.minimum(size * (c * along + s * across), 0.9)
-    b = size * (s * along - c * across)
-    omega = np.arccos(a)
-    chi = np.arccos(np.clip(b / np.sin(omega), -0.95, 0.95)) if problem.planar else 0.5 * np.pi
-    tan = np.tan(0.5 * chi) * np.ones_like(a)
-    kappa = 1.0 / np.sqrt(load)
-    state = State(omega, tan, kappa, kappa)
-    return state._replace(slack=kappa - problem.fields(state).rho * low)
-
-
-def _edge_term(z: Array, ratio: Array) -> Array:
-    """φ(z) (2Φ(z c/s) − 1) at a window's edge, 0 at infinity."""
-    finite = np.where(np.isfinite(z), z, 0.0)
-    value = normal_pdf(finite) * (2.0 * normal_cdf(ratio * finite) - 1.0)
-    return np.where(np.isfinite(z), value, 0.0)
-
-
-def _ahead(now: Array, then: Array, ratio: Array, reach: float) -> Array:
-    """now·(now/then)^ratio, the power kept within e^±reach."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        growth = np.exp(np.clip(ratio * np.log(now / then), -reach, reach))
-    return now * np.nan_to_num(growth, nan=1.0)
-
-
-def _extrapolated(problem: Problem, here: State, before: State, ratio: Array) -> State:
-    """Secant prediction, linear in the logarithms of the unknowns."""
-    omega = np.minimum(_ahead(here.omega, before.omega, ratio, 2.0), 0.5 * np.pi - 1e-5)
-    tan = _ahead(here.tan_half_chi, before.tan_half_chi, ratio, 2.0)
-    state = State(omega, tan, _ahead(here.kappa, before.kappa, ratio, 3.0), here.slack)
-    rho_edge = problem.fields(state).rho * problem.windows.low
-    in_gap = (here.slack > 0.0) & (here.slack < here.kappa) & (before.slack > 0.0)
-    slack = np.where(in_gap, _ahead(here.slack, before.slack, ratio, 3.0), state.kappa - rho_edge)
-    return state._replace(slack=slack, kappa=np.where(in_gap, slack + rho_edge, state.kappa))
-
-
-class Trail(NamedTuple):
-    """Coarse solutions met on the way: point `owner` at log α_prune = `load`; shape (m,)."""
-
-    owner: Int[np.ndarray, " m"]
-    load: Float[np.ndarray, " m"]
-    state: State
-
-
-def follow_path(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"], Trail]:
-    """Coarse solutions by continuation in log α_prune from the Hebbian student.
-
-    Each point takes its own strides: longer after success, shorter after a failed Newton
-    iteration, given up below SMALLEST_STRIDE.  Returns the states, which points arrived, and
-    every solution met on the way.
-    """
-    target = np.log(problem.alpha * fraction)
-    load = np.minimum(target, np.log(HEBBIAN_LOAD))
-    previous_load = load.copy()
-    state = hebbian_state(problem, np.exp(load))
-    previous = State(*(column.copy() for column in state))
-    stride = np.full_like(load, FIRST_STRIDE)
-    has_solution = np.zeros(len(load), bool)
-    done, lost = has_solution.copy(), has_solution.copy()
-    trail = []
-
-    while not (done | lost).all():
-        active = np.flatnonzero(~(done | lost))
-        part = problem.take(active)
-        here, before = _at(state, active), _at(previous, active)
-        reached = np.where(has_solution, load + stride, load)[active]
-        reached = np.minimum(reached, target[active])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = (reached - load[active]) / (load[active] - previous_load[active])
-        guess = _extrapolated(part, here, before, np.where(np.isfinite(ratio), ratio, 0.0))
-        part = part._replace(alpha=np.exp(reached) / fraction[active])
-        found, good = _path_solution(part, guess)
-
-        moved = active[good]
-        for old, now, new in zip(previous, state, found, strict=True):
-            old[moved], now[moved] = now[moved], new[good]
-        first_time = moved[~has_solution[moved]]
-        previous_load[moved], load[moved] = load[moved], reached[good]
-        for old, now in zip(previous, state, strict=True):
-            old[first_time] = now[first_time]
-        trail.append(Trail(moved, reached[good], _at(found, good)))
-        has_solution[moved] = True
-        stride[moved] = np.minimum(1.3 * stride[moved], LARGEST_STRIDE)
-        stride[active[~good]] *= 0.4
-        lost[active] = stride[active] < SMALLEST_STRIDE
-        done[moved] = load[moved] >= target[moved]
-    return state, done, _joined(trail)
-
-
-def _at(state: State, index) -> State:
-    return State(*(column[index] for column in state))
-
-
-def _joined(trail: list[Trail]) -> Trail:
-    """One trail, ordered by owner and load."""
-    owner = np.concatenate([part.owner for part in trail])
-    load = np.concatenate([part.load for part in trail])
-    columns = zip(*(part.state for part in trail), strict=True)
-    state = State(*(np.concatenate(column) for column in columns))
-    order = np.lexsort((load, owner))
-    return Trail(owner[order], load[order], _at(state, order))
-
-
-def _path_solution(problem: Problem, guess: State) -> tuple[State, Bool[np.ndarray, " n"]]:
-    """Coarse Newton solution from a guess, and where it was found."""
-    found, _, last, _ = _newton(problem, guess, PATH, tolerance=1e-3, iterations=8)
-    return found, last < 1e-2
-
-
-def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"]]:
-    """Coarse solutions of all points; those that share (f, θ) share one path.
-
-    The point of largest α of each (f, θ) leads; the others start from its trail, and only
-    those that fail there walk a path of their own.
-    """
-    key = np.stack([fraction, problem.theta], axis=1)
-    group = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
-    order = np.lexsort((-problem.alpha, group))
-    leaders = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
-    state, arrived, trail = follow_path(problem.take(leaders), fraction[leaders])
-    result = State(*(np.full(len(group), np.nan) for _ in State._fields))
-    solved = np.zeros(len(group), bool)
-    for column, value in zip(result, state, strict=True):
-        column[leaders] = value
-    solved[leaders] = arrived
-
-    load = np.log(problem.alpha * fraction)
-    on_trail = np.ones(len(group), bool)
-    on_trail[leaders] = False
-    on_trail &= load > np.log(HEBBIAN_LOAD)
-    followers = np.flatnonzero(on_trail)
-    if followers.size and len(trail.owner):
-        part = problem.take(followers)
-        guess, bracketed = _between(part, trail, group[followers], load[followers])
-        found, good = _path_solution(part, guess)
-        good &= bracketed
-        for column, value in zip(result, found, strict=True):
-            column[followers[good]] = value[good]
-        solved[followers[good]] = True
-    alone = np.setdiff1d(np.flatnonzero(~solved), leaders)
-    if alone.size:
-        state, arrived, _ = follow_path(problem.take(alone), fraction[alone])
-        for column, value in zip(result, state, strict=True):
-            column[alone] = value
-        solved[alone] = arrived
-    return result, solved
-
-
-def _between(problem: Problem, trail: Trail, owner, load) -> tuple[State, Bool[np.ndarray, " n"]]:
-    """Guesses interpolated between the two solutions of a trail that bracket each load."""
-    # Loads stay within ±100, so that owner and load make one sortable number.
-    position = np.searchsorted(trail.owner * 1e3 + trail.load, owner * 1e3 + load)
-    upper = np.clip(position, 1, len(trail.owner) - 1)
-    lower = upper - 1
-    bracketed = (trail.owner[upper] == owner) & (trail.owner[lower] == owner)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (load - trail.load[upper]) / (trail.load[upper] - trail.load[lower])
-    ratio = np.where(bracketed & np.isfinite(ratio), np.clip(ratio, -1.0, 0.0), 0.0)
-    guess = _extrapolated(problem, _at(trail.state, upper), _at(trail.state, lower), ratio)
-    return guess, bracketed
-
-
-def solve_points(problem: Problem, fraction: Array) -> Outcome:
-    """Solve all points: continuation, then refinement until two resolutions agree."""
-    state, on_path = coarse_states(problem, fraction)
+    state = State(*(column.copy() for column in state))
     n = len(problem.alpha)
     change, residual = np.full(n, np.inf), np.full(n, np.inf)
-    pending = np.flatnonzero(on_path)
+    pending = np.flatnonzero(started)
     for level, resolution in enumerate(REFINEMENTS):
-        part = problem.take(pending)
-        here = _at(state, pending)
-        found, first, last, left = _newton(part, here, resolution, AGREEMENT, iterations=8)
+        part, here = problem.take(pending), state.take(pending)
+        found, first, last, left = newton(part, here, resolution, AGREEMENT, iterations=8)
         for column, value in zip(state, found, strict=True):
             column[pending] = value
         # The first step on a finer quadrature measures what the coarser one was worth.
@@ -435,4 +261,4 @@ def solve_points(problem: Problem, fraction: Array) -> Outcome:
             pending = pending[~(change[pending] < AGREEMENT)]
         if pending.size == 0:
             break
-    return Outcome(state, change, residual, change < AGREEMENT, on_path)
+    return Outcome(state, change, residual, change < AGREEMENT, started)

@@ -20,7 +20,11 @@ SHOWN = ("error", "R", "rho", "kappa", "residual")
     required=True,
     help="Examples per dimension before pruning, P/N; > 0.",
 )
-@click.option("--keep", type=NumberList(), required=True, help="Fraction KEPT, f in (0, 1].")
+@click.option(
+    "--keep",
+    type=NumberList(),
+    help="Fraction KEPT, f in (0, 1]; needed unless the rule is a band, which implies it.",
+)
 @click.option(
     "--theta",
     type=NumberList(),
@@ -32,13 +36,15 @@ SHOWN = ("error", "R", "rho", "kappa", "residual")
     "--rule",
     default="hard",
     show_default=True,
-    help="What is kept: hard (small |z|), easy (large |z|) or random.",
+    help="What is kept: hard (small |z|), easy (large |z|), random, band:LOW,HIGH (of |z|); "
+    "signed-hard, signed-easy, signed-band:LOW,HIGH (of the margin y z); mix:Q,RULE (random with "
+    "probability Q). Several, separated by commas.",
 )
 @click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     alpha_tot: tuple[float, ...],
-    keep: tuple[float, ...],
+    keep: tuple[float, ...] | None,
     theta: tuple[float, ...],
     rule: str,
     degrees: bool,
@@ -53,6 +59,8 @@ def command(
       prunelaw solve --alpha-tot 3 --keep 0.5 --theta 17.2 --degrees --rule hard --json
     Several values separated by commas: every combination is solved (an outer product):
       prunelaw solve --alpha-tot 1,3,10,30 --keep 0.2,0.5 --rule hard,easy,random
+    A band of |z| implies the fraction it keeps:
+      prunelaw solve --alpha-tot 30 --theta 0.5 --rule band:0.17,0.43
 
     With one point the JSON object has error, R, rho, kappa, residual, converged, ...; with
     several it has "points", a list of such objects. Exit code 1 if a point was not solved;
@@ -61,16 +69,17 @@ def command(
     import numpy as np
 
     import prunelaw
-    from prunelaw._checks import check_choice, check_real
+    from prunelaw._checks import check_real
 
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
-    check_real("--keep", keep, 0.0, 1.0, low_open=True)
+    if keep is not None:
+        check_real("--keep", keep, 0.0, 1.0, low_open=True)
     check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
-    rules = [check_choice("--rule", name.strip(), prunelaw.RULES) for name in rule.split(",")]
+    rules = split_rules(rule)
     angles = np.radians(theta) if degrees else theta
-    grid = list(product(alpha_tot, keep, angles, rules))
-    columns = [np.array(column) for column in zip(*grid, strict=True)]
-    solution = prunelaw.solve(*columns, throw=False)
+    grid = list(product(alpha_tot, keep or (None,), angles, rules))
+    loads, fractions, thetas, names = (list(column) for column in zip(*grid, strict=True))
+    solution = prunelaw.solve(loads, fractions if keep else None, thetas, names, throw=False)
     points = [_point(solution, i) for i in range(len(grid))]
     if as_json:
         print_json(points[0] if len(points) == 1 else {"points": points})
@@ -79,6 +88,18 @@ def command(
     failed = int(np.sum(~solution.converged))
     if failed:
         raise click.ClickException(f"{failed} of {len(points)} points did not converge: see status")
+
+
+def split_rules(text: str) -> list[str]:
+    """Rules separated by commas, which may hold commas themselves (band:0.17,0.43)."""
+    rules: list[str] = []
+    for part in (word.strip() for word in text.split(",")):
+        unfinished = rules and rules[-1].partition(":")[2] and "," not in rules[-1]
+        if unfinished:
+            rules[-1] += "," + part
+        else:
+            rules.append(part)
+    return rules
 
 
 def _point(solution: "Solution", i: int) -> dict[str, Any]:

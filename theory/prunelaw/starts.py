@@ -1,0 +1,159 @@
+"""Starts for a batch of points: a few walk the path from small loads, the others follow them.
+
+Solutions met on the way of the few are a cloud of known students in (log α_prune, log f, θ); each
+other point starts from the local linear fit through its nearest neighbours in that cloud, joins
+the cloud if Newton's method converges from there, and walks a path of its own if nothing else
+helps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.spatial import cKDTree
+
+from prunelaw.gaussian import Array
+from prunelaw.path import Trail, coarse_solution, follow_path
+from prunelaw.saddle import Problem, State
+
+FOLLOWERS = 32  # points of a batch for each that leads
+# What a scout has not met by then, few others will ask for; those few walk by themselves.
+SCOUTS_STRIDES = 40
+NEIGHBOURS = 8
+ROUNDS = 4
+WORTH_ANOTHER_ROUND = 0.3  # least share of points that a round must have solved
+
+
+class _Cloud(NamedTuple):
+    """Known coarse solutions: where they are, and their logarithmic unknowns."""
+
+    place: Float[np.ndarray, "m d"]
+    unknown: Float[np.ndarray, "m 4"]
+
+    def with_more(self, place: Array, state: State) -> _Cloud:
+        """The cloud and these points."""
+        unknown = _unknowns(state)
+        return _Cloud(np.concatenate([self.place, place]), np.concatenate([self.unknown, unknown]))
+
+
+def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"]]:
+    """Coarse solutions of all points, and where there is one."""
+    n = len(problem.alpha)
+    load = np.log(problem.alpha * fraction)
+    place = _place(problem, fraction, load)
+    result = State(*(np.full(n, np.nan) for _ in State._fields))
+    solved, cloud = np.ones(n, bool), _Cloud(np.empty((0, place.shape[1])), np.empty((0, 4)))
+    left, followers = np.arange(n), FOLLOWERS
+    while left.size:
+        leaders = left[_leaders(place[left], followers)]
+        scouts = followers == FOLLOWERS and len(leaders) < len(left)
+        part, strides = problem.take(leaders), None
+        if scouts:  # to the end of the batch's range, for the points that will follow
+            part = part._replace(alpha=np.full(len(leaders), problem.alpha.max()))
+            strides = SCOUTS_STRIDES
+        state, arrived, trail = follow_path(part, fraction[leaders], strides)
+        cloud = cloud.with_more(_place_on(trail, place[leaders]), trail.state)
+        if not scouts:
+            _put(result, leaders, state)
+            solved[leaders] = arrived
+            left = np.setdiff1d(left, leaders)
+        left, cloud = _followed(problem, left, place, cloud, result)
+        followers = max(1, followers // 4)
+    return result, solved
+
+
+def _followed(
+    problem: Problem,
+    left: Int[np.ndarray, " left"],
+    place: Float[np.ndarray, "n 4"],
+    cloud: _Cloud,
+    result: State,
+) -> tuple[Int[np.ndarray, " less"], _Cloud]:
+    """Solve what can be solved from the cloud, into `result`; what is left, and the new cloud."""
+    for _ in range(ROUNDS):
+        if not left.size:
+            break
+        part = problem.take(left)
+        found, good = coarse_solution(part, _guess(part, cloud, place[left]))
+        _put(result, left[good], found.take(good))
+        cloud = cloud.with_more(place[left[good]], found.take(good))
+        left = left[~good]
+        if good.mean() < WORTH_ANOTHER_ROUND:
+            break
+    return left, cloud
+
+
+def _put(result: State, index: Int[np.ndarray, " some"], values: State) -> None:
+    for column, value in zip(result, values, strict=True):
+        column[index] = value
+
+
+def _leaders(place: Float[np.ndarray, "n 4"], followers: int) -> Int[np.ndarray, " leaders"]:
+    """One point of each (f, θ, edge), or of some, spread evenly: the one of largest load."""
+    different, kind = np.unique(place[:, [2, 1, 3]], axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
+    wanted = max(1, min(len(different), -(-len(place) // followers)))
+    chosen = np.linspace(0, len(different) - 1, wanted).round().astype(int)
+    order = np.lexsort((-place[:, 0], kind))
+    first = order[np.flatnonzero(np.diff(kind[order], prepend=-1))]
+    return first[chosen]
+
+
+def _place(problem: Problem, fraction: Array, load: Array) -> Float[np.ndarray, "n 4"]:
+    """Coordinates in which solutions vary at about the same rate in each direction."""
+    edge = np.minimum(problem.segments.edge, 1e6)
+    return np.stack([load, np.log(fraction), 4.0 * problem.theta, 2.0 * edge / (1 + edge)], axis=1)
+
+
+def _place_on(trail: Trail, leaders: Float[np.ndarray, "leaders 4"]) -> Float[np.ndarray, "m 4"]:
+    place = leaders[trail.owner]
+    place[:, 0] = trail.load
+    return place
+
+
+def _unknowns(state: State) -> Float[np.ndarray, "n 4"]:
+    """Logarithms of ω, tan χ/2, κ and slack/κ (NaN where the slack is negative)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.log(state.slack / state.kappa)
+    return np.stack(
+        [np.log(state.omega), np.log(state.tan_half_chi), np.log(state.kappa), share], axis=1
+    )
+
+
+def _guess(problem: Problem, cloud: _Cloud, place: Float[np.ndarray, "n 4"]) -> State:
+    """The weighted linear fit through each point's nearest neighbours, at the point."""
+    count = min(NEIGHBOURS, len(cloud.place))
+    distance, index = cKDTree(cloud.place).query(place, k=count)
+    distance, index = distance.reshape(len(place), count), index.reshape(len(place), count)
+    weight = 1.0 / (distance + 0.3 * distance.mean(axis=1, keepdims=True) + 1e-9) ** 2
+    weight /= weight.sum(axis=1, keepdims=True)
+    relative = cloud.place[index] - place[:, None, :]
+    design = np.concatenate([np.ones_like(weight)[..., None], relative], axis=2)
+    # A pinch of ridge on the slopes: neighbours on one path leave some directions open.
+    size = np.einsum("nk,nkd,nkd->n", weight, relative, relative)
+    ridge = (1e-3 * size + 1e-12)[:, None, None] * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
+    normal = np.einsum("nki,nk,nkj->nij", design, weight, design) + ridge
+    values = cloud.unknown[index]
+    right = np.einsum("nki,nk,nkj->nij", design, weight, values)
+    fitted = np.linalg.solve(normal, right)[:, 0]
+    return _state(problem, fitted, values)
+
+
+def _state(
+    problem: Problem, fitted: Float[np.ndarray, "n 4"], values: Float[np.ndarray, "n k 4"]
+) -> State:
+    """The fit as a state, kept inside the neighbours' range widened by e."""
+    with np.errstate(invalid="ignore"):
+        fitted = np.clip(fitted, values.min(axis=1) - 1.0, values.max(axis=1) + 1.0)
+        # Where the kept examples leave a gap and the margin is all but that gap.
+        in_gap = (problem.segments.edge > 0.0) & (values[..., 3] < -0.1).all(axis=1)
+    omega = np.minimum(np.exp(fitted[:, 0]), 0.5 * np.pi - 1e-5)
+    kappa = np.exp(fitted[:, 2])
+    state = State(omega, np.exp(fitted[:, 1]), kappa, kappa)
+    rho_edge = problem.fields(state).rho * problem.segments.edge
+    share = np.exp(np.minimum(np.where(in_gap, fitted[:, 3], -1.0), -1e-3))
+    # slack = share·κ and κ = slack + ρ·edge.
+    slack = np.where(in_gap, share / (1.0 - share) * rho_edge, kappa - rho_edge)
+    return state._replace(slack=slack, kappa=np.where(in_gap, slack + rho_edge, kappa))
