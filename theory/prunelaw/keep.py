@@ -76,6 +76,16 @@ class Segments(NamedTuple):
         return value if self.profile is None else value * self.profile(m)
 
 
+class Slopes(NamedTuple):
+    """Derivatives of a rule's layers in f and θ, arrays (n, k)."""
+
+    low_f: Array
+    high_f: Array
+    weight_f: Array
+    low_theta: Array
+    high_theta: Array
+
+
 class KeepRule:
     """One rule, for any fraction f or with a fraction of its own.
 
@@ -97,6 +107,13 @@ class KeepRule:
     def segments(self, f: Array, theta: Array) -> Segments:
         """The rule at kept fractions f ∈ (0, 1] and angles θ, arrays of shape (n,)."""
         raise NotImplementedError
+
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        """How the layers of `segments(f, theta)` move; in f, NaN where the rule implies f."""
+        layers = self.segments(f, theta)
+        zero = np.zeros_like(layers.low)
+        unknown = np.full_like(zero, np.nan)
+        return Slopes(unknown, unknown, unknown, zero, zero)
 
     def profile_of(self) -> Callable[[Array], Array] | None:
         """The function of m that multiplies the segments' weights, if the rule has one."""
@@ -128,6 +145,11 @@ class Hard(KeepRule):
     def segments(self, f: Array, theta: Array) -> Segments:
         return _mirrored(np.zeros_like(f), central_half_width(f))
 
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        edge = _density_ratio(1.0, 2.0 * normal_pdf(central_half_width(f)))
+        zero = np.zeros_like(f)
+        return _moving(np.stack([zero, -edge], axis=1), np.stack([edge, zero], axis=1))
+
 
 @dataclass(frozen=True)
 class Easy(KeepRule):
@@ -140,6 +162,11 @@ class Easy(KeepRule):
     def segments(self, f: Array, theta: Array) -> Segments:
         return _mirrored(outer_threshold(f), np.full_like(f, np.inf))
 
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        edge = _density_ratio(-1.0, 2.0 * normal_pdf(outer_threshold(f)))
+        zero = np.zeros_like(f)
+        return _moving(np.stack([edge, zero], axis=1), np.stack([zero, -edge], axis=1))
+
 
 @dataclass(frozen=True)
 class Random(KeepRule):
@@ -151,6 +178,10 @@ class Random(KeepRule):
 
     def segments(self, f: Array, theta: Array) -> Segments:
         return _mirrored(np.zeros_like(f), np.full_like(f, np.inf), f)
+
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        zero = np.zeros((len(f), 2))
+        return _moving(zero, zero)._replace(weight_f=np.ones_like(zero))
 
 
 @dataclass(frozen=True)
@@ -189,6 +220,11 @@ class SignedHard(KeepRule):
     def segments(self, f: Array, theta: Array) -> Segments:
         return _interval(np.full_like(f, -np.inf), signed_margin_quantile(f, theta))
 
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        edge, zero = signed_margin_quantile(f, theta), np.zeros((len(f), 2))
+        edge_f, edge_theta = _signed_edge_slopes(edge, theta)
+        return _moving(zero, _on_its_side(edge, edge_f), zero, _on_its_side(edge, edge_theta))
+
 
 @dataclass(frozen=True)
 class SignedEasy(KeepRule):
@@ -202,6 +238,11 @@ class SignedEasy(KeepRule):
 
     def segments(self, f: Array, theta: Array) -> Segments:
         return _interval(signed_margin_quantile(f, theta, upper=True), np.full_like(f, np.inf))
+
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        edge, zero = signed_margin_quantile(f, theta, upper=True), np.zeros((len(f), 2))
+        edge_f, edge_theta = _signed_edge_slopes(edge, theta)
+        return _moving(_on_its_side(edge, -edge_f), zero, _on_its_side(edge, edge_theta), zero)
 
 
 @dataclass(frozen=True)
@@ -256,6 +297,12 @@ class Mixture(KeepRule):
     def segments(self, f: Array, theta: Array) -> Segments:
         ruled, anywhere = self.rule.segments(f, theta), Random().segments(self.q * f, theta)
         return _joined(ruled._replace(weight=(1.0 - self.q) * ruled.weight), anywhere)
+
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        ruled, anywhere = self.rule.slopes(f, theta), Random().slopes(f, theta)
+        ruled = ruled._replace(weight_f=(1.0 - self.q) * ruled.weight_f)
+        anywhere = anywhere._replace(weight_f=self.q * anywhere.weight_f)
+        return Slopes(*(np.concatenate(pair, axis=1) for pair in zip(ruled, anywhere, strict=True)))
 
 
 Of = Literal["abs", "z", "margin"]
@@ -501,6 +548,38 @@ def _interval(low: Array, high: Array, weight: Array | None = None) -> Segments:
         np.stack([np.maximum(high, 0.0), np.minimum(high, 0.0)], axis=1),
         np.stack([both] * 2, axis=1),
     )
+
+
+def _moving(
+    low_f: Array, high_f: Array, low_theta: Array | None = None, high_theta: Array | None = None
+) -> Slopes:
+    """Slopes of edges, of layers whose weights stay."""
+    zero = np.zeros_like(low_f)
+    return Slopes(
+        low_f, high_f, zero,
+        zero if low_theta is None else low_theta, zero if high_theta is None else high_theta,
+    )  # fmt: skip
+
+
+def _density_ratio(value: float, density: Array) -> Array:
+    """value/density, 0 where an edge lies at infinity."""
+    with np.errstate(divide="ignore"):
+        return np.where(density > 0.0, value / density, 0.0)
+
+
+def _signed_edge_slopes(edge: Array, theta: Array) -> tuple[Array, Array]:
+    """(∂x/∂f, ∂x/∂θ) of the quantile x with P(m < x) = f; ∂P/∂θ = exp(−x²/(2 sin²θ))/π."""
+    sine = np.sin(theta)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        right = np.where(sine > 0.0, normal_cdf(edge / np.tan(theta)), (edge > 0.0) * 1.0)
+        turned = np.where(sine > 0.0, np.exp(-0.5 * (edge / sine) ** 2), 0.0) / np.pi
+    density = 2.0 * normal_pdf(edge) * right
+    return _density_ratio(1.0, density), -turned * _density_ratio(1.0, density)
+
+
+def _on_its_side(edge: Array, slope: Array) -> Array:
+    """The slope of an edge for the layers (m > 0, m < 0): it moves the one on its own side."""
+    return np.stack([np.where(edge > 0.0, slope, 0.0), np.where(edge > 0.0, 0.0, slope)], axis=1)
 
 
 def _joined(*parts: Segments) -> Segments:

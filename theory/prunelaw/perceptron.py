@@ -20,7 +20,7 @@ from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.gaussian import Array
 from prunelaw.keep import KeepRule, Random, as_rule, checked_fraction
-from prunelaw.saddle import Outcome, Problem, refined
+from prunelaw.saddle import Outcome, Problem, State, refined
 from prunelaw.starts import coarse_states
 
 # Points solved together in one thread, sharing their starts.
@@ -100,15 +100,78 @@ def solve(
     >>> round(float(solution.error), 6)
     0.245942
     """
+    return solved_points(alpha_tot, f, theta, rule, throw=throw).solution
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Solved points of one rule, with what their derivatives need.
+
+    `index` is where they stand in the flattened batch, `theta` the angle of their probe; `problem`
+    has θ = 0 where the probe does not matter.
+    """
+
+    index: Int[np.ndarray, " n"]
+    rule: KeepRule
+    problem: Problem
+    fraction: Array
+    theta: Array
+    alpha_tot: Array
+    outcome: Outcome
+
+    @property
+    def state(self) -> State:
+        """The order parameters in the saddle point's own variables."""
+        return self.outcome.state
+
+    def good(self) -> Solved:
+        """The converged points."""
+        if self.outcome.converged.all():
+            return self
+        take = np.flatnonzero(self.outcome.converged)
+        outcome = Outcome(
+            self.outcome.state.take(take),
+            *(column[take] for column in self.outcome[1:]),
+        )
+        return Solved(
+            self.index[take], self.rule, self.problem.take(take), self.fraction[take],
+            self.theta[take], self.alpha_tot[take], outcome,
+        )  # fmt: skip
+
+    def problem_of_rule(self) -> Problem:
+        """The problem with the rule's own layers, of which `state` is the solution.
+
+        Where the probe does not matter, the student has no part along it but the teacher's:
+        χ = π/2, as `state` says.
+        """
+        planar = bool((self.theta >= SMALLEST_ANGLE).all()) and self.theta.size > 0
+        theta = self.theta if planar else np.zeros_like(self.theta)
+        layers = self.rule.segments(self.fraction, theta)
+        return Problem(self.alpha_tot, theta, layers, planar)
+
+
+@dataclass(frozen=True)
+class SolvedBatch:
+    """A `Solution`, and its points by rule."""
+
+    solution: Solution
+    parts: tuple[Solved, ...]
+
+
+def solved_points(
+    alpha_tot: Any, f: Any = None, theta: Any = 0.0, rule: Any = "hard", *, throw: bool = True
+) -> SolvedBatch:
+    """`solve`, with the saddle points themselves for those who differentiate through them."""
     alpha_tot = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
     theta = check_real("theta", theta, 0.0, np.pi / 2)
     fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
     arrays = _broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=_rules(rule))
     shape = arrays[0].shape
-    flat = _solve_flat(*(array.ravel() for array in arrays))
+    flat, parts = _solve_flat(*(array.ravel() for array in arrays))
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
-    return Solution(**{name: value.reshape(shape) for name, value in flat.items()})
+    solution = Solution(**{name: value.reshape(shape) for name, value in flat.items()})
+    return SolvedBatch(solution, parts)
 
 
 def _rules(rule: Any) -> Shaped[np.ndarray, "*shape"]:
@@ -145,8 +208,8 @@ def _failure_text(flat: dict[str, np.ndarray]) -> str:
     )
 
 
-def _solve_flat(alpha_tot, f, theta, rules) -> dict[str, np.ndarray]:
-    """One-dimensional inputs to one-dimensional results, by name."""
+def _solve_flat(alpha_tot, f, theta, rules) -> tuple[dict[str, np.ndarray], tuple[Solved, ...]]:
+    """One-dimensional inputs to one-dimensional results by name, and the points by rule."""
     n = len(alpha_tot)
     numbers = {rule: i for i, rule in enumerate(dict.fromkeys(rules.tolist()))}
     number = np.array([numbers[rule] for rule in rules.tolist()], dtype=int)
@@ -156,11 +219,15 @@ def _solve_flat(alpha_tot, f, theta, rules) -> dict[str, np.ndarray]:
     result |= {"converged": np.zeros(n, bool), "status": np.zeros(n, np.int8)}
     jobs = list(_jobs(alpha_tot, f, theta, numbers, number))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        outcomes = pool.map(lambda job: solve_points(job[1], job[2]), jobs)
-        for (index, problem, _), outcome in zip(jobs, outcomes, strict=True):
-            _store(result, index, problem, outcome, theta[index])
+        outcomes = list(pool.map(lambda job: solve_points(job[2], job[3]), jobs))
+    parts = tuple(
+        Solved(index, rule, problem, f[index], theta[index], alpha_tot[index], outcome)
+        for (index, rule, problem, _), outcome in zip(jobs, outcomes, strict=True)
+    )
+    for part in parts:
+        _store(result, part)
     names = np.array([rule.name for rule in numbers] or ["hard"])[number]
-    return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": names, **result}
+    return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": names, **result}, parts
 
 
 def _fractions(f, theta, numbers: dict[KeepRule, int], number) -> Array:
@@ -179,27 +246,26 @@ def solve_points(problem: Problem, fraction: Array) -> Outcome:
 
 
 def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number):
-    """(index, problem, kept fraction) of points that share an equation and a rule.
+    """(index, rule, problem, kept fraction) of points that share an equation and a rule.
 
     Random keeping, and f = 1, are unpruned learning at α_prune: the probe does not matter.
     """
-    random = number == numbers.get(Random(), -1)
-    unpruned = random | (f == 1.0)
-    on_axis = unpruned | (theta < SMALLEST_ANGLE)
+    on_axis = theta < SMALLEST_ANGLE
     for rule, i in numbers.items():
+        unpruned = (f == 1.0) | isinstance(rule, Random)
         for planar in (True, False):
             chosen = np.flatnonzero((number == i) & ~unpruned & (on_axis != planar))
             chosen = chosen[np.lexsort((alpha_tot[chosen], f[chosen], theta[chosen]))]
             for index in _shared_out(chosen):
                 angle = theta[index] if planar else np.zeros(len(index))
                 kept = rule.segments(f[index], angle)
-                yield index, Problem(alpha_tot[index], angle, kept, planar), f[index]
-    for index in _shared_out(np.flatnonzero(unpruned)):
-        everything = np.ones(len(index))
-        whole = Random().segments(everything, np.zeros(len(index)))
-        load = alpha_tot[index] * f[index]
-        problem = Problem(load, np.zeros(len(index)), whole, planar=False)
-        yield index, problem, everything
+                yield index, rule, Problem(alpha_tot[index], angle, kept, planar), f[index]
+        for on in (True, False):  # one kind of probe a part: derivatives need it
+            for index in _shared_out(np.flatnonzero((number == i) & unpruned & (on_axis == on))):
+                everything, zero = np.ones(len(index)), np.zeros(len(index))
+                load = alpha_tot[index] * f[index]
+                whole = Random().segments(everything, zero)
+                yield index, rule, Problem(load, zero, whole, planar=False), everything
 
 
 def _shared_out(index: Int[np.ndarray, " n"]):
@@ -208,13 +274,14 @@ def _shared_out(index: Int[np.ndarray, " n"]):
     return (index[part::parts] for part in range(parts)) if len(index) else ()
 
 
-def _store(result, index, problem: Problem, outcome: Outcome, theta) -> None:
-    """Write one chunk's outcome into the result arrays."""
+def _store(result: dict[str, np.ndarray], part: Solved) -> None:
+    """Write one part's outcome into the result arrays."""
+    outcome, index, problem = part.outcome, part.index, part.problem
     good = outcome.converged
     if problem.planar:
         rho = problem.fields(outcome.state).rho
     else:
-        rho = np.cos(outcome.state.omega) * np.cos(theta)
+        rho = np.cos(outcome.state.omega) * np.cos(part.theta)
     values = {
         "error": outcome.state.omega / np.pi,
         "R": np.cos(outcome.state.omega),

@@ -25,7 +25,14 @@ from jaxtyping import Bool, Float, Int
 
 from prunelaw.gaussian import Array, normal_cdf, normal_pdf
 from prunelaw.keep import Segments
-from prunelaw.moments import Fields, Moments, Resolution, axis_moments, plane_moments
+from prunelaw.moments import (
+    Fields,
+    Moments,
+    Resolution,
+    Turn,
+    axis_moments,
+    plane_moments,
+)
 
 # On the whole domain the first two are good to 1e−11 and 1e−12; the others are for corners.
 REFINEMENTS = (
@@ -102,6 +109,30 @@ class Outcome(NamedTuple):
 # --- equations --------------------------------------------------------------------------------
 
 
+class _Angles(NamedTuple):
+    """Derivatives of h (as coefficients on t and u) and of σ in the angles ω and χ."""
+
+    h_w: tuple[Array, Array]
+    h_c: tuple[Array, Array]
+    s_w: Array
+    s_c: Array
+    balance: Array
+    """factors of the three equations, shape (n, 3): their terms become of order 1"""
+
+
+def _angles(state: State, fields: Fields) -> _Angles:
+    radius = np.sin(state.omega)
+    sin_chi, cos_chi = fields.sigma / radius, fields.b / radius
+    balance = np.stack([np.ones_like(radius), state.omega, sin_chi], axis=1)
+    return _Angles(
+        h_w=(-radius, fields.a * cos_chi),
+        h_c=(np.zeros_like(radius), -fields.sigma),
+        s_w=fields.a * sin_chi,
+        s_c=fields.b,
+        balance=balance / fields.sigma[:, None] ** 2,
+    )
+
+
 def newton_system(
     problem: Problem, state: State, resolution: Resolution
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d d"]]:
@@ -111,21 +142,16 @@ def newton_system(
     """
     q, fields = problem.moments(state, resolution), problem.fields(state)
     alpha, a, b, sigma = problem.alpha, fields.a, fields.b, fields.sigma
-    radius = np.sin(state.omega)
-    sin_chi, cos_chi = sigma / radius, b / radius
+    h_w, h_c, s_w, s_c, balance = _angles(state, fields)
+    sin_chi, cos_chi = sigma / np.sin(state.omega), b / np.sin(state.omega)
     zero = np.zeros_like(a)
 
-    # Derivatives of h as coefficients on (t, u), and of σ.
-    h_w, h_c = (-radius, a * cos_chi), (zero, -sigma)
     h_ww, h_wc, h_cc = (-a, -b), (zero, -a * sin_chi), (zero, -b)
-    s_w, s_c, s_ww, s_wc, s_cc = a * sin_chi, b, -sigma, a * cos_chi, -sigma
+    s_ww, s_wc, s_cc = -sigma, a * cos_chi, -sigma
 
-    psi = alpha * q.G - sigma**2
-    psi_k, psi_w, psi_c = (
-        2.0 * alpha * q.g,
-        _slope(q, alpha, sigma, h_w, s_w),
-        _slope(q, alpha, sigma, h_c, s_c),
-    )
+    psi, psi_k = alpha * q.G - sigma**2, 2.0 * alpha * q.g
+    psi_w = alpha * _slope(q, sigma, h_w, s_w) - 2.0 * sigma * s_w
+    psi_c = alpha * _slope(q, sigma, h_c, s_c) - 2.0 * sigma * s_c
     psi_ww = _curvature(q, alpha, sigma, (h_w, s_w), (h_w, s_w), (h_ww, s_ww))
     psi_wc = _curvature(q, alpha, sigma, (h_w, s_w), (h_c, s_c), (h_wc, s_wc))
     psi_cc = _curvature(q, alpha, sigma, (h_c, s_c), (h_c, s_c), (h_cc, s_cc))
@@ -140,11 +166,24 @@ def newton_system(
     )
     # d ω = ω d log ω, d χ = sin χ d log tan(χ/2), d κ = κ d log κ.
     unknown = np.stack([state.omega, sin_chi, state.kappa], axis=1)
-    balance = np.stack([np.ones_like(a), state.omega, sin_chi], axis=1) / sigma[:, None] ** 2
     residual, jacobian = residual * balance, jacobian * balance[:, :, None] * unknown[:, None, :]
     if problem.planar:
         return residual, jacobian
     return residual[:, :2], jacobian[:, :2][:, :, [0, 2]]
+
+
+def data_terms(problem: Problem, state: State, q: Moments | Turn) -> Float[np.ndarray, "n m d"]:
+    """What the examples contribute to the residuals of `newton_system`: linear in the moments q.
+
+    q holds arrays (n, m): the integrands on m lines, or moments with m = 1.
+    """
+    fields = problem.fields(state)
+    h_w, h_c, s_w, s_c, balance = _angles(state, fields)
+    sigma, s_w, s_c = fields.sigma[:, None], s_w[:, None], s_c[:, None]
+    along = [tuple(part[:, None] for part in h) for h in (h_w, h_c)]
+    terms = [q.G, _slope(q, sigma, along[0], s_w), _slope(q, sigma, along[1], s_c)]
+    scaled = np.stack(terms, axis=2) * (problem.alpha[:, None] * balance)[:, None, :]
+    return scaled if problem.planar else scaled[:, :, :2]
 
 
 def _along(h, t, u) -> Array:
@@ -152,9 +191,9 @@ def _along(h, t, u) -> Array:
     return h[0] * t + h[1] * u
 
 
-def _slope(q: Moments, alpha, sigma, h, s) -> Array:
-    """∂Ψ/∂angle, with ∂h/∂angle = h and ∂σ/∂angle = s: G_m = 2g, G_σ = 2σΦ."""
-    return alpha * (2.0 * sigma * q.cdf * s - 2.0 * _along(h, q.g_t, q.g_u)) - 2.0 * sigma * s
+def _slope(q: Any, sigma, h, s) -> Array:
+    """∂ E[w G]/∂angle, with ∂h/∂angle = h and ∂σ/∂angle = s: G_m = 2g, G_σ = 2σΦ."""
+    return 2.0 * sigma * q.cdf * s - 2.0 * _along(h, q.g_t, q.g_u)
 
 
 def _mixed(q: Moments, alpha, h, s) -> Array:

@@ -1,0 +1,401 @@
+"""The keep rule of least error at given (α_tot, f, θ), with a certificate of the first order.
+
+Among rules w ∈ [0, 1] of |z| (or of the signed margin m = y z) with E[w] = f, a rule can be
+optimal only if it keeps what has the least influence I = dε/d(kept mass):
+
+    w = 1 where I < c,    w = 0 where I > c,    with c such that E[w] = f.
+
+ε is not convex in w, so this is necessary, not sufficient: every optimum found here is a *local*
+one.  What is offered against that is a search from several starts (hard, easy, random, bands),
+and the statement which of them arrived where.
+
+The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length.  A step keeps
+the fraction f of least influence; steps that would overshoot are shortened.  When the number of
+intervals has settled, their edges solve I(edge) = c, E[w] = f exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import root
+
+from prunelaw._checks import check_real
+from prunelaw.errors import ConvergenceError
+from prunelaw.gaussian import (
+    Array,
+    central_half_width,
+    normal_cdf,
+    signed_margin_cdf,
+    signed_margin_quantile,
+)
+from prunelaw.keep import Piecewise, as_rule
+from prunelaw.perceptron import SMALLEST_ANGLE, solve, solve_points
+from prunelaw.saddle import Outcome, Problem, State, refined
+from prunelaw.sensitivity import adjoint_of_error, influence_at
+
+GRID = 240  # ranks at which the influence is looked at during the search; thrice for the certificate
+ROUNDS = 60
+SHORTEST = 1e-3  # share of a step below which a search has ended
+SETTLED = 1e-5  # kept mass that a full step would move
+OPTIMAL = 1e-6  # largest relative violation of the first-order condition
+SAME_ERROR = 1e-9  # relative: starts that agree to this have met
+EXTREME = 1e-9  # the grid of ranks ends so far from 0 and 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of the search, and where it led."""
+
+    name: str
+    error: float
+    intervals: tuple[tuple[float, float], ...]
+    violation: float
+    """largest violation of the first-order condition, relative to the spread of I"""
+
+
+@dataclass(frozen=True)
+class OptimalRule:
+    """The best keep rule found, and what speaks for it.
+
+    rule        as a `Piecewise` of |z| or of the signed margin; hand it to `solve`
+    intervals   what is kept: (low, high) of |z|, or of m = y z if `signed`
+    error       ε under this rule
+    errors      ε of hard, easy and random keeping (and their signed versions) at the same f
+    gain        1 − error/(the least of these)
+    z, influence   I(z) = dε/d(kept mass), on a grid of |z| or m, and its level `cut` = c
+    violation   the certificate: the largest amount by which a kept example's influence exceeds
+                c, or a dropped one's falls below it, relative to the spread of I over the grid
+    starts      every start of the search with the error it reached
+    certified   violation < 1e-6, and no other start found a smaller error
+    """
+
+    alpha_tot: float
+    f: float
+    theta: float
+    signed: bool
+    rule: Piecewise
+    intervals: tuple[tuple[float, float], ...]
+    error: float
+    errors: dict[str, float]
+    gain: float
+    z: Float[np.ndarray, " grid"]
+    influence: Float[np.ndarray, " grid"]
+    cut: float
+    violation: float
+    starts: tuple[Start, ...]
+    certified: bool
+
+    @property
+    def is_global(self) -> bool | None:
+        """None: first-order conditions and several starts do not prove a global optimum."""
+        return None
+
+
+def optimal_rule(
+    alpha_tot: Any, f: Any, theta: Any = 0.0, signed: bool = False, *, throw: bool = True
+) -> OptimalRule:
+    """The keep rule of least error at one point: rules of |z|, or of the signed margin.
+
+    alpha_tot  examples per dimension before pruning, in (0, ∞)
+    f          fraction kept, in (0, 1)
+    theta      angle of probe and teacher in radians, in [0, π/2]
+    signed     True: rules may use labels and rank by m = y z
+    throw      False: return the best found even if its certificate fails (`certified`)
+
+    Optimality is local (see the module): the condition is of first order.
+    Raises `InputError` for arguments out of range, `ConvergenceError` if no start reaches a rule
+    that satisfies it.
+
+    Source: the influence function is this package's; the setting Sorscher et al. 2022.
+    """
+    alpha = float(check_real("alpha_tot", alpha_tot, 0.0, low_open=True))
+    fraction = float(check_real("f", f, 0.0, 1.0, low_open=True, high_open=True))
+    angle = float(check_real("theta", theta, 0.0, np.pi / 2))
+    signed = signed and angle >= SMALLEST_ANGLE  # at θ = 0 the margin is |z|
+    search = _Search(alpha, fraction, angle, signed)
+    found = [search.run(name, ranks) for name, ranks in _starting_ranks(fraction).items()]
+    best = min(found, key=lambda point: (point.error, point.violation))
+    errors = _plain_errors(alpha, fraction, angle, signed)
+    intervals = search.intervals(best.ranks)
+    z, values, cut, violation = search.certificate(best)
+    certified = violation < OPTIMAL and best.error <= min(errors.values()) * (1 + SAME_ERROR)
+    result = OptimalRule(
+        alpha_tot=alpha,
+        f=fraction,
+        theta=angle,
+        signed=signed,
+        rule=search.rule(best.ranks),
+        intervals=intervals,
+        error=best.error,
+        errors=errors,
+        gain=1.0 - best.error / min(errors.values()),
+        z=z,
+        influence=values,
+        cut=cut,
+        violation=violation,
+        starts=tuple(
+            Start(p.name, p.error, search.intervals(p.ranks), p.violation) for p in found
+        ),
+        certified=certified,
+    )
+    if throw and not certified:
+        raise ConvergenceError(
+            f"no rule that satisfies the first-order condition was found at alpha_tot={alpha:g}, "
+            f"f={fraction:g}, theta={angle:g}: the best has error {best.error:.6g} and violation "
+            f"{violation:.1e}; throw=False returns it"
+        )
+    return result
+
+
+def _plain_errors(alpha: float, f: float, theta: float, signed: bool) -> dict[str, float]:
+    names = ["hard", "easy", "random"] + (["signed-hard", "signed-easy"] if signed else [])
+    solved = solve(alpha, f, theta, names)
+    return dict(zip(names, solved.error.tolist(), strict=True))
+
+
+def _starting_ranks(f: float) -> dict[str, Array]:
+    """Kept intervals of the rank as arrays (intervals, 2); None stands for random keeping."""
+    room = 1.0 - f
+    starts = {"hard": 0.0, "easy": room}
+    starts |= {f"band at {place:g}": place * room for place in (0.15, 0.4, 0.7)}
+    ranks = {name: np.array([[low, low + f]]) for name, low in starts.items()}
+    return {**ranks, "random": np.empty((0, 2))}
+
+
+class _Point(NamedTuple):
+    """A rule met on the way: kept ranks, its saddle point, and the influence at the ranks' grid."""
+
+    name: str
+    ranks: Array
+    error: float
+    outcome: Outcome
+    violation: float
+
+
+class _Search:
+    """Rules of one kind at one (α_tot, f, θ)."""
+
+    def __init__(self, alpha: float, f: float, theta: float, signed: bool):
+        self.alpha, self.f, self.theta, self.signed = np.array([alpha]), f, np.array([theta]), signed
+        self.planar = bool(theta >= SMALLEST_ANGLE)
+        self.grid = self._ranks(GRID)
+        self.z = self.quantile(self.grid)
+
+    def _ranks(self, count: int) -> Float[np.ndarray, " grid"]:
+        """Ranks, denser towards both ends, where few examples can matter most."""
+        angle = np.linspace(0.0, np.pi, count)
+        return EXTREME + (1.0 - 2.0 * EXTREME) * 0.5 * (1.0 - np.cos(angle))
+
+    def quantile(self, rank: Array) -> Array:
+        """|z| or m at a rank in [0, 1]."""
+        inner = np.clip(rank, 0.0, 1.0)
+        if not self.signed:
+            return central_half_width(inner)
+        theta = self.theta * np.ones_like(inner)
+        low = signed_margin_quantile(np.maximum(inner, 1e-300), theta)
+        high = signed_margin_quantile(np.maximum(1.0 - inner, 1e-300), theta, upper=True)
+        value = np.where(inner < 0.5, low, high)
+        return np.where(inner <= 0.0, -np.inf, np.where(inner >= 1.0, np.inf, value))
+
+    def rank(self, z: Array) -> Array:
+        """The rank of |z| or m."""
+        if self.signed:
+            return signed_margin_cdf(z, self.theta * np.ones_like(z))
+        return 2.0 * normal_cdf(z) - 1.0
+
+    def rule(self, ranks: Array) -> Piecewise:
+        """The kept ranks as a rule; none stands for random keeping."""
+        of = "margin" if self.signed else "abs"
+        if not len(ranks):
+            return Piecewise((-np.inf if self.signed else 0.0, np.inf), (self.f,), of)
+        edges = self.quantile(ranks).ravel()
+        weights = [1.0 if i % 2 == 0 else 0.0 for i in range(len(edges) - 1)]
+        return Piecewise(tuple(edges.tolist()), tuple(weights), of)
+
+    def intervals(self, ranks: Array) -> tuple[tuple[float, float], ...]:
+        """Kept intervals of |z| or m."""
+        return tuple((float(low), float(high)) for low, high in self.quantile(ranks))
+
+    def problem(self, ranks: Array) -> Problem:
+        """The saddle-point problem of the rule."""
+        layers = self.rule(ranks).segments(np.array([self.f]), self.theta)
+        return Problem(self.alpha, self.theta, layers, self.planar)
+
+    def solved(self, ranks: Array, near: State | None) -> Outcome:
+        """The saddle point, from a neighbour's if that works."""
+        problem = self.problem(ranks)
+        if near is not None:
+            rho = problem.fields(near).rho
+            start = near._replace(slack=near.kappa - rho * problem.segments.edge)
+            outcome = refined(problem, start, np.array([True]))
+            if outcome.converged.all():
+                return outcome
+        return solve_points(problem, np.array([self.f]))
+
+    def influence(self, ranks: Array, outcome: Outcome, z: Array) -> Float[np.ndarray, " z"]:
+        """I at |z| or m."""
+        problem = self.problem(ranks)
+        adjoint = adjoint_of_error(problem, outcome.state)
+        lines = np.where(np.isfinite(z), z, np.sign(z) * 38.0)[None]
+        return influence_at(problem, outcome.state, adjoint, lines, signed=self.signed)[0]
+
+    def run(self, name: str, ranks: Array) -> _Point:
+        """Steps of descent from one start, then the edges by root finding."""
+        outcome = self.solved(ranks, None)
+        length = 1.0
+        for _ in range(ROUNDS):
+            if not outcome.converged.all():
+                return _Point(name, ranks, np.inf, outcome, np.inf)
+            values = self.influence(ranks, outcome, self.z)
+            wanted = _least(self.grid, values, self.f)
+            moved = _distance(ranks, wanted, self.f)
+            if moved < SETTLED:
+                break
+            ranks, outcome, length = self._step(ranks, wanted, outcome, min(1.0, 2.0 * length))
+            if length < SHORTEST:
+                break
+        ranks, outcome = self._polished(ranks, outcome)
+        error = float(outcome.state.omega[0] / np.pi)
+        point = _Point(name, ranks, error, outcome, np.inf)
+        return point._replace(violation=self.certificate(point)[3])
+
+    def _step(
+        self, ranks: Array, wanted: Array, outcome: Outcome, length: float
+    ) -> tuple[Array, Outcome, float]:
+        """The longest of the steps 1, 1/2, 1/4, ... towards `wanted` that lowers the error."""
+        before = float(outcome.state.omega[0])
+        while length >= SHORTEST:
+            trial = _between(ranks, wanted, length)
+            found = self.solved(trial, outcome.state)
+            if found.converged.all() and float(found.state.omega[0]) < before:
+                return trial, found, length
+            length *= 0.5
+        return ranks, outcome, length
+
+    def _polished(self, ranks: Array, outcome: Outcome) -> tuple[Array, Outcome]:
+        """Edges that solve I(edge) = c and E[w] = f; those at rank 0 or 1 stay there."""
+        flat = ranks.ravel()
+        free = np.flatnonzero((flat > 10 * EXTREME) & (flat < 1.0 - 10 * EXTREME))
+        if len(free) < 2:
+            return ranks, outcome
+        last = {"ranks": ranks, "outcome": outcome}
+
+        def equations(unknown: Array) -> Array:
+            trial = flat.copy()
+            trial[free] = unknown
+            edges = trial.reshape(-1, 2)
+            if (np.diff(trial) <= 0).any() or trial[0] < 0 or trial[-1] > 1:
+                return np.full(len(free), 1e3)
+            found = self.solved(edges, last["outcome"].state)
+            if not found.converged.all():
+                return np.full(len(free), 1e3)
+            last.update(ranks=edges, outcome=found)
+            values = self.influence(edges, found, self.quantile(unknown))
+            scale = np.abs(values).max()
+            mass = np.sum(edges[:, 1] - edges[:, 0]) - self.f
+            return np.append(np.diff(values) / scale, mass / self.f)
+
+        found = root(equations, flat[free], tol=1e-12)
+        if not found.success and np.abs(found.fun).max() > 1e-8:
+            return ranks, outcome
+        equations(found.x)
+        better = last["outcome"].state.omega[0] <= outcome.state.omega[0] * (1 + SAME_ERROR)
+        return (last["ranks"], last["outcome"]) if better else (ranks, outcome)
+
+    def certificate(self, point: _Point) -> tuple[Array, Array, float, float]:
+        """(z, I(z), c, largest relative violation of the first-order condition) on a fine grid."""
+        if not point.outcome.converged.all():
+            return self.z, np.full_like(self.z, np.nan), np.nan, np.inf
+        grid = self._ranks(3 * GRID)
+        z = self.quantile(grid)
+        values = self.influence(point.ranks, point.outcome, z)
+        edges = point.ranks.ravel()
+        edges = edges[(edges > 10 * EXTREME) & (edges < 1.0 - 10 * EXTREME)]
+        if not len(edges):
+            return z, values, np.nan, 1.0
+        cut = float(np.mean(self.influence(point.ranks, point.outcome, self.quantile(edges))))
+        kept = ((grid[:, None] >= point.ranks[:, 0]) & (grid[:, None] <= point.ranks[:, 1])).any(1)
+        excess = np.where(kept, values - cut, cut - values)
+        spread = values.max() - values.min()
+        return z, values, cut, float(max(excess.max(), 0.0) / spread)
+
+
+def _least(grid: Array, values: Array, f: float) -> Float[np.ndarray, "intervals 2"]:
+    """The ranks of total length f on which `values`, linear between grid points, are least."""
+    low, high = float(values.min()), float(values.max())
+    for _ in range(60):
+        cut = 0.5 * (low + high)
+        if _length(_below(grid, values, cut)) < f:
+            low = cut
+        else:
+            high = cut
+    return _below(grid, values, high)
+
+
+def _below(grid: Array, values: Array, cut: float) -> Float[np.ndarray, "intervals 2"]:
+    """Intervals on which the piecewise-linear function is below `cut`."""
+    inside = values <= cut
+    crossing = np.flatnonzero(inside[1:] != inside[:-1])
+    share = (cut - values[crossing]) / (values[crossing + 1] - values[crossing])
+    edges = grid[crossing] + share * (grid[crossing + 1] - grid[crossing])
+    edges = np.concatenate([[0.0] if inside[0] else [], edges, [1.0] if inside[-1] else []])
+    return edges.reshape(-1, 2)
+
+
+def _length(ranks: Array) -> float:
+    return float(np.sum(ranks[:, 1] - ranks[:, 0])) if len(ranks) else 0.0
+
+
+def _distance(ranks: Array, wanted: Array, f: float) -> float:
+    """Mass kept by `wanted` but not by `ranks`."""
+    if not len(ranks):
+        return 1.0 - f
+    overlap = np.minimum(ranks[:, None, 1], wanted[None, :, 1]) - np.maximum(
+        ranks[:, None, 0], wanted[None, :, 0]
+    )
+    return _length(wanted) - float(np.maximum(overlap, 0.0).sum())
+
+
+def _between(ranks: Array, wanted: Array, length: float) -> Array:
+    """Part of the way: edges move if both have as many, else the share of mass that changes.
+
+    The second case trades, of what would be dropped and what would be taken, the same share:
+    intervals that appear or vanish do so gradually.
+    """
+    if length >= 1.0 or not len(ranks):
+        return wanted
+    if len(ranks) == len(wanted):
+        return ranks + length * (wanted - ranks)
+    shrunk = [_part_kept(interval, wanted, 1.0 - length) for interval in ranks]
+    grown = [_part_kept(interval, ranks, length) for interval in wanted]
+    return _united(np.concatenate([*shrunk, *grown]))
+
+
+def _part_kept(interval: Array, other: Array, share: float) -> Float[np.ndarray, "pieces 2"]:
+    """The part of `interval` inside `other` and, outside it, pieces shortened to `share`."""
+    cuts = np.unique(np.clip(np.concatenate([interval, other.ravel()]), *interval))
+    pieces = []
+    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+        middle = 0.5 * (low + high)
+        common = ((other[:, 0] <= middle) & (middle <= other[:, 1])).any()
+        half = 0.5 * (high - low) * (1.0 if common else share)
+        touches_left = np.isin(low, other)
+        start = low if touches_left or common else high - 2 * half
+        pieces.append((start, start + 2 * half))
+    return np.array(pieces).reshape(-1, 2)
+
+
+def _united(ranks: Array) -> Float[np.ndarray, "intervals 2"]:
+    """Overlapping or touching intervals joined, in order; those of no length dropped."""
+    result: list[list[float]] = []
+    for low, high in ranks[np.argsort(ranks[:, 0])].tolist():
+        if result and low <= result[-1][1] + 1e-12:
+            result[-1][1] = max(result[-1][1], high)
+        elif high - low > 1e-12:
+            result.append([low, high])
+    return np.array(result)
