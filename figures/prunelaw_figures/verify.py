@@ -7,9 +7,11 @@ what it has.  What to compute is in `parts`, how to say it in `report`; here is 
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from prunelaw.errors import InputError, PrunelawError
@@ -134,28 +136,54 @@ def verify(
         (folder / "results.json").write_text(to_json(state), encoding="utf-8")
         return state
 
-    try:
-        for name, (title, job) in _jobs(settings, seed, sweeps).items():
-            with show(title) as progress:
-                outcomes[name] = _run(title, job, progress)
-            written("running")
-            finished(name, outcomes[name])
-    except KeyboardInterrupt:
-        written("interrupted")
-        raise
+    stop = Event()
+    # Part 3's training runs behind part 1: compiling for one leaves a core to the other.
+    with ThreadPoolExecutor(max_workers=1) as background:
+        trained = None
+        if sweeps is None:
+            trained = background.submit(digits_sweeps, settings.quick_sweeps, _unless(stop))
+        try:
+            for name, (title, job) in _jobs(settings, seed, sweeps, trained).items():
+                with show(title) as progress:
+                    outcomes[name] = _run(title, job, progress)
+                written("running")
+                finished(name, outcomes[name])
+        except KeyboardInterrupt:
+            stop.set()
+            written("interrupted")
+            raise
     return written("complete")
 
 
+class _StoppedError(Exception):
+    """Ends the training behind a run that was interrupted."""
+
+
+def _unless(stop: Event) -> Progress:
+    """A progress callback that ends the work once `stop` is set."""
+
+    def check(done: int, total: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+
+    return check
+
+
 def _jobs(
-    settings: Settings, seed: int, sweeps: "tuple[Sweep, ...] | None"
+    settings: Settings,
+    seed: int,
+    sweeps: "tuple[Sweep, ...] | None",
+    trained: "Future[tuple[Sweep, ...]] | None",
 ) -> dict[str, tuple[str, Callable[[Progress], Any]]]:
-    """Name → (title, what to do), in the order of the report."""
+    """Name → (title, what to do), in the order of the report.
+
+    `sweeps` are the user's, or `trained` will hold the embedded ones.
+    """
 
     def both_laws(progress: Progress) -> Any:
-        if sweeps is not None:
-            return check_sweeps(sweeps, progress=progress)
-        made = digits_sweeps(settings.quick_sweeps, progress)
-        return check_sweeps(made, expect_all=True, progress=progress)
+        if trained is None:
+            return check_sweeps(sweeps or (), progress=progress)
+        return check_sweeps(trained.result(), expect_all=True, progress=progress)
 
     return {
         "simulation": (

@@ -171,12 +171,19 @@ def _tables(points: pd.DataFrame, low: float, high: float) -> dict:
     """(f, rule) → spline of log ε over (log α_tot, θ) for every pair in the sweep."""
     count = int(np.ceil(np.log10(high / low) * LOAD_NODES_PER_DECADE)) + 4
     loads = np.geomspace(low, high, count)
-    tables = {}
-    for f, rule in points[["keep_fraction", "rule"]].drop_duplicates().itertuples(index=False):
-        solved = prunelaw.solve(loads[:, None], f, ANGLES, rule)
-        spline = RectBivariateSpline(np.log(loads), ANGLES, np.log(solved.error))
-        tables[f, rule] = spline
-    return tables
+    pairs = points[["keep_fraction", "rule"]].drop_duplicates()
+    # One batch, whose points share their starts: (pairs, loads, angles).
+    solved = prunelaw.solve(
+        loads[:, None],
+        pairs["keep_fraction"].to_numpy(float)[:, None, None],
+        ANGLES,
+        pairs["rule"].to_numpy(object)[:, None, None],
+    )
+    keys = pairs.itertuples(index=False, name=None)
+    return {
+        key: RectBivariateSpline(np.log(loads), ANGLES, table)
+        for key, table in zip(keys, np.log(solved.error), strict=True)
+    }
 
 
 class _Theory:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer sizes, trials and runs: under a minute.")
+@click.option("--quick", is_flag=True, help="Fewer sizes, trials and runs: under 30 s.")
 @click.option(
     "--sweep",
     "table",
@@ -64,7 +64,7 @@ def command(
     \b
     Everything, under 3 minutes on two cores:
       prunelaw verify
-    A first look, under a minute:
+    A first look, under 30 seconds:
       prunelaw verify --quick
     Part 3 on your own runs, or on the public OpenCLIP files:
       prunelaw verify --sweep runs.csv --map error=val_err --out reports/mine
