@@ -175,9 +175,9 @@ def _tables(points: pd.DataFrame, low: float, high: float) -> dict:
     # One batch, whose points share their starts: (pairs, loads, angles).
     solved = prunelaw.solve(
         loads[:, None],
-        pairs["keep_fraction"].to_numpy(float)[:, None, None],
+        np.array(pairs["keep_fraction"], dtype=float)[:, None, None],
         ANGLES,
-        pairs["rule"].to_numpy(object)[:, None, None],
+        np.array(pairs["rule"], dtype=object)[:, None, None],
     )
     keys = pairs.itertuples(index=False, name=None)
     return {

@@ -98,7 +98,7 @@ def test_threshold_is_public_and_checked():
     assert prunelaw.threshold("signed-hard", 0.5, np.pi / 2) == pytest.approx(0.0, abs=1e-9)
     with pytest.raises(prunelaw.InputError, match=r"f must be finite and in \(0, 1\], got 0.0"):
         prunelaw.threshold("hard", 0.0)
-    with pytest.raises(prunelaw.InputError, match="rule must be one of hard, easy, .*'random'"):
+    with pytest.raises(prunelaw.InputError, match=r"rule must be one of hard, easy, .*'random'"):
         prunelaw.threshold("random", 0.5)
 
 

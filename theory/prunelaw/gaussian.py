@@ -77,7 +77,7 @@ def signed_margin_cdf(x: Array, theta: Array, *, upper: bool = False) -> Array:
 
 
 def signed_margin_quantile(fraction: Array, theta: Array, *, upper: bool = False) -> Array:
-    """x with P(m < x) = fraction, or P(m > x), in (0, 1]; infinite at 1.  Bisection, then Newton."""
+    """x with P(m < x), or P(m > x), = fraction in (0, 1]; infinite at 1.  Bisection and Newton."""
     fraction, theta = np.broadcast_arrays(fraction, theta)
     low, high = np.full(fraction.shape, -REACH), np.full(fraction.shape, REACH)
     for _ in range(BISECTIONS):

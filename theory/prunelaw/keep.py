@@ -271,7 +271,7 @@ class SignedBand(KeepRule):
 
 @dataclass(frozen=True)
 class Mixture(KeepRule):
-    """With probability q keep at random (a fraction f), else by `rule`: w = q f + (1 − q) w_rule."""
+    """With probability q keep at random (a share f), else by `rule`: w = q f + (1 − q) w_rule."""
 
     q: float | int
     rule: KeepRule
@@ -387,9 +387,7 @@ class Function(KeepRule):
             raise InputError(f"w must return as many values as it takes, got {values.shape}")
         bad = np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))
         if bad.size:
-            raise InputError(
-                f"w must be in [0, 1], got {values[bad[0]]:g} at {grid[bad[0]]:g}"
-            )
+            raise InputError(f"w must be in [0, 1], got {values[bad[0]]:g} at {grid[bad[0]]:g}")
         if not values.any():
             raise InputError("w must not be 0 everywhere: nothing would be kept")
 
@@ -436,9 +434,7 @@ class Function(KeepRule):
 
 # --- from text and to fractions ---------------------------------------------------------------
 
-_SIMPLE = {
-    rule.name: rule for rule in (Hard(), Easy(), Random(), SignedHard(), SignedEasy())
-}
+_SIMPLE = {rule.name: rule for rule in (Hard(), Easy(), Random(), SignedHard(), SignedEasy())}
 
 
 def as_rule(rule: Any) -> KeepRule:
@@ -585,9 +581,10 @@ def _on_its_side(edge: Array, slope: Array) -> Array:
 def _joined(*parts: Segments) -> Segments:
     """All layers side by side."""
     return Segments(
-        *(np.concatenate([getattr(part, name) for part in parts], axis=1)
-          for name in ("low", "high", "weight"))
-    )  # fmt: skip
+        np.concatenate([part.low for part in parts], axis=1),
+        np.concatenate([part.high for part in parts], axis=1),
+        np.concatenate([part.weight for part in parts], axis=1),
+    )
 
 
 def _mass(segments: Segments, theta: Array, uses_labels: bool) -> Array:

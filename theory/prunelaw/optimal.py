@@ -9,20 +9,20 @@ optimal only if it keeps what has the least influence I = dε/d(kept mass):
 one.  What is offered against that is a search from several starts (hard, easy, random, bands),
 and the statement which of them arrived where.
 
-The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length.  A step keeps
-the fraction f of least influence; steps that would overshoot are shortened.  When the number of
-intervals has settled, their edges solve I(edge) = c, E[w] = f exactly.
+The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length.  It moves
+the edges of the kept intervals downhill, solves I(edge) = c, E[w] = f for them, and where the
+condition is still violated exchanges kept examples for better ones elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import root
+from scipy.optimize import minimize, root
 
 from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError
@@ -33,15 +33,17 @@ from prunelaw.gaussian import (
     signed_margin_cdf,
     signed_margin_quantile,
 )
-from prunelaw.keep import Piecewise, as_rule
+from prunelaw.keep import Piecewise
 from prunelaw.perceptron import SMALLEST_ANGLE, solve, solve_points
-from prunelaw.saddle import Outcome, Problem, State, refined
+from prunelaw.saddle import REFINEMENTS, Outcome, Problem, State, newton, refined
 from prunelaw.sensitivity import adjoint_of_error, influence_at
 
-GRID = 240  # ranks at which the influence is looked at during the search; thrice for the certificate
-ROUNDS = 60
-SHORTEST = 1e-3  # share of a step below which a search has ended
-SETTLED = 1e-5  # kept mass that a full step would move
+GRID = (
+    240  # ranks at which the influence is looked at during the search; thrice for the certificate
+)
+ROUNDS = 6
+SEARCH = REFINEMENTS[0]
+SHORTEST = 1e-3  # share of an exchange below which a search has ended
 OPTIMAL = 1e-6  # largest relative violation of the first-order condition
 SAME_ERROR = 1e-9  # relative: starts that agree to this have met
 EXTREME = 1e-9  # the grid of ranks ends so far from 0 and 1
@@ -90,10 +92,19 @@ class OptimalRule:
     starts: tuple[Start, ...]
     certified: bool
 
-    @property
-    def is_global(self) -> bool | None:
-        """None: first-order conditions and several starts do not prove a global optimum."""
-        return None
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON."""
+        names = ("alpha_tot", "f", "theta", "signed", "intervals", "error", "errors", "gain")
+        values = {name: getattr(self, name) for name in names}
+        certificate = {
+            "violation": self.violation,
+            "cut": self.cut,
+            "certified": self.certified,
+            "scope": "local: a first-order condition, and the best of the starts",
+            "starts": [vars(start) for start in self.starts],
+        }
+        curve = {"z": self.z.tolist(), "influence": self.influence.tolist()}
+        return {**values, "certificate": certificate, "influence_curve": curve}
 
 
 def optimal_rule(
@@ -138,9 +149,7 @@ def optimal_rule(
         influence=values,
         cut=cut,
         violation=violation,
-        starts=tuple(
-            Start(p.name, p.error, search.intervals(p.ranks), p.violation) for p in found
-        ),
+        starts=tuple(Start(p.name, p.error, search.intervals(p.ranks), p.violation) for p in found),
         certified=certified,
     )
     if throw and not certified:
@@ -181,10 +190,17 @@ class _Search:
     """Rules of one kind at one (α_tot, f, θ)."""
 
     def __init__(self, alpha: float, f: float, theta: float, signed: bool):
-        self.alpha, self.f, self.theta, self.signed = np.array([alpha]), f, np.array([theta]), signed
+        self.alpha, self.f, self.theta, self.signed = (
+            np.array([alpha]),
+            f,
+            np.array([theta]),
+            signed,
+        )
         self.planar = bool(theta >= SMALLEST_ANGLE)
         self.grid = self._ranks(GRID)
         self.z = self.quantile(self.grid)
+        self.fine = self._ranks(3 * GRID)
+        self.fine_z = self.quantile(self.fine)
 
     def _ranks(self, count: int) -> Float[np.ndarray, " grid"]:
         """Ranks, denser towards both ends, where few examples can matter most."""
@@ -227,12 +243,24 @@ class _Search:
         return Problem(self.alpha, self.theta, layers, self.planar)
 
     def solved(self, ranks: Array, near: State | None) -> Outcome:
-        """The saddle point, from a neighbour's if that works."""
+        """The saddle point to about 1e-9, which is enough to search by; from a neighbour's if that
+        works.
+        """
         problem = self.problem(ranks)
         if near is not None:
             rho = problem.fields(near).rho
             start = near._replace(slack=near.kappa - rho * problem.segments.edge)
-            outcome = refined(problem, start, np.array([True]))
+            state, _, last, residual = newton(problem, start, SEARCH, 1e-5, iterations=8)
+            if last[0] < 1e-4:
+                good = np.array([True])
+                return Outcome(state, last, residual, good, good)
+        return self.exactly(ranks, None)
+
+    def exactly(self, ranks: Array, near: State | None) -> Outcome:
+        """The saddle point with its proof, as `solve` finds it; faster from the answer itself."""
+        problem = self.problem(ranks)
+        if near is not None:
+            outcome = refined(problem, near, np.array([True]))
             if outcome.converged.all():
                 return outcome
         return solve_points(problem, np.array([self.f]))
@@ -245,37 +273,78 @@ class _Search:
         return influence_at(problem, outcome.state, adjoint, lines, signed=self.signed)[0]
 
     def run(self, name: str, ranks: Array) -> _Point:
-        """Steps of descent from one start, then the edges by root finding."""
-        outcome = self.solved(ranks, None)
-        length = 1.0
+        """Alternate between moving the edges to their optimum and exchanging kept for dropped."""
+        point = self._judged(name, ranks, self.exactly(ranks, None))
         for _ in range(ROUNDS):
-            if not outcome.converged.all():
-                return _Point(name, ranks, np.inf, outcome, np.inf)
-            values = self.influence(ranks, outcome, self.z)
-            wanted = _least(self.grid, values, self.f)
-            moved = _distance(ranks, wanted, self.f)
-            if moved < SETTLED:
+            if not point.outcome.converged.all() or point.violation < OPTIMAL:
                 break
-            ranks, outcome, length = self._step(ranks, wanted, outcome, min(1.0, 2.0 * length))
-            if length < SHORTEST:
+            ranks, outcome = point.ranks, point.outcome
+            if len(ranks):
+                ranks, outcome = self._polished(*self._descended(ranks, outcome))
+                point = self._judged(name, ranks, outcome)
+                if point.violation < OPTIMAL:
+                    break
+            wanted = _least(self.grid, self.influence(ranks, outcome, self.z), self.f)
+            moved, outcome = self._step(ranks, wanted, outcome)
+            if moved is ranks:
                 break
-        ranks, outcome = self._polished(ranks, outcome)
-        error = float(outcome.state.omega[0] / np.pi)
-        point = _Point(name, ranks, error, outcome, np.inf)
+            point = self._judged(name, moved, outcome)
+        return point
+
+    def _descended(self, ranks: Array, outcome: Outcome) -> tuple[Array, Outcome]:
+        """Sequential quadratic programming over the edges, as many as there are: with ranks as
+        coordinates dε = Σ I(high) d high − I(low) d low, at Σ (high − low) = f.
+        """
+        best = {"ranks": ranks, "outcome": outcome}
+        floor = float(outcome.state.omega[0])
+        sign = np.tile([-1.0, 1.0], len(ranks))
+
+        def log_error(edges: Array) -> tuple[float, Array]:
+            trial = np.sort(np.clip(edges, 0.0, 1.0)).reshape(-1, 2)
+            found = self.solved(trial, best["outcome"].state)
+            if not found.converged.all():
+                return np.log(0.5 * np.pi), np.zeros_like(edges)
+            omega = float(found.state.omega[0])
+            if omega < float(best["outcome"].state.omega[0]):
+                best.update(ranks=trial, outcome=found)
+            slope = sign * self.influence(trial, found, self.quantile(trial.ravel()))
+            return np.log(omega), slope * np.pi / omega
+
+        ordered = np.diff(np.eye(2 * len(ranks)), axis=0)
+        minimize(
+            log_error, ranks.ravel(), jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * ranks.size,
+            constraints=[
+                {"type": "eq", "fun": lambda e: sign @ e - self.f, "jac": lambda e: sign},
+                {"type": "ineq", "fun": lambda e: ordered @ e, "jac": lambda e: ordered},
+            ],
+            options={"maxiter": 30, "ftol": 1e-7},
+        )  # fmt: skip
+        # Its constraint holds to rounding only; what is kept must be f.
+        trial = _of_length(best["ranks"], self.f)
+        found = self.solved(trial, best["outcome"].state)
+        if found.converged.all() and float(found.state.omega[0]) <= floor:
+            return trial, found
+        return ranks, outcome
+
+    def _judged(self, name: str, ranks: Array, outcome: Outcome) -> _Point:
+        """The rule with its error and its certificate."""
+        outcome = self.exactly(ranks, outcome.state)
+        point = _Point(name, ranks, float(outcome.state.omega[0] / np.pi), outcome, np.inf)
         return point._replace(violation=self.certificate(point)[3])
 
-    def _step(
-        self, ranks: Array, wanted: Array, outcome: Outcome, length: float
-    ) -> tuple[Array, Outcome, float]:
-        """The longest of the steps 1, 1/2, 1/4, ... towards `wanted` that lowers the error."""
-        before = float(outcome.state.omega[0])
+    def _step(self, ranks: Array, wanted: Array, outcome: Outcome) -> tuple[Array, Outcome]:
+        """The longest of the steps 1, 1/2, 1/4, ... towards `wanted` that lowers the error.
+
+        From random keeping there is no way but the whole step, taken whatever the error.
+        """
+        before, length = float(outcome.state.omega[0]) if len(ranks) else np.inf, 1.0
         while length >= SHORTEST:
-            trial = _between(ranks, wanted, length)
+            trial = _of_length(_between(ranks, wanted, length), self.f)
             found = self.solved(trial, outcome.state)
             if found.converged.all() and float(found.state.omega[0]) < before:
-                return trial, found, length
+                return trial, found
             length *= 0.5
-        return ranks, outcome, length
+        return ranks, outcome
 
     def _polished(self, ranks: Array, outcome: Outcome) -> tuple[Array, Outcome]:
         """Edges that solve I(edge) = c and E[w] = f; those at rank 0 or 1 stay there."""
@@ -300,10 +369,9 @@ class _Search:
             mass = np.sum(edges[:, 1] - edges[:, 0]) - self.f
             return np.append(np.diff(values) / scale, mass / self.f)
 
-        found = root(equations, flat[free], tol=1e-12)
-        if not found.success and np.abs(found.fun).max() > 1e-8:
+        found = root(equations, flat[free], tol=1e-11, options={"maxfev": 12 + 6 * len(free)})
+        if np.abs(found.fun).max() > 1e-7 or np.abs(equations(found.x)).max() > 1e-7:
             return ranks, outcome
-        equations(found.x)
         better = last["outcome"].state.omega[0] <= outcome.state.omega[0] * (1 + SAME_ERROR)
         return (last["ranks"], last["outcome"]) if better else (ranks, outcome)
 
@@ -311,8 +379,7 @@ class _Search:
         """(z, I(z), c, largest relative violation of the first-order condition) on a fine grid."""
         if not point.outcome.converged.all():
             return self.z, np.full_like(self.z, np.nan), np.nan, np.inf
-        grid = self._ranks(3 * GRID)
-        z = self.quantile(grid)
+        grid, z = self.fine, self.fine_z
         values = self.influence(point.ranks, point.outcome, z)
         edges = point.ranks.ravel()
         edges = edges[(edges > 10 * EXTREME) & (edges < 1.0 - 10 * EXTREME)]
@@ -351,14 +418,16 @@ def _length(ranks: Array) -> float:
     return float(np.sum(ranks[:, 1] - ranks[:, 0])) if len(ranks) else 0.0
 
 
-def _distance(ranks: Array, wanted: Array, f: float) -> float:
-    """Mass kept by `wanted` but not by `ranks`."""
-    if not len(ranks):
-        return 1.0 - f
-    overlap = np.minimum(ranks[:, None, 1], wanted[None, :, 1]) - np.maximum(
-        ranks[:, None, 0], wanted[None, :, 0]
-    )
-    return _length(wanted) - float(np.maximum(overlap, 0.0).sum())
+def _of_length(ranks: Array, f: float) -> Array:
+    """The intervals with their edges moved, all by the same mass, so that f is kept exactly."""
+    for _ in range(4):
+        inner = (ranks > 0.0) & (ranks < 1.0)
+        missing = f - _length(ranks)
+        if not inner.any() or abs(missing) < 1e-15:
+            break
+        share = missing / inner.sum()
+        ranks = np.clip(ranks + np.where(inner, [-share, share], 0.0), 0.0, 1.0)
+    return ranks
 
 
 def _between(ranks: Array, wanted: Array, length: float) -> Array:
@@ -380,7 +449,7 @@ def _part_kept(interval: Array, other: Array, share: float) -> Float[np.ndarray,
     """The part of `interval` inside `other` and, outside it, pieces shortened to `share`."""
     cuts = np.unique(np.clip(np.concatenate([interval, other.ravel()]), *interval))
     pieces = []
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+    for low, high in pairwise(cuts):
         middle = 0.5 * (low + high)
         common = ((other[:, 0] <= middle) & (middle <= other[:, 1])).any()
         half = 0.5 * (high - low) * (1.0 if common else share)

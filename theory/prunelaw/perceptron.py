@@ -17,9 +17,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from prunelaw._checks import check_real
-from prunelaw.errors import ConvergenceError, InputError
+from prunelaw.errors import ConvergenceError
 from prunelaw.gaussian import Array
-from prunelaw.keep import KeepRule, Random, as_rule, checked_fraction
+from prunelaw.keep import KeepRule, Random, checked_fraction
+from prunelaw.points import broadcast, rule_array
 from prunelaw.saddle import Outcome, Problem, State, refined
 from prunelaw.starts import coarse_states
 
@@ -165,36 +166,13 @@ def solved_points(
     alpha_tot = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
     theta = check_real("theta", theta, 0.0, np.pi / 2)
     fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
-    arrays = _broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=_rules(rule))
+    arrays = broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=rule_array(rule))
     shape = arrays[0].shape
     flat, parts = _solve_flat(*(array.ravel() for array in arrays))
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
     solution = Solution(**{name: value.reshape(shape) for name, value in flat.items()})
     return SolvedBatch(solution, parts)
-
-
-def _rules(rule: Any) -> Shaped[np.ndarray, "*shape"]:
-    """An array of `KeepRule` objects from names and objects, one or an array of them."""
-    if isinstance(rule, KeepRule | str):
-        given = np.empty((), dtype=object)
-        given[()] = rule
-    else:
-        given = np.asarray(rule, dtype=object)
-    known = {name: as_rule(name) for name in set(given.ravel().tolist())}
-    rules = np.empty(given.shape, dtype=object)
-    for index, name in np.ndenumerate(given):
-        rules[index] = known[name]
-    return rules
-
-
-def _broadcast(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The arrays in their common shape; `InputError` with every shape if there is none."""
-    try:
-        return np.broadcast_arrays(*arrays.values())
-    except ValueError as cause:
-        shapes = ", ".join(f"{name} has shape {array.shape}" for name, array in arrays.items())
-        raise InputError(f"arguments must broadcast to one shape: {shapes}") from cause
 
 
 def _failure_text(flat: dict[str, np.ndarray]) -> str:

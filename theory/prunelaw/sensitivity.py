@@ -194,5 +194,3 @@ def _edge_terms(
         terms = np.einsum("nmd,nd->nm", data_terms(problem, state, q), adjoint)
         result.append(np.where(finite, terms, 0.0))
     return result[0], result[1]
-
-

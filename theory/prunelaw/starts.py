@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from prunelaw.gaussian import Array
 from prunelaw.path import Trail, coarse_solution, follow_path
@@ -125,7 +125,7 @@ def _unknowns(state: State) -> Float[np.ndarray, "n 4"]:
 def _guess(problem: Problem, cloud: _Cloud, place: Float[np.ndarray, "n 4"]) -> State:
     """The weighted linear fit through each point's nearest neighbours, at the point."""
     count = min(NEIGHBOURS, len(cloud.place))
-    distance, index = cKDTree(cloud.place).query(place, k=count)
+    distance, index = KDTree(cloud.place).query(place, k=count)
     distance, index = distance.reshape(len(place), count), index.reshape(len(place), count)
     weight = 1.0 / (distance + 0.3 * distance.mean(axis=1, keepdims=True) + 1e-9) ** 2
     weight /= weight.sum(axis=1, keepdims=True)
