@@ -220,9 +220,7 @@ def _plane_panels(
 
 def _margin_at(anchor: Array, fields: Fields) -> Array:
     """κ − ρ·anchor, from `slack` where the anchor is an edge of the kept examples."""
-    return np.where(
-        anchor > 0.0, fields.slack - fields.rho * (anchor - fields.edge), fields.kappa
-    )
+    return np.where(anchor > 0.0, fields.slack - fields.rho * (anchor - fields.edge), fields.kappa)
 
 
 def _side_panels(
@@ -252,9 +250,7 @@ def _side_panels(
     return _panels_between(cuts, low, high, anchor, margin, weight)
 
 
-def _axis_panels(
-    segments: Segments, column: int, fields: Fields, resolution: Resolution
-) -> Panels:
+def _axis_panels(segments: Segments, column: int, fields: Fields, resolution: Resolution) -> Panels:
     """Panels over one layer's t > 0, cut around the corner t = κ/R (scale σ/R)."""
     anchor = np.maximum(segments.low[:, column], 0.0)
     margin = _margin_at(anchor, fields)

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prunelaw.gaussian import SQRT_2PI, Array, normal_cdf, normal_pdf
-from prunelaw.keep import Segments
 from prunelaw.moments import FEW_CUTS, Resolution
 from prunelaw.saddle import Problem, State, newton
 

@@ -21,9 +21,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
-from prunelaw.gaussian import Array, normal_cdf, normal_pdf
+from prunelaw.gaussian import Array
 from prunelaw.keep import Segments
 from prunelaw.moments import (
     Fields,
@@ -71,9 +71,7 @@ class Problem(NamedTuple):
 
     def take(self, index: Any) -> Problem:
         """The points `index`."""
-        return Problem(
-            self.alpha[index], self.theta[index], self.segments.take(index), self.planar
-        )
+        return Problem(self.alpha[index], self.theta[index], self.segments.take(index), self.planar)
 
     def moments(self, state: State, resolution: Resolution) -> Moments:
         average = plane_moments if self.planar else axis_moments
