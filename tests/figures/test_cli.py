@@ -243,3 +243,87 @@ def test_simulate_reports_the_students_and_the_theory():
     assert one["trials"] == 30
     assert 0 < one["max_relative_gap"] <= 1e-8
     assert (one["drawn"], one["kept"]) == (60, 30)
+
+
+class TestRules:
+    def test_band_implies_its_fraction(self):
+        got = answer("solve", "--alpha-tot", 30, "--theta", 0.5, "--rule", "band:0.17,0.43")
+        assert got["keep_fraction"] == pytest.approx(0.197814495, rel=1e-8)
+        assert got["error"] == pytest.approx(0.052113234969, rel=1e-10)
+
+    def test_contradicting_keep_is_an_error(self):
+        result = run("solve", "--alpha-tot", 30, "--keep", 0.3, "--rule", "band:0.17,0.43")
+        assert result.exit_code == 2 and "which the rule band:0.17,0.43 implies" in result.stderr
+
+    def test_rules_with_commas_in_a_list(self):
+        rules = "mix:0.2,hard,signed-easy,random"
+        got = answer("solve", "--alpha-tot", 3, "--keep", 0.5, "--theta", 0.3, "--rule", rules)
+        names = [point["rule"] for point in got["points"]]
+        assert names == ["mix:0.2,hard", "signed-easy", "random"]
+
+    def test_keep_is_needed_otherwise(self):
+        result = run("solve", "--alpha-tot", 30)
+        assert result.exit_code == 2 and "f must be given" in result.stderr
+
+
+class TestOptimalRule:
+    @pytest.mark.slow
+    def test_json_has_rule_gain_and_certificate(self):
+        got = answer("optimal-rule", "--alpha-tot", 3, "--keep", 0.5)
+        assert got["error"] == pytest.approx(0.140564914562, rel=1e-9)
+        assert len(got["intervals"]) == 1 and got["gain"] > 0.01
+        assert got["certificate"]["certified"] and got["certificate"]["violation"] < 1e-6
+
+    def test_bad_fraction(self):
+        result = run("optimal-rule", "--alpha-tot", 3, "--keep", 1.5)
+        assert result.exit_code == 2 and "--keep must be finite and in (0, 1)" in result.stderr
+
+
+class TestPhaseDiagram:
+    AXES = ("phase-diagram", "--x", "alpha_tot=3:300:3", "--y", "f=0.2:0.6:2")
+
+    def test_files_and_summary(self, tmp_path):
+        out = tmp_path / "plane"
+        got = answer(*self.AXES, "--theta", 0.5, "--rules", "hard,random", "--out", out)
+        assert got["failed"] == 0 and sum(got["share_best"].values()) == pytest.approx(1.0)
+        names = {file.name for file in tmp_path.iterdir()}
+        assert names == {"plane.npz", "plane.png", "plane.svg"}
+        again = run(*self.AXES, "--theta", 0.5, "--rules", "hard,random", "--out", out)
+        assert again.exit_code == 2 and "plane.npz exists" in again.stderr
+
+    def test_goes_on_from_a_partial_file(self, tmp_path, monkeypatch):
+        import prunelaw.phase
+
+        out, solved = tmp_path / "plane", []
+        original = prunelaw.phase._solve_block
+
+        def interrupted(state, points, block, rules):
+            if len(solved) == 1:
+                raise KeyboardInterrupt
+            solved.append(block)
+            original(state, points, block, rules)
+
+        monkeypatch.setattr("prunelaw.phase.BLOCK", 2)
+        monkeypatch.setattr("prunelaw.phase._solve_block", interrupted)
+        options = (*self.AXES, "--theta", 0.5, "--rules", "random", "--out", out)
+        assert run(*options).exit_code == 130
+        assert (tmp_path / "plane.partial.npz").exists()
+        monkeypatch.setattr("prunelaw.phase._solve_block", original)
+        resumed = run(*options)
+        assert resumed.exit_code == 0 and "going on from" in resumed.stderr
+        assert not (tmp_path / "plane.partial.npz").exists()
+
+    @pytest.mark.parametrize(
+        "options, message",
+        [
+            (("--theta", 0.5, "--out", "nowhere/plane"), "must lie in a folder that exists"),
+            (("--keep", 0.2), "theta must be given"),
+        ],
+    )
+    def test_bad_input(self, options, message):
+        result = run(*self.AXES, *options)
+        assert result.exit_code == 2 and message in result.stderr
+
+    def test_bad_axis(self):
+        result = run("phase-diagram", "--x", "beta=1:2:3", "--y", "f=0.2:0.6:2", "--theta", 0.5)
+        assert result.exit_code == 2 and "must be one of alpha_tot" in result.stderr

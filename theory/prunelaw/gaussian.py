@@ -91,7 +91,9 @@ def signed_margin_quantile(fraction: Array, theta: Array, *, upper: bool = False
             missing = fraction - signed_margin_cdf(x, theta, upper=upper)
             step = np.where(upper, -missing, missing) / density
             x = np.where(np.abs(step) < 1e-3, x + step, x)
-    return np.where(fraction == 1.0, -np.inf if upper else np.inf, x)
+    # The whole half-line at θ = 0, where no margin is negative; else the whole line.
+    end = np.where(theta > 0.0, -np.inf, 0.0) if upper else np.inf
+    return np.where(fraction == 1.0, end, x)
 
 
 @cache

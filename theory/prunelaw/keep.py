@@ -242,6 +242,7 @@ class SignedEasy(KeepRule):
     def slopes(self, f: Array, theta: Array) -> Slopes:
         edge, zero = signed_margin_quantile(f, theta, upper=True), np.zeros((len(f), 2))
         edge_f, edge_theta = _signed_edge_slopes(edge, theta)
+        edge_f = np.where(np.isinf(edge), np.nan, edge_f)
         return _moving(_on_its_side(edge, -edge_f), zero, _on_its_side(edge, edge_theta), zero)
 
 
@@ -567,7 +568,7 @@ def _signed_edge_slopes(edge: Array, theta: Array) -> tuple[Array, Array]:
     """(∂x/∂f, ∂x/∂θ) of the quantile x with P(m < x) = f; ∂P/∂θ = exp(−x²/(2 sin²θ))/π."""
     sine = np.sin(theta)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        right = np.where(sine > 0.0, normal_cdf(edge / np.tan(theta)), (edge > 0.0) * 1.0)
+        right = np.where(sine > 0.0, normal_cdf(edge / np.tan(theta)), (edge >= 0.0) * 1.0)
         turned = np.where(sine > 0.0, np.exp(-0.5 * (edge / sine) ** 2), 0.0) / np.pi
     density = 2.0 * normal_pdf(edge) * right
     return _density_ratio(1.0, density), -turned * _density_ratio(1.0, density)
@@ -575,7 +576,8 @@ def _signed_edge_slopes(edge: Array, theta: Array) -> tuple[Array, Array]:
 
 def _on_its_side(edge: Array, slope: Array) -> Array:
     """The slope of an edge for the layers (m > 0, m < 0): it moves the one on its own side."""
-    return np.stack([np.where(edge > 0.0, slope, 0.0), np.where(edge > 0.0, 0.0, slope)], axis=1)
+    right = edge >= 0.0
+    return np.stack([np.where(right, slope, 0.0), np.where(right, 0.0, slope)], axis=1)
 
 
 def _joined(*parts: Segments) -> Segments:

@@ -148,7 +148,7 @@ def line_moments(z: Array, fields: Fields, *, planar: bool) -> tuple[Moments, Tu
     if not planar:
         offset = z - fields.edge[:, None]
         x = (fields.slack[:, None] - fields.rho[:, None] * offset) / fields.sigma[:, None]
-        weight = np.where(z > 0.0, 2.0 * normal_pdf(z), 0.0)
+        weight = np.where(np.signbit(z), 0.0, 2.0 * normal_pdf(z))  # −0.0 is left of the border
         zero = np.zeros_like(z)
         return Moments(*_axis_values(z, x, fields.sigma[:, None], weight)), Turn(*[zero] * 4)
     owner = np.repeat(np.arange(n), m)

@@ -20,6 +20,7 @@ from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError
 from prunelaw.gaussian import Array
 from prunelaw.keep import KeepRule, Random, checked_fraction
+from prunelaw.path import follow_path
 from prunelaw.points import broadcast, rule_array
 from prunelaw.saddle import Outcome, Problem, State, refined
 from prunelaw.starts import coarse_states
@@ -219,8 +220,23 @@ def _fractions(f, theta, numbers: dict[KeepRule, int], number) -> Array:
 
 
 def solve_points(problem: Problem, fraction: Array) -> Outcome:
-    """Solve points of one rule: starts by continuation, then refinement."""
-    return refined(problem, *coarse_states(problem, fraction))
+    """Solve points of one rule: starts from neighbours, then refinement.
+
+    A start from a neighbour may lead Newton's method astray on the finer quadratures; points that
+    are not solved walk the whole way from small loads.
+    """
+    outcome = refined(problem, *coarse_states(problem, fraction))
+    bad = np.flatnonzero(~outcome.converged)
+    if not bad.size:
+        return outcome
+    again = problem.take(bad)
+    state, arrived, _ = follow_path(again, fraction[bad])
+    retried = refined(again, state, arrived)
+    for column, value in zip(
+        (*outcome.state, *outcome[1:]), (*retried.state, *retried[1:]), strict=True
+    ):
+        column[bad] = value
+    return outcome
 
 
 def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number):

@@ -210,7 +210,7 @@ def _curvature(q: Moments, alpha, sigma, first, second, mixed) -> Array:
     return alpha * (curved + bent) - 2.0 * (s1 * s2 + sigma * s12)
 
 
-def _newton_steps(residual, jacobian) -> Float[np.ndarray, "n 3"]:
+def newton_steps(residual, jacobian) -> Float[np.ndarray, "n 3"]:
     """Full steps in (log ω, log tan χ/2, log κ); NaN where the system is not finite or singular."""
     usable = np.isfinite(residual).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2))
     usable[usable] &= np.linalg.det(jacobian[usable]) != 0.0
@@ -223,10 +223,11 @@ def _newton_steps(residual, jacobian) -> Float[np.ndarray, "n 3"]:
     return steps
 
 
-def _moved(problem: Problem, state: State, step: Float[np.ndarray, "n 3"]) -> State:
-    """`state` after a step, shortened to LARGEST_STEP; NaN steps leave a point where it is."""
+def moved(problem: Problem, state: State, step: Float[np.ndarray, "n 3"]) -> State:
+    """`state` after a step, shortened to LARGEST_STEP; steps that are not finite are not taken."""
+    finite = np.all(np.isfinite(step), axis=1, keepdims=True)
+    step = np.where(finite, step, 0.0)
     size = np.abs(step).max(axis=1)
-    step = np.where(np.isnan(step), 0.0, step)
     step = step * np.minimum(1.0, LARGEST_STEP / np.fmax(size, 1e-300))[:, None]
     omega = state.omega * np.exp(step[:, 0])
     omega = np.minimum(omega, 0.5 * (state.omega + 0.5 * np.pi))
@@ -262,8 +263,8 @@ def newton(
     for iteration in range(iterations):
         part, here = problem.take(active), state.take(active)
         residual, jacobian = newton_system(part, here, resolution)
-        step = _newton_steps(residual, jacobian)
-        for column, value in zip(state, _moved(part, here, step), strict=True):
+        step = newton_steps(residual, jacobian)
+        for column, value in zip(state, moved(part, here, step), strict=True):
             column[active] = value
         size = np.nan_to_num(np.abs(step).max(axis=1), nan=np.inf)
         last[active], residuals[active] = size, np.abs(residual).max(axis=1)

@@ -39,7 +39,9 @@ class Sensitivity:
     error        ε
     d_alpha_tot  ∂ε/∂α_tot at fixed f and θ
     d_f          ∂ε/∂f at fixed α_tot and θ (NaN for rules that imply f); at f = 1 from below
-    d_theta      ∂ε/∂θ at fixed α_tot and f (of a band: at fixed edges), per radian
+                 (signed-easy at θ > 0: NaN, its threshold is at −∞ there)
+    d_theta      ∂ε/∂θ at fixed α_tot and f (of a band: at fixed edges), per radian; at θ = 0 NaN
+                 for signed rules whose weight jumps at m = 0
     converged    as in `Solution`; where False all others are NaN
     """
 
@@ -125,10 +127,11 @@ def influence_at(
     lines = m if signed else np.concatenate([m, -m], axis=1)
     moments, _ = line_moments(lines, problem.fields(state), planar=problem.planar)
     changes = np.einsum("nmd,nd->nm", data_terms(problem, state, moments), adjoint)
-    if not signed:
-        count = m.shape[1]
-        return (changes[:, :count] + changes[:, count:]) / (2.0 * normal_pdf(m))
-    density = 2.0 * normal_pdf(m) * _right_side(m, problem)
+    density = 2.0 * normal_pdf(m)
+    if signed:
+        density = density * _right_side(m, problem)
+    else:
+        changes = changes[:, : m.shape[1]] + changes[:, m.shape[1] :]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(density > 1e-250, changes / density, 0.0)
 
@@ -136,7 +139,7 @@ def influence_at(
 def _right_side(m: Array, problem: Problem) -> Array:
     """P(t > 0 | z = m) = Φ(m cot θ)."""
     if not problem.planar:
-        return np.where(m > 0.0, 1.0, 0.0)
+        return np.where(np.signbit(m), 0.0, 1.0)
     return normal_cdf(m / np.tan(problem.theta)[:, None])
 
 
@@ -160,6 +163,11 @@ def _derivatives(part: Solved) -> dict[str, Array]:
 
     by_weight = _by_moments(problem, state, adjoint, layers._replace(weight=slopes.weight_f))
     turned = np.sum(layers.weight * (high[1] - low[1]), axis=1)
+    if not problem.planar and part.rule.fraction(problem.theta) is not None:
+        # A weight that jumps at m = 0 has a slope in θ there that the axis does not know.
+        beside = layers.weight_at(np.tile([-1e-9, 1e-9], (len(problem.alpha), 1)))
+        jumps = part.rule.uses_labels & (beside[:, 0] != beside[:, 1])
+        turned = np.where(jumps, np.nan, turned)
     if layers.profile is not None and problem.planar:
         raise InputError(
             "rule must be made of intervals for a derivative in theta, got a function of "

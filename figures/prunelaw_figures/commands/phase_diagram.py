@@ -1,0 +1,129 @@
+"""`prunelaw phase-diagram`: which keep rule wins where, as data and as a picture."""
+
+from pathlib import Path
+
+import click
+
+from prunelaw_figures.terminal import print_json, progress_bar
+
+AXES = ("alpha_tot", "alpha_prune", "f", "theta")
+
+
+class Axis(click.ParamType):
+    """`alpha_tot=1:1000:64`: a name and LOW:HIGH:COUNT; loads and f in equal ratios, theta in
+    equal steps.
+    """
+
+    name = "name=low:high:count"
+
+    def convert(self, value, param, ctx):
+        """(name, low, high, count), or click's complaint."""
+        name, _, text = str(value).partition("=")
+        parts = text.split(":")
+        try:
+            low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
+        except (ValueError, IndexError):
+            self.fail(f"{value!r} is not like alpha_tot=1:1000:64", param, ctx)
+        if name not in AXES or len(parts) != 3:
+            self.fail(f"{value!r}: the name must be one of {', '.join(AXES)}", param, ctx)
+        return name, low, high, count
+
+
+@click.command()
+@click.option("--x", type=Axis(), required=True, help="alpha_tot or alpha_prune, as NAME=L:H:N.")
+@click.option("--y", type=Axis(), required=True, help="f or theta, as NAME=LOW:HIGH:COUNT.")
+@click.option("--theta", type=float, help="Angle of probe and teacher if y is f; radians.")
+@click.option("--keep", type=float, help="Fraction KEPT if y is theta; f in (0, 1).")
+@click.option("--degrees", is_flag=True, help="Angles are in degrees.")
+@click.option(
+    "--rules",
+    default="hard,easy,random,band",
+    show_default=True,
+    help="Rules to compare; band is the best band of |z|.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="phase-diagram",
+    show_default=True,
+    help="Files are OUT.npz (data), OUT.png and OUT.svg; OUT.partial.npz while it runs.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: a summary.")
+def command(
+    x: tuple[str, float, float, int],
+    y: tuple[str, float, float, int],
+    theta: float | None,
+    keep: float | None,
+    degrees: bool,
+    rules: str,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Best keep rule, its error and its gain over a plane of parameters.
+
+    \b
+    How much to keep, with a probe 0.3 rad off:
+      prunelaw phase-diagram --x alpha_tot=0.5:500:64 --y f=0.02:0.9:64 --theta 0.3
+    How good the probe must be to keep a fifth:
+      prunelaw phase-diagram --x alpha_tot=1:1000:48 --y theta=0:1.5:48 --keep 0.2 --out probe
+
+    Results are saved after each block of points: interrupted, the same command goes on where it
+    was. A finished file is never overwritten. Exit code 1 if a point could not be solved; it is
+    then empty in the picture, NaN in the data.
+    """
+    import numpy as np
+
+    from prunelaw.errors import InputError
+    from prunelaw.phase import phase_diagram
+    from prunelaw_figures.phase_map import phase_map
+    from prunelaw_figures.phase_store import PhaseStore
+
+    store = PhaseStore(out)
+    if degrees and theta is not None:
+        theta = float(np.radians(theta))
+    names = [name.strip() for name in rules.split(",")]
+    axes = [_values(axis, degrees) for axis in (x, y)]
+    if min(len(values) for _, values in axes) < 2:
+        raise InputError("--x and --y must have a COUNT of at least 2: one point is no grid")
+    done = store.partial()
+    if done is not None:
+        click.echo(f"going on from {store.partial_file}", err=True)
+    with progress_bar("Phase diagram") as progress:
+        diagram = phase_diagram(
+            axes[0], axes[1], theta=theta, f=keep, rules=names,
+            done=done, save=store.save_partial, progress=progress,
+        )  # fmt: skip
+    files = store.finish(diagram, phase_map(diagram))
+    failed = int((~diagram.converged).sum())
+    if as_json:
+        print_json({"files": files, "points": diagram.converged.size, "failed": failed,
+                    "rules": list(diagram.rules), "fixed": dict(diagram.fixed),
+                    "share_best": _shares(diagram)})  # fmt: skip
+    else:
+        for rule, share in _shares(diagram).items():
+            click.echo(f"{rule:8s} best at {100 * share:.1f} % of {diagram.converged.size} points")
+        click.echo("wrote " + ", ".join(files))
+    if failed:
+        raise click.ClickException(f"{failed} points were not solved; they are NaN in the data")
+
+
+def _values(axis: tuple[str, float, float, int], degrees: bool):
+    """(name, values) of an axis given on the command line."""
+    import numpy as np
+
+    from prunelaw._checks import check_integer, check_real
+
+    name, low, high, count = axis
+    check_integer(f"count of {name}", count, 1)
+    if name == "theta":
+        factor = np.pi / 180.0 if degrees else 1.0
+        return name, factor * np.linspace(low, high, count)
+    check_real(f"lower end of {name}", low, 0.0, low_open=True)
+    check_real(f"upper end of {name}", high, low, low_open=count > 1)
+    return name, np.geomspace(low, high, count)
+
+
+def _shares(diagram) -> dict[str, float]:
+    """Rule → share of the points where it is best."""
+    best = diagram.best
+    return {rule: float((best == i).mean()) for i, rule in enumerate(diagram.rules)}
