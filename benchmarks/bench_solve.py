@@ -14,6 +14,7 @@ from scipy.special import ndtr
 import prunelaw
 
 BATCH = 10_000
+SIZES = (1, 10, 100, 1_000, 10_000)
 # alpha_tot, f, theta, rule; points of the peer, which is too slow for a batch.
 PEER_POINTS = [(3.0, 0.5, 0.3, "hard"), (10.0, 0.3, 0.2, "hard"), (30.0, 0.2, 0.5, "hard")]
 
@@ -89,27 +90,37 @@ def main() -> None:
     points = mixed_points(BATCH)
     prunelaw.solve(3.0, 0.5, 0.3)
     print(f"prunelaw.solve, batch of {BATCH} mixed points (alpha_tot 1e-3..1e6, f 1e-3..1):")
+    rates = []
     for name, theta in (("theta in (0, pi/2)", points["theta"]), ("theta = 0", 0.0)):
         took, solution = seconds(
             lambda theta=theta: prunelaw.solve(**(points | {"theta": theta}), throw=False)
         )
         rate, bad = BATCH / took, int((~solution.converged).sum())
+        rates.append(rate)
         print(f"  {name:20s} {rate:8.0f} points/s  {bad} not converged  "
               f"largest change between quadratures {solution.change.max():.1e}")  # fmt: skip
+    print("cost per point against the size of the batch (theta > 0, hard and easy):")
+    for size in SIZES:
+        batch = mixed_points(size, seed=1)
+        took, _ = seconds(lambda batch=batch: prunelaw.solve(**batch, throw=False))
+        print(f"  {size:7d} points {1e3 * took / size:8.2f} ms a point")
     curve = np.geomspace(1e-3, 1e6, BATCH)
     took, _ = seconds(lambda: prunelaw.solve(curve, 0.3, 0.4, "hard"))
     print(f"  one learning curve   {BATCH / took:8.0f} points/s  (theta = 0.4, f = 0.3)")
 
     print("published equations with dblquad and fsolve, start within 5 %:")
+    peer = []
     for alpha_tot, f, theta, rule in PEER_POINTS:
         exact = prunelaw.solve(alpha_tot, f, theta, rule)
         start = [float(v) * 1.05 for v in (exact.R, exact.rho, exact.kappa)]
         start[:2] = [min(value, 0.99) for value in start[:2]]
         took, error = seconds(lambda a=(alpha_tot, f, theta, start): published_solution(*a))
+        peer.append(took)
         ours, _ = seconds(lambda a=(alpha_tot, f, theta, rule): prunelaw.solve(*a))
         print(f"  alpha_tot={alpha_tot:g} f={f:g} theta={theta:g} {rule}: {took:.2f} s against "
               f"{ours:.3f} s for one cold point; relative difference of the error "
               f"{abs(error / float(exact.error) - 1):.1e}")  # fmt: skip
+    print(f"  a point of the batch (theta > 0) takes 1/{np.mean(peer) * rates[0]:.0f} of that")
 
 
 if __name__ == "__main__":

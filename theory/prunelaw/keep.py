@@ -438,16 +438,16 @@ class Function(KeepRule):
 _SIMPLE = {rule.name: rule for rule in (Hard(), Easy(), Random(), SignedHard(), SignedEasy())}
 
 
-def as_rule(rule: Any) -> KeepRule:
+def as_rule(rule: Any, argument: str = "rule") -> KeepRule:
     """A rule from its object or its text: hard, easy, random, signed-hard, signed-easy,
     band:LOW,HIGH, signed-band:LOW,HIGH (of m = y z) or mix:Q,RULE.
 
-    Raises `InputError` for any other text, and for bands that are empty.
+    Raises `InputError`, which calls the rule `argument`, for any other text and for empty bands.
     """
     if isinstance(rule, KeepRule):
         return rule
     if not isinstance(rule, str):
-        raise InputError(f"rule must be a name or a keep rule, got {rule!r}")
+        raise InputError(f"{argument} must be a name or a keep rule, got {rule!r}")
     if rule in _SIMPLE:
         return _SIMPLE[rule]
     kind, _, rest = rule.partition(":")
@@ -456,7 +456,7 @@ def as_rule(rule: Any) -> KeepRule:
     if kind == "mix":
         q, _, inner = rest.partition(",")
         return Mixture(_number(rule, q), as_rule(inner))
-    raise InputError(f"rule must be {GRAMMAR}; got {rule!r}")
+    raise InputError(f"{argument} must be {GRAMMAR}; got {rule!r}")
 
 
 def _number(rule: str, text: str) -> float:

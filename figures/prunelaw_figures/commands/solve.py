@@ -70,12 +70,13 @@ def command(
 
     import prunelaw
     from prunelaw._checks import check_real
+    from prunelaw.keep import as_rule
 
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
     if keep is not None:
         check_real("--keep", keep, 0.0, 1.0, low_open=True)
     check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
-    rules = split_rules(rule)
+    rules = [as_rule(name, "--rule").name for name in split_rules(rule)]
     angles = np.radians(theta) if degrees else theta
     grid = list(product(alpha_tot, keep or (None,), angles, rules))
     loads, fractions, thetas, names = (list(column) for column in zip(*grid, strict=True))
