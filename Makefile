@@ -6,11 +6,12 @@ BIN := .venv/bin
 RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
-.PHONY: help verify test test-quick lint types bench clean
+.PHONY: help verify test test-all test-quick lint types bench clean
 
 help:
 	@echo "make verify      theory against simulation, published numbers and a real sweep; writes a report"
-	@echo "make test        all tests, lint and types"
+	@echo "make test        tests, lint and types: under ten minutes"
+	@echo "make test-all    every test, those at many points included"
 	@echo "make test-quick  the tests that take seconds"
 	@echo "make lint types  ruff; pyright"
 	@echo "make bench       speed against named peers"
@@ -31,6 +32,9 @@ verify: $(RUN_READY)
 	$(BIN)/prunelaw verify $(ARGS)
 
 test: lint types $(DEV_READY)
+	$(BIN)/python -m pytest -n 2 -m "not exhaustive" $(ARGS)
+
+test-all: $(DEV_READY)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-quick: $(DEV_READY)

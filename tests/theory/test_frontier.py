@@ -126,6 +126,7 @@ class TestSwitch:
         np.testing.assert_allclose(found.residual, 0.0, atol=1e-9)
         assert (found.reason == "").all() and found.converged.all()
 
+    @pytest.mark.exhaustive
     @pytest.mark.slow
     def test_random_to_hard_in_the_plane(self):
         found = switch([0.5, 1.0], 0.2, "random", "hard")
@@ -206,6 +207,7 @@ class TestBestBand:
         for x in (0.3 * (1 - f), 0.7 * (1 - f)):
             assert float(band.error) <= band_error(x, alpha, f, theta) * (1 + 1e-9)
 
+    @pytest.mark.exhaustive
     @pytest.mark.slow
     def test_many_points_agree_with_scanned_ones(self):
         alpha, f = np.meshgrid(np.geomspace(0.5, 500.0, 20), np.linspace(0.05, 0.9, 20))
@@ -229,6 +231,7 @@ class TestBestBand:
 
 
 class TestBoundaries:
+    @pytest.mark.exhaustive
     @pytest.mark.slow
     def test_hard_boundary_is_where_influences_meet(self):
         found = band_boundary("hard", 0.5, [0.2, 0.5])
@@ -241,6 +244,7 @@ class TestBoundaries:
         np.testing.assert_array_equal(found.transition, found.alpha_tot)
         assert not found.jump.any()
 
+    @pytest.mark.exhaustive
     @pytest.mark.slow
     def test_hard_takes_over_by_a_jump_at_small_angles(self):
         found = band_boundary("hard", 0.01, 0.2)
@@ -268,6 +272,7 @@ class TestBoundaries:
             gain.gain, [1 - 0.0166355 / 0.01665, 1 - 0.051376 / 0.0796], atol=1e-3
         )
 
+    @pytest.mark.exhaustive
     @pytest.mark.slow
     def test_gain_boundary(self):
         found = gain_boundary(0.5, 0.2)

@@ -59,6 +59,7 @@ def test_moving_a_band_off_its_optimum_costs(middle):
         assert float(prunelaw.solve(30.0, None, 0.5, Band(*edges)).error) > middle.error
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_published_scan_is_improved_on():
     """theory.md quotes .0443 as the best of a coarse scan over bands."""
@@ -84,6 +85,7 @@ def test_signed_at_zero_angle_is_the_unsigned_rule():
     assert plain.error < plain.errors["easy"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @settings(max_examples=3)
 @given(st.floats(-0.5, 2.5), st.floats(0.05, 0.8), st.floats(0.05, 1.4))

@@ -77,6 +77,7 @@ def test_derivatives_on_the_axis(rule):
     assert not found.d_theta.any()  # ε is even in θ
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", (*ANY_FRACTION, *BANDS))
 @settings(max_examples=3)
