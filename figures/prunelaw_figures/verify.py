@@ -40,7 +40,7 @@ class Settings:
 
 # The line in 1/N through N = 100 and 200 weighs them by −1 and 2.
 FULL = Settings("full", {100: 250, 200: 120}, quick_sweeps=False)
-QUICK = Settings("quick", {50: 60, 100: 40}, quick_sweeps=True)
+QUICK = Settings("quick", {50: 40, 100: 30}, quick_sweeps=True)
 
 
 @dataclass(frozen=True, eq=False)

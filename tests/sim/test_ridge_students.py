@@ -9,6 +9,8 @@ from prunelaw.ridge import Window, resolvent, solve_ridge, window_moments
 from prunelaw_sim.agreement import agreement
 from prunelaw_sim.ridge_students import simulate_ridge, train_ridge
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 POINTS = [
     # alpha_tot, f, theta, rule, options
     (10 / 3, 0.5, np.arccos(0.9), "hard", {"ridge": 0.01}),

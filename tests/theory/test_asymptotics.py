@@ -22,6 +22,8 @@ from prunelaw.asymptotics import (
 from prunelaw.keep import Band, Function, Piecewise
 from prunelaw.ridge import solve_ridge
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 RULES = ["hard", "easy", "random", "mix:0.25,hard", "signed-hard", "signed-easy"]
 # f, theta, rule with all three differing; f None where the rule implies it
 PRUNED = [

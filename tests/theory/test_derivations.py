@@ -14,6 +14,8 @@ from prunelaw import derivations
 from prunelaw.gaussian import hinge, hinge_slopes, normal_pdf
 from prunelaw.utility import UtilityLaw
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 
 @pytest.fixture(scope="module")
 def derived():

@@ -15,6 +15,8 @@ from prunelaw.differentiable import error
 from prunelaw.keep import Function, Piecewise
 from prunelaw.sensitivity import sensitivity
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 POINT = (3.0, 0.5, 0.3)
 TYPES = [("float32", 3e-7), ("float64", 1e-13)]
 

@@ -16,6 +16,8 @@ from prunelaw.keep import Band
 from prunelaw.roots import bracketed_roots
 from prunelaw.sensitivity import influence
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 # alpha_tot, f, theta, low, high, error: found by the search over all rules (prunelaw.optimal).
 BANDS = [
     (30.0, 0.2, 0.5, 0.1803, 0.4441, 0.051376),

@@ -18,6 +18,8 @@ from prunelaw.information import (
 )
 from prunelaw.keep import Band
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 log_alpha = st.floats(-3, 6)
 log_f = st.floats(-3, 0)
 rules = st.sampled_from(["hard", "easy", "random"])

@@ -10,6 +10,8 @@ from prunelaw.keep import Band, Piecewise
 from prunelaw.optimal import optimal_rule
 from prunelaw.sensitivity import influence
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 
 @pytest.fixture(scope="module")
 def middle():

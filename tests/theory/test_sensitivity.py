@@ -18,6 +18,8 @@ from prunelaw.keep import Function, Piecewise, as_rule
 from prunelaw.perceptron import STATUS
 from prunelaw.sensitivity import influence, sensitivity
 
+pytestmark = pytest.mark.slow  # seconds each, a minute together
+
 ANY_FRACTION = (
     "hard", "easy", "random", "signed-hard", "signed-easy", "mix:0.3,hard", "mix:0.2,signed-easy"
 )  # fmt: skip
