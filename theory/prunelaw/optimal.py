@@ -29,8 +29,6 @@ from prunelaw.errors import ConvergenceError
 from prunelaw.gaussian import (
     Array,
     central_half_width,
-    normal_cdf,
-    signed_margin_cdf,
     signed_margin_quantile,
 )
 from prunelaw.keep import Piecewise
@@ -217,12 +215,6 @@ class _Search:
         high = signed_margin_quantile(np.maximum(1.0 - inner, 1e-300), theta, upper=True)
         value = np.where(inner < 0.5, low, high)
         return np.where(inner <= 0.0, -np.inf, np.where(inner >= 1.0, np.inf, value))
-
-    def rank(self, z: Array) -> Array:
-        """The rank of |z| or m."""
-        if self.signed:
-            return signed_margin_cdf(z, self.theta * np.ones_like(z))
-        return 2.0 * normal_cdf(z) - 1.0
 
     def rule(self, ranks: Array) -> Piecewise:
         """The kept ranks as a rule; none stands for random keeping."""

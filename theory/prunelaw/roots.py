@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from prunelaw._checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.gaussian import Array
+from prunelaw.points import broadcast
 
 ROUNDS = 60  # at most, of a bracketed root
 EXACT = 1e-11  # width of a bracket in log f or log α at which a root counts as found
@@ -70,11 +71,7 @@ def log_grid(name: str, bounds: Any, highest: float, count: int) -> Float[np.nda
 
 def common(**arrays: Any) -> tuple[tuple[int, ...], list[Array]]:
     """The common shape, and the arrays in it, flat."""
-    try:
-        full = np.broadcast_arrays(*arrays.values())
-    except ValueError as cause:
-        shapes = ", ".join(f"{name} has shape {np.shape(a)}" for name, a in arrays.items())
-        raise InputError(f"arguments must broadcast to one shape: {shapes}") from cause
+    full = broadcast(**{name: np.asarray(array) for name, array in arrays.items()})
     return full[0].shape, [np.array(array, dtype=float).ravel() for array in full]
 
 

@@ -1,6 +1,6 @@
 """`prunelaw fit`: fit a law to a table of runs and say what the fit is worth."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +24,25 @@ def pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> 
     return result
 
 
+def map_option(text: str) -> Callable[[Any], Any]:
+    """The option --map of verbs that read a table."""
+    return click.option(
+        "--map", "mapping", multiple=True, callback=pairs, metavar="CANONICAL=COLUMN", help=text
+    )
+
+
+def constant_option(text: str) -> Callable[[Any], Any]:
+    """The option --constant of verbs that read a table."""
+    return click.option(
+        "--constant",
+        "constants",
+        multiple=True,
+        callback=pairs,
+        metavar="CANONICAL=VALUE",
+        help=text,
+    )
+
+
 @click.command()
 @click.argument("table")
 @click.option(
@@ -44,22 +63,8 @@ def pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> 
     help="Predict, do not fit, rows with more samples_seen (pruning: dataset_size) than this.",
 )
 @click.option("--group", help="Which group of runs; needed if the table holds several.")
-@click.option(
-    "--map",
-    "mapping",
-    multiple=True,
-    callback=pairs,
-    metavar="CANONICAL=COLUMN",
-    help="The table's name of a canonical column; repeatable.",
-)
-@click.option(
-    "--constant",
-    "constants",
-    multiple=True,
-    callback=pairs,
-    metavar="CANONICAL=VALUE",
-    help="A value for all rows of a column that the table does not have; repeatable.",
-)
+@map_option("The table's name of a canonical column; repeatable.")
+@constant_option("A value for all rows of a column that the table does not have; repeatable.")
 @click.option(
     "--reader-option",
     "options",

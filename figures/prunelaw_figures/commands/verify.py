@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.commands.fit import pairs
+from prunelaw_figures.commands.fit import constant_option, map_option
 from prunelaw_figures.terminal import make_table, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -21,21 +21,9 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Your table (CSV) or the folder of OpenCLIP files, in place of the embedded sweep.",
 )
-@click.option(
-    "--map",
-    "mapping",
-    multiple=True,
-    callback=pairs,
-    metavar="CANONICAL=COLUMN",
-    help="With --sweep: the table's name of a canonical column; repeatable.",
-)
-@click.option(
-    "--constant",
-    "constants",
-    multiple=True,
-    callback=pairs,
-    metavar="CANONICAL=VALUE",
-    help="With --sweep: a value for all rows of a column the table does not have; repeatable.",
+@map_option("With --sweep: the table's name of a canonical column; repeatable.")
+@constant_option(
+    "With --sweep: a value for all rows of a column the table does not have; repeatable."
 )
 @click.option(
     "--out",
