@@ -69,6 +69,11 @@ class Segments(NamedTuple):
         kept = (self.high > self.low) & (self.weight > 0.0)
         return np.where(kept, nearest, np.inf).min(axis=1)
 
+    @property
+    def mass(self) -> Array:
+        """Σ weight·P(low < m < high) for m ~ N(0, 1), the profile left out; shape (n,)."""
+        return np.sum(self.weight * (normal_cdf(self.high) - normal_cdf(self.low)), axis=1)
+
     def weight_at(self, m: Array) -> Array:
         """w(m) for m of shape (n, points)."""
         inside = (self.low[:, None, :] <= m[..., None]) & (m[..., None] < self.high[:, None, :])

@@ -24,41 +24,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from prunelaw.closed_form import sums_over_panels, values_on_lines
 from prunelaw.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.keep import Segments
+from prunelaw.panels import (
+    REACH_SQUARED,
+    SMOOTH_SCALE,
+    Fields,
+    Panels,
+    Resolution,
+    axis_panels,
+    merged,
+    plane_panels,
+    sum_by_owner,
+)
 
-# exp(−REACH²/2) = 1e−18 relative to the largest value in the window: beyond, nothing counts.
-REACH_SQUARED = 83.0
-# Cuts around a change of character, in units of its scale.  Φ has done its work at 9.
-CUTS = (1.5, 3.5, 6.0, 9.0)
-FEW_CUTS = (2.5, 7.0)
-# A change smoother than this is resolved by the panels of the Gaussian itself.
-SMOOTH_SCALE = 2.0
 # Elements per block of inner nodes: temporaries stay in the second-level cache.
 BLOCK = 16_384
 # Points whose panels are laid out together; a batch takes tens of megabytes, however long it is.
 POINTS = 512
 # Inner order for single lines: no panels share the work of resolving the corner.
 LINE_ORDER = 80
-
-
-class Fields(NamedTuple):
-    """The student and the probe as fields, one element per point; all arrays have shape (n,).
-
-    `slack` = κ − ρ·edge is carried beside κ because keep-easy students at large α have
-    κ ≈ ρ·edge to many digits, and it is the difference that decides.
-    """
-
-    cos_theta: Array
-    sin_theta: Array
-    a: Array  # R, overlap with the teacher
-    b: Array  # in-plane component orthogonal to the teacher
-    sigma: Array  # out-of-plane component
-    rho: Array  # overlap with the probe
-    zeta: Array  # in-plane component orthogonal to the probe
-    kappa: Array
-    slack: Array
-    edge: Array  # smallest kept |z|
+# Cancellation up to which single lines are taken in closed form.
+LINE_CANCELLATION = 1e-12
 
 
 class Moments(NamedTuple):
@@ -83,49 +71,39 @@ class Moments(NamedTuple):
     pdf_x: Array
 
 
-class Resolution(NamedTuple):
-    """Orders of the outer and inner Gauss-Legendre rules, the widest outer panel, and where panels
-    are cut around a change of character.
-    """
-
-    outer: int
-    inner: int
-    width: float
-    cuts: tuple[float, ...] = CUTS
-
-
-class Panels(NamedTuple):
-    """Outer panels of all points, flat: z = anchor + offset + width·[0, 1] for point `owner`.
-
-    `margin` is κ − ρ·anchor, without cancellation.
-    """
-
-    owner: Int[np.ndarray, " panels"]
-    offset: Float[np.ndarray, " panels"]
-    width: Float[np.ndarray, " panels"]
-    anchor: Float[np.ndarray, " panels"]
-    margin: Float[np.ndarray, " panels"]
-    weight: Float[np.ndarray, " panels"]
-
-
 def plane_moments(segments: Segments, fields: Fields, resolution: Resolution) -> Moments:
     """Moments for θ > 0: integrals over the (z, u') plane."""
-    n, columns = segments.low.shape
-    total = np.zeros((len(Moments._fields), n))
-    for first in range(0, n, POINTS):
-        block = slice(first, first + POINTS)
-        part, here = segments.take(block), Fields(*(value[block] for value in fields))
-        panels = _merge([_plane_panels(part, k, here, resolution) for k in range(columns)])
-        rows = _outer_rows(panels, here, resolution.outer, segments.profile)
-        sums = _moments_of_sums(_inner_sums(rows, resolution.inner), rows)
-        total[:, block] = _sum_by_owner(sums, rows.owner, len(here.kappa))
+    total = np.zeros((len(Moments._fields), len(fields.kappa)))
+    closed = fields.cancellation < resolution.closed
+    for chosen, average in ((closed, _closed_moments), (~closed, _integrated_moments)):
+        index = np.flatnonzero(chosen)
+        for first in range(0, len(index), POINTS):
+            block = index[first : first + POINTS]
+            part, here = segments.take(block), fields.take(block)
+            columns = range(segments.low.shape[1])
+            panels = merged([plane_panels(part, k, here, resolution) for k in columns])
+            total[:, block] = average(panels, here, resolution, segments.profile)
     return Moments(*total)
+
+
+def _closed_moments(panels: Panels, fields: Fields, resolution: Resolution, profile: Any) -> Array:
+    """The moments as an array (14, n), the inner integral in closed form."""
+    return np.stack(sums_over_panels(panels, fields, resolution.outer, profile))
+
+
+def _integrated_moments(
+    panels: Panels, fields: Fields, resolution: Resolution, profile: Any
+) -> Array:
+    """The moments as an array (14, n), the inner integral by quadrature of positive terms."""
+    rows = _outer_rows(panels, fields, resolution.outer, profile)
+    sums = _moments_of_sums(_inner_sums(rows, resolution.inner), rows)
+    return sum_by_owner(sums, rows.owner, len(fields.kappa))
 
 
 def axis_moments(segments: Segments, fields: Fields, resolution: Resolution) -> Moments:
     """Moments for θ = 0, where z = t and the plane shrinks to the teacher's axis."""
     columns = range(segments.low.shape[1])
-    panels = _merge([_axis_panels(segments, k, fields, resolution) for k in columns])
+    panels = merged([axis_panels(segments, k, fields, resolution) for k in columns])
     nodes, weights = gauss_legendre(resolution.outer)
     own = panels.owner[:, None]
     offset = panels.offset[:, None] + panels.width[:, None] * nodes
@@ -136,7 +114,7 @@ def axis_moments(segments: Segments, fields: Fields, resolution: Resolution) -> 
         weight = weight * segments.profile(t)
     values = _axis_values(t, x, fields.sigma[own], weight)
     sums = np.stack([value.sum(axis=1) for value in values], axis=1)
-    return Moments(*_sum_by_owner(sums, panels.owner, len(fields.kappa)))
+    return Moments(*sum_by_owner(sums, panels.owner, len(fields.kappa)))
 
 
 def line_moments(z: Array, fields: Fields, *, planar: bool) -> tuple[Moments, Turn]:
@@ -151,6 +129,19 @@ def line_moments(z: Array, fields: Fields, *, planar: bool) -> tuple[Moments, Tu
         weight = np.where(np.signbit(z), 0.0, 2.0 * normal_pdf(z))  # −0.0 is left of the border
         zero = np.zeros_like(z)
         return Moments(*_axis_values(z, x, fields.sigma[:, None], weight)), Turn(*[zero] * 4)
+    moments = np.zeros((len(Moments._fields), n, m))
+    turn = np.zeros((len(Turn._fields), n, m))
+    closed = fields.cancellation < LINE_CANCELLATION
+    for chosen, values in ((closed, values_on_lines), (~closed, _integrated_lines)):
+        index = np.flatnonzero(chosen)
+        if index.size:
+            moments[:, index], turn[:, index] = values(z[index], fields.take(index))
+    return Moments(*moments), Turn(*turn)
+
+
+def _integrated_lines(z: Array, fields: Fields) -> tuple[Array, Array]:
+    """`line_moments` for θ > 0 by quadrature of positive terms: arrays (14, n, m) and (4, n, m)."""
+    n, m = z.shape
     owner = np.repeat(np.arange(n), m)
     flat = z.reshape(-1, 1)
     anchor = np.where(flat > 0.0, fields.edge[owner][:, None], 0.0)
@@ -161,10 +152,7 @@ def line_moments(z: Array, fields: Fields, *, planar: bool) -> tuple[Moments, Tu
     moments, turn = np.zeros((n * m, len(Moments._fields))), np.zeros((n * m, len(Turn._fields)))
     moments[rows.place] = _moments_of_sums(sums, rows)
     turn[rows.place] = _turn_of_sums(sums, rows)
-    return (
-        Moments(*(column.reshape(n, m) for column in moments.T)),
-        Turn(*(column.reshape(n, m) for column in turn.T)),
-    )
+    return moments.T.reshape(-1, n, m), turn.T.reshape(-1, n, m)
 
 
 def _axis_values(t: Array, x: Array, sigma: Array, weight: Array) -> list[Array]:
@@ -187,117 +175,6 @@ def _axis_values(t: Array, x: Array, sigma: Array, weight: Array) -> list[Array]
         zero,
         pdf * x,
     ]
-
-
-def _sum_by_owner(
-    values: Float[np.ndarray, "rows 14"], owner: Int[np.ndarray, " rows"], n: int
-) -> Float[np.ndarray, "14 n"]:
-    """Add up rows of each point; `owner` is sorted."""
-    totals = np.zeros((n, values.shape[1]))
-    starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    if len(starts):
-        totals[owner[starts]] = np.add.reduceat(values, starts, axis=0)
-    return totals.T
-
-
-# --- outer panels -----------------------------------------------------------------------------
-
-
-def _plane_panels(
-    segments: Segments, column: int, fields: Fields, resolution: Resolution
-) -> Panels:
-    """Panels of one layer: z > 0 is anchored at its lower edge, z < 0 at 0."""
-    low, high = segments.low[:, column], segments.high[:, column]
-    positive = high > 0.0
-    # For z < 0 the teacher's half-plane is |z|/tan θ standard deviations away.
-    tan_theta = fields.sin_theta / np.maximum(fields.cos_theta, 1e-300)
-    depth = np.minimum(np.sqrt(np.minimum(high, 0.0) ** 2 + REACH_SQUARED), 13.0 * tan_theta)
-    low = np.where(positive, low, np.maximum(low, np.minimum(-depth, high)))
-    anchor = np.where(positive, low, 0.0)
-    margin = _margin_at(anchor, fields)
-    return _side_panels(low, high, anchor, margin, segments.weight[:, column], fields, resolution)
-
-
-def _margin_at(anchor: Array, fields: Fields) -> Array:
-    """κ − ρ·anchor, from `slack` where the anchor is an edge of the kept examples."""
-    return np.where(anchor > 0.0, fields.slack - fields.rho * (anchor - fields.edge), fields.kappa)
-
-
-def _side_panels(
-    low, high, anchor, margin, weight, fields: Fields, resolution: Resolution
-) -> Panels:
-    """Panels of [low, high] cut where the inner integral changes character.
-
-    `margin` = κ − ρ·anchor.  The changes: z = 0, where the teacher's edge L(z) enters the
-    Gaussian (scale tan θ); z = κ/ρ, where the corner m = 0 does (scale √(1−ρ²)/ρ); and
-    z = κ s/b, where the two meet (scale s σ/b).
-    """
-    nearest = np.clip(0.0, low, high)
-    reach = np.sqrt(nearest**2 + REACH_SQUARED)
-    low, high = np.maximum(low, -reach) - anchor, np.minimum(high, reach) - anchor
-    with np.errstate(divide="ignore", invalid="ignore"):
-        changes = [
-            (-anchor, fields.sin_theta / fields.cos_theta),
-            (margin / fields.rho, np.hypot(fields.zeta, fields.sigma) / np.abs(fields.rho)),
-            (
-                fields.kappa * fields.sin_theta / fields.b - anchor,
-                fields.sin_theta * fields.sigma / np.abs(fields.b),
-            ),
-        ]
-    cuts = [low, high, *_regular_cuts(low, high, anchor, resolution.width)]
-    for centre, scale in changes:
-        cuts += _cuts_around(centre, scale, low, resolution.cuts)
-    return _panels_between(cuts, low, high, anchor, margin, weight)
-
-
-def _axis_panels(segments: Segments, column: int, fields: Fields, resolution: Resolution) -> Panels:
-    """Panels over one layer's t > 0, cut around the corner t = κ/R (scale σ/R)."""
-    anchor = np.maximum(segments.low[:, column], 0.0)
-    margin = _margin_at(anchor, fields)
-    reach = np.sqrt(anchor**2 + REACH_SQUARED)
-    high = np.minimum(np.maximum(segments.high[:, column], 0.0), reach) - anchor
-    low = np.zeros_like(anchor)
-    corner, scale = margin / fields.rho, fields.sigma / fields.rho
-    # Beyond the corner by 9 scales every example is satisfied: φ(9) ~ 1e−18.
-    high = np.clip(corner + 9.0 * scale, np.minimum(1e-3 * scale, high), high)
-    cuts = [low, high, *_regular_cuts(low, high, anchor, resolution.width)]
-    cuts += _cuts_around(corner, scale, low, resolution.cuts)
-    return _panels_between(cuts, low, high, anchor, margin, segments.weight[:, column])
-
-
-def _regular_cuts(low, high, anchor, width: float) -> list[Array]:
-    """Multiples of `width` in z, which resolve the Gaussian weight."""
-    furthest = float(np.max(np.maximum(np.abs(low + anchor), np.abs(high + anchor)), initial=0.0))
-    steps = np.arange(1, int(furthest / width) + 1) * width
-    cuts = [sign * step - anchor for step in steps for sign in (1.0, -1.0)]
-    return [np.where((cut > low) & (cut < high), cut, low) for cut in cuts]
-
-
-def _cuts_around(centre, scale, fallback, multiples: tuple[float, ...]) -> list[Array]:
-    """`centre` and multiples of `scale` beside it, where that scale needs resolving."""
-    sharp = np.isfinite(centre) & (scale < SMOOTH_SCALE)
-    factors = (0.0, *multiples, *(-multiple for multiple in multiples))
-    with np.errstate(invalid="ignore"):
-        return [np.where(sharp, centre + factor * scale, fallback) for factor in factors]
-
-
-def _panels_between(cuts: list[Array], low, high, anchor, margin, weight) -> Panels:
-    """Sorted, clipped cuts as panels; those of no width are dropped."""
-    edges = np.sort(np.clip(np.stack(cuts, axis=1), low[:, None], high[:, None]), axis=1)
-    width = np.diff(edges, axis=1)
-    size = np.maximum(np.abs(edges[:, 1:]), np.abs(edges[:, :-1]))
-    owner, column = np.nonzero((width > 1e-14 * size) & (weight > 0.0)[:, None])
-    return Panels(
-        owner, edges[owner, column], width[owner, column],
-        anchor[owner], margin[owner], weight[owner],
-    )  # fmt: skip
-
-
-def _merge(parts: list[Panels]) -> Panels:
-    """Panels of all parts, ordered by owner."""
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.argsort(joined[0], kind="stable")
-    return Panels(*(column[order] for column in joined))
 
 
 # --- inner integral ---------------------------------------------------------------------------
@@ -352,7 +229,7 @@ def _rows(
 
     `at_anchor` is κ − ρ·anchor; all but `owner` have shape (rows, 1).
     """
-    c, s, _, b, sigma, rho, zeta, kappa, _, _ = (value[owner][:, None] for value in fields)
+    c, s, _, b, sigma, rho, zeta, kappa, *_ = (value[owner][:, None] for value in fields)
     teacher_edge = -z * (c / s)
     near = teacher_edge > -9.0
     origin = np.where(near, teacher_edge, 0.0)

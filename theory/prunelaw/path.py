@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prunelaw.gaussian import SQRT_2PI, Array, normal_cdf, normal_pdf
-from prunelaw.moments import FEW_CUTS, Resolution
+from prunelaw.panels import FEW_CUTS, Resolution
 from prunelaw.saddle import Problem, State, newton
 
 # The path needs the neighbourhood only; the later resolutions decide the digits.
-PATH = Resolution(outer=8, inner=14, width=3.5, cuts=FEW_CUTS)
+PATH = Resolution(outer=8, inner=14, width=3.5, cuts=FEW_CUTS, closed=1e-6)
 # Below this load every kept example is a support vector and the student nearly Hebbian.
 HEBBIAN_LOAD = 0.05
 FIRST_STRIDE, LARGEST_STRIDE = np.log(4.0), np.log(16.0)

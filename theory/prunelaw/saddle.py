@@ -23,21 +23,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from prunelaw.closed_form import cancellation
 from prunelaw.gaussian import Array
 from prunelaw.keep import Segments
-from prunelaw.moments import (
-    Fields,
-    Moments,
-    Resolution,
-    Turn,
-    axis_moments,
-    plane_moments,
-)
+from prunelaw.moments import Moments, Turn, axis_moments, plane_moments
+from prunelaw.panels import Fields, Resolution
 
 # On the whole domain the first two are good to 1e−11 and 1e−12; the others are for corners.
 REFINEMENTS = (
-    Resolution(outer=14, inner=30, width=3.0, cuts=(2.5, 7.0)),
-    Resolution(outer=12, inner=36, width=2.0),
+    Resolution(outer=14, inner=30, width=3.0, cuts=(2.5, 7.0), closed=1e-12),
+    Resolution(outer=12, inner=36, width=2.0, closed=1e-12),
     Resolution(outer=16, inner=48, width=1.5),
     Resolution(outer=24, inner=64, width=1.0),
     Resolution(outer=32, inner=96, width=0.5),
@@ -84,10 +79,11 @@ class Problem(NamedTuple):
         cos_chi, sin_chi = (1 - tan) * (1 + tan) / (1 + tan * tan), 2 * tan / (1 + tan * tan)
         a, radius = np.cos(state.omega), np.sin(state.omega)
         b, sigma = radius * cos_chi, radius * sin_chi
+        edge = self.segments.edge
+        lost = cancellation(self.alpha * self.segments.mass, state.kappa, edge, sigma)
         return Fields(
-            c, s, a, b, sigma, c * a + s * b, s * a - c * b,
-            state.kappa, state.slack, self.segments.edge,
-        )  # fmt: skip
+            c, s, a, b, sigma, c * a + s * b, s * a - c * b, state.kappa, state.slack, edge, lost
+        )
 
 
 class Outcome(NamedTuple):

@@ -25,11 +25,12 @@ from prunelaw._checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.gaussian import Array, normal_cdf, normal_pdf
 from prunelaw.keep import Segments
-from prunelaw.moments import Moments, Resolution, line_moments
+from prunelaw.moments import Moments, line_moments
+from prunelaw.panels import Resolution
 from prunelaw.perceptron import Solved, solved_points
 from prunelaw.saddle import Problem, State, data_terms, newton_system
 
-FINE = Resolution(outer=16, inner=40, width=1.5)
+FINE = Resolution(outer=16, inner=40, width=1.5, closed=1e-12)
 
 
 @dataclass(frozen=True)
