@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from prunelaw.frames import coordinates, nearest_frame, state_at
 from prunelaw.gaussian import SQRT_2PI, Array, normal_cdf, normal_pdf
 from prunelaw.panels import FEW_CUTS, Resolution
-from prunelaw.saddle import Problem, State, newton
+from prunelaw.saddle import Problem, State, local, newton
 
 # The path needs the neighbourhood only; the later resolutions decide the digits.
 PATH = Resolution(outer=8, inner=14, width=3.5, cuts=FEW_CUTS, closed=1e-6)
@@ -68,22 +69,13 @@ def _edge_term(z: Array, ratio: Array) -> Array:
     return np.where(np.isfinite(z), value, 0.0)
 
 
-def _ahead(now: Array, then: Array, ratio: Array, reach: float) -> Array:
-    """now·(now/then)^ratio, the power kept within e^±reach."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        growth = np.exp(np.clip(ratio * np.log(now / then), -reach, reach))
-    return now * np.nan_to_num(growth, nan=1.0)
-
-
 def _extrapolated(problem: Problem, here: State, before: State, ratio: Array) -> State:
-    """Secant prediction, linear in the logarithms of the unknowns."""
-    omega = np.minimum(_ahead(here.omega, before.omega, ratio, 2.0), 0.5 * np.pi - 1e-5)
-    tan = _ahead(here.tan_half_chi, before.tan_half_chi, ratio, 2.0)
-    state = State(omega, tan, _ahead(here.kappa, before.kappa, ratio, 3.0), here.slack)
-    rho_edge = problem.fields(state).rho * problem.segments.edge
-    in_gap = (here.slack > 0.0) & (here.slack < here.kappa) & (before.slack > 0.0)
-    slack = np.where(in_gap, _ahead(here.slack, before.slack, ratio, 3.0), state.kappa - rho_edge)
-    return state._replace(slack=slack, kappa=np.where(in_gap, slack + rho_edge, state.kappa))
+    """Secant prediction in the coordinates of the frame that the student is closest to."""
+    frame = nearest_frame(problem, here)
+    now, then = coordinates(problem, here, frame), coordinates(problem, before, frame)
+    with np.errstate(invalid="ignore"):
+        change = np.nan_to_num(ratio[:, None] * (now - then))
+    return state_at(problem, now + np.clip(change, -3.0, 3.0), frame)
 
 
 class Trail(NamedTuple):
@@ -155,5 +147,5 @@ def _joined(trail: list[Trail]) -> Trail:
 
 def coarse_solution(problem: Problem, guess: State) -> tuple[State, Bool[np.ndarray, " n"]]:
     """Coarse Newton solution from a guess, and where it was found."""
-    found, _, last, _ = newton(problem, guess, PATH, tolerance=1e-3, iterations=8)
-    return found, last < 1e-2
+    found, _, last, _ = newton(problem, guess, PATH, tolerance=1e-2, iterations=8, measure=local)
+    return found, last < 0.1

@@ -18,6 +18,7 @@ quadratures until two of them agree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -244,10 +245,31 @@ def moved(problem: Problem, state: State, step: Float[np.ndarray, "n 3"]) -> Sta
     return trial._replace(kappa=kappa, slack=slack)
 
 
+def logarithmic(problem: Problem, state: State, step: Float[np.ndarray, "n 3"]) -> Array:
+    """Size of steps in the logarithms of the unknowns: relative accuracy of ω and κ."""
+    return np.abs(step).max(axis=1)
+
+
+def local(problem: Problem, state: State, step: Float[np.ndarray, "n 3"]) -> Array:
+    """Size of steps on the scale σ over which the equations change.
+
+    Where the gap between the kept examples holds the student, ω and κ hardly move, and what is
+    decided is (κ − ρ·edge)/σ and the distance to the probe in units of σ.
+    """
+    sigma = problem.fields(state).sigma
+    scales = np.stack([state.omega / sigma, np.ones_like(sigma), state.kappa / sigma], axis=1)
+    return np.abs(step * np.maximum(scales, 1.0)).max(axis=1)
+
+
 def newton(
-    problem: Problem, state: State, resolution: Resolution, tolerance: float, iterations: int
+    problem: Problem,
+    state: State,
+    resolution: Resolution,
+    tolerance: float,
+    iterations: int,
+    measure: Callable[[Problem, State, Array], Array] = logarithmic,
 ) -> tuple[State, Array, Array, Array]:
-    """Newton steps until the step is below `tolerance`.
+    """Newton steps until the step's `measure` is below `tolerance`.
 
     Returns the state, and per point the size of the first and of the last step and the
     residual that the last step removed.
@@ -260,9 +282,10 @@ def newton(
         part, here = problem.take(active), state.take(active)
         residual, jacobian = newton_system(part, here, resolution)
         step = newton_steps(residual, jacobian)
-        for column, value in zip(state, moved(part, here, step), strict=True):
+        here = moved(part, here, step)
+        for column, value in zip(state, here, strict=True):
             column[active] = value
-        size = np.nan_to_num(np.abs(step).max(axis=1), nan=np.inf)
+        size = np.nan_to_num(measure(part, here, step), nan=np.inf)
         last[active], residuals[active] = size, np.abs(residual).max(axis=1)
         if iteration == 0:
             first[active] = size

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
+from prunelaw.frames import FRAMES, coordinates, nearest_frame, state_at
 from prunelaw.gaussian import Array
 from prunelaw.path import Trail, coarse_solution, follow_path
 from prunelaw.saddle import Problem, State
@@ -27,15 +28,25 @@ WORTH_ANOTHER_ROUND = 0.3  # least share of points that a round must have solved
 
 
 class _Cloud(NamedTuple):
-    """Known coarse solutions: where they are, and their logarithmic unknowns."""
+    """Known coarse solutions: where they are, their frame, and their coordinates in each frame."""
 
     place: Float[np.ndarray, "m d"]
-    unknown: Float[np.ndarray, "m 4"]
+    frame: Int[np.ndarray, " m"]
+    coordinates: Float[np.ndarray, "m 3 4"]
 
-    def with_more(self, place: Array, state: State) -> _Cloud:
+    @staticmethod
+    def empty() -> _Cloud:
+        """No solutions yet."""
+        return _Cloud(np.empty((0, 4)), np.empty(0, dtype=int), np.empty((0, 3, 4)))
+
+    def with_more(self, place: Array, problem: Problem, state: State) -> _Cloud:
         """The cloud and these points."""
-        unknown = _unknowns(state)
-        return _Cloud(np.concatenate([self.place, place]), np.concatenate([self.unknown, unknown]))
+        every = [coordinates(problem, state, frame) for frame in FRAMES]
+        return _Cloud(
+            np.concatenate([self.place, place]),
+            np.concatenate([self.frame, nearest_frame(problem, state)]),
+            np.concatenate([self.coordinates, np.stack(every, axis=1)]),
+        )
 
 
 def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"]]:
@@ -44,7 +55,7 @@ def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.nda
     load = np.log(problem.alpha * fraction)
     place = _place(problem, fraction, load)
     result = State(*(np.full(n, np.nan) for _ in State._fields))
-    solved, cloud = np.ones(n, bool), _Cloud(np.empty((0, place.shape[1])), np.empty((0, 4)))
+    solved, cloud = np.ones(n, bool), _Cloud.empty()
     left, followers = np.arange(n), FOLLOWERS
     while left.size:
         leaders = left[_leaders(place[left], followers)]
@@ -54,7 +65,9 @@ def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.nda
             part = part._replace(alpha=np.full(len(leaders), problem.alpha.max()))
             strides = SCOUTS_STRIDES
         state, arrived, trail = follow_path(part, fraction[leaders], strides)
-        cloud = cloud.with_more(_place_on(trail, place[leaders]), trail.state)
+        cloud = cloud.with_more(
+            _place_on(trail, place[leaders]), part.take(trail.owner), trail.state
+        )
         if not scouts:
             _put(result, leaders, state)
             solved[leaders] = arrived
@@ -78,7 +91,7 @@ def _followed(
         part = problem.take(left)
         found, good = coarse_solution(part, _guess(part, cloud, place[left]))
         _put(result, left[good], found.take(good))
-        cloud = cloud.with_more(place[left[good]], found.take(good))
+        cloud = cloud.with_more(place[left[good]], part.take(good), found.take(good))
         left = left[~good]
         if good.mean() < WORTH_ANOTHER_ROUND:
             break
@@ -113,15 +126,6 @@ def _place_on(trail: Trail, leaders: Float[np.ndarray, "leaders 4"]) -> Float[np
     return place
 
 
-def _unknowns(state: State) -> Float[np.ndarray, "n 4"]:
-    """Logarithms of ω, tan χ/2, κ and slack/κ (NaN where the slack is negative)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.log(state.slack / state.kappa)
-    return np.stack(
-        [np.log(state.omega), np.log(state.tan_half_chi), np.log(state.kappa), share], axis=1
-    )
-
-
 def _guess(problem: Problem, cloud: _Cloud, place: Float[np.ndarray, "n 4"]) -> State:
     """The weighted linear fit through each point's nearest neighbours, at the point."""
     count = min(NEIGHBOURS, len(cloud.place))
@@ -135,25 +139,10 @@ def _guess(problem: Problem, cloud: _Cloud, place: Float[np.ndarray, "n 4"]) -> 
     size = np.einsum("nk,nkd,nkd->n", weight, relative, relative)
     ridge = (1e-3 * size + 1e-12)[:, None, None] * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
     normal = np.einsum("nki,nk,nkj->nij", design, weight, design) + ridge
-    values = cloud.unknown[index]
+    frame = cloud.frame[index[:, 0]]
+    values = cloud.coordinates[index, frame[:, None]]
     right = np.einsum("nki,nk,nkj->nij", design, weight, values)
     fitted = np.linalg.solve(normal, right)[:, 0]
-    return _state(problem, fitted, values)
-
-
-def _state(
-    problem: Problem, fitted: Float[np.ndarray, "n 4"], values: Float[np.ndarray, "n k 4"]
-) -> State:
-    """The fit as a state, kept inside the neighbours' range widened by e."""
-    with np.errstate(invalid="ignore"):
-        fitted = np.clip(fitted, values.min(axis=1) - 1.0, values.max(axis=1) + 1.0)
-        # Where the kept examples leave a gap and the margin is all but that gap.
-        in_gap = (problem.segments.edge > 0.0) & (values[..., 3] < -0.1).all(axis=1)
-    omega = np.minimum(np.exp(fitted[:, 0]), 0.5 * np.pi - 1e-5)
-    kappa = np.exp(fitted[:, 2])
-    state = State(omega, np.exp(fitted[:, 1]), kappa, kappa)
-    rho_edge = problem.fields(state).rho * problem.segments.edge
-    share = np.exp(np.minimum(np.where(in_gap, fitted[:, 3], -1.0), -1e-3))
-    # slack = share·κ and κ = slack + ρ·edge.
-    slack = np.where(in_gap, share / (1.0 - share) * rho_edge, kappa - rho_edge)
-    return state._replace(slack=slack, kappa=np.where(in_gap, slack + rho_edge, kappa))
+    # Kept inside the neighbours' range widened by e.
+    fitted = np.clip(fitted, values.min(axis=1) - 1.0, values.max(axis=1) + 1.0)
+    return state_at(problem, fitted, frame)
