@@ -147,5 +147,5 @@ def _joined(trail: list[Trail]) -> Trail:
 
 def coarse_solution(problem: Problem, guess: State) -> tuple[State, Bool[np.ndarray, " n"]]:
     """Coarse Newton solution from a guess, and where it was found."""
-    found, _, last, _ = newton(problem, guess, PATH, tolerance=1e-2, iterations=8, measure=local)
-    return found, last < 0.1
+    found, _, last, _ = newton(problem, guess, PATH, tolerance=3e-3, iterations=8, measure=local)
+    return found, last < 1e-2

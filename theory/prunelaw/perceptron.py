@@ -198,7 +198,7 @@ def _solve_flat(alpha_tot, f, theta, rules) -> tuple[dict[str, np.ndarray], tupl
     result |= {"converged": np.zeros(n, bool), "status": np.zeros(n, np.int8)}
     jobs = list(_jobs(alpha_tot, f, theta, numbers, number))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        outcomes = list(pool.map(lambda job: solve_points(job[2], job[3]), jobs))
+        outcomes = list(pool.map(lambda job: solve_points(job[2], job[3], _known(job[1])), jobs))
     parts = tuple(
         Solved(index, rule, problem, f[index], theta[index], alpha_tot[index], outcome)
         for (index, rule, problem, _), outcome in zip(jobs, outcomes, strict=True)
@@ -219,13 +219,18 @@ def _fractions(f, theta, numbers: dict[KeepRule, int], number) -> Array:
     return result
 
 
-def solve_points(problem: Problem, fraction: Array) -> Outcome:
-    """Solve points of one rule: starts from neighbours, then refinement.
+def _known(rule: KeepRule) -> str:
+    """The chart that serves a rule's points; random keeping is unpruned learning."""
+    return "hard" if isinstance(rule, Random) else rule.name
+
+
+def solve_points(problem: Problem, fraction: Array, rule: str = "") -> Outcome:
+    """Solve points of one rule: starts from the rule's chart or neighbours, then refinement.
 
     A start from a neighbour may lead Newton's method astray on the finer quadratures; points that
     are not solved walk the whole way from small loads.
     """
-    outcome = refined(problem, *coarse_states(problem, fraction))
+    outcome = refined(problem, *coarse_states(problem, fraction, rule))
     bad = np.flatnonzero(~outcome.converged)
     if not bad.size:
         return outcome

@@ -41,6 +41,9 @@ REFINEMENTS = (
 # Two resolutions must agree on log ω, log tan(χ/2) and log κ to this: ε is then good to 1e-10
 # with a wide margin, because the step that measured the difference has been taken.
 AGREEMENT = 2e-11
+# A step of the first resolution after which the next one, about its square, need not be taken: the
+# second resolution measures what it leaves.
+SETTLED = 1e-6
 LARGEST_STEP = 0.7  # per Newton iteration, in each logarithmic unknown
 
 
@@ -309,7 +312,8 @@ def refined(problem: Problem, state: State, started: Bool[np.ndarray, " n"]) -> 
     pending = np.flatnonzero(started)
     for level, resolution in enumerate(REFINEMENTS):
         part, here = problem.take(pending), state.take(pending)
-        found, first, last, left = newton(part, here, resolution, AGREEMENT, iterations=8)
+        enough = SETTLED if level == 0 else AGREEMENT
+        found, first, last, left = newton(part, here, resolution, enough, iterations=8)
         for column, value in zip(state, found, strict=True):
             column[pending] = value
         # The first step on a finer quadrature measures what the coarser one was worth.

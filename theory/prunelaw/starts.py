@@ -1,4 +1,4 @@
-"""Starts for a batch of points: a few walk the path from small loads, the others follow them.
+"""Starts for a batch of points: from the chart; else a few walk the path, the others follow them.
 
 Solutions met on the way of the few are a cloud of known students in (log α_prune, log f, θ); each
 other point starts from the local linear fit through its nearest neighbours in that cloud, joins
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
+from prunelaw.chart import RULES, chart_states, charted
 from prunelaw.frames import FRAMES, coordinates, nearest_frame, state_at
 from prunelaw.gaussian import Array
 from prunelaw.path import Trail, coarse_solution, follow_path
@@ -49,17 +50,23 @@ class _Cloud(NamedTuple):
         )
 
 
-def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.ndarray, " n"]]:
-    """Coarse solutions of all points, and where there is one."""
+def coarse_states(
+    problem: Problem, fraction: Array, rule: str = ""
+) -> tuple[State, Bool[np.ndarray, " n"]]:
+    """Coarse solutions of all points, and where there is one; `rule` is a name the chart knows."""
     n = len(problem.alpha)
-    load = np.log(problem.alpha * fraction)
-    place = _place(problem, fraction, load)
+    place = _place(problem, fraction, np.log(problem.alpha * fraction))
     result = State(*(np.full(n, np.nan) for _ in State._fields))
-    solved, cloud = np.ones(n, bool), _Cloud.empty()
-    left, followers = np.arange(n), FOLLOWERS
+    left, cloud, followers = np.arange(n), _Cloud.empty(), FOLLOWERS
+    if rule in RULES:
+        left, cloud = _charted(problem, fraction, rule, place, result)
+    if len(cloud.place):
+        left, cloud = _followed(problem, left, place, cloud, result)
+        followers = 1
+    solved = np.ones(n, bool)
     while left.size:
         leaders = left[_leaders(place[left], followers)]
-        scouts = followers == FOLLOWERS and len(leaders) < len(left)
+        scouts = not len(cloud.place) and len(leaders) < len(left)
         part, strides = problem.take(leaders), None
         if scouts:  # to the end of the batch's range, for the points that will follow
             part = part._replace(alpha=np.full(len(leaders), problem.alpha.max()))
@@ -75,6 +82,21 @@ def coarse_states(problem: Problem, fraction: Array) -> tuple[State, Bool[np.nda
         left, cloud = _followed(problem, left, place, cloud, result)
         followers = max(1, followers // 4)
     return result, solved
+
+
+def _charted(
+    problem: Problem, fraction: Array, rule: str, place: Float[np.ndarray, "n 4"], result: State
+) -> tuple[Int[np.ndarray, " less"], _Cloud]:
+    """Solve what can be solved from the chart, into `result`; what is left, and a cloud."""
+    inside = np.flatnonzero(charted(problem, fraction))
+    part = problem.take(inside)
+    found, good = coarse_solution(part, chart_states(rule, part, fraction[inside]))
+    solved = inside[good]
+    _put(result, solved, found.take(good))
+    left = np.setdiff1d(np.arange(len(place)), solved)
+    if not left.size:
+        return left, _Cloud.empty()
+    return left, _Cloud.empty().with_more(place[solved], part.take(good), found.take(good))
 
 
 def _followed(
