@@ -11,9 +11,7 @@ minima, the others follow their neighbours; every minimum is a root of dε/dx.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,6 +32,7 @@ from prunelaw.saddle import (
     Problem,
     State,
     data_terms,
+    local,
     moved,
     newton_steps,
     newton_system,
@@ -46,17 +45,17 @@ S_LOW, S_HIGH = float(np.log(BEND)), 30.0  # y = 0, and 1 − y = 1e-13: nothing
 SCANNED = np.array([0.0, 0.03, 0.1, 0.25, 0.45, 0.65, 0.82, 0.94, 0.99, 1.0 - 1e-5, 1.0])
 FIRST_SHARES = (48, 6, 1)  # one point in 48 is scanned; then one in 6, then all, follow
 ALL_SCANNED = 64  # fewer points than this are all scanned
-PART = 1024  # points a thread works on at a time
+PART = 1024  # points worked on at a time
 FLAT = 1e-9  # |I| f/ε at both edges below this: the error does not depend on the band
 COARSE, MEDIUM = PATH, REFINEMENTS[0]
 SMALL = 0.03  # of |I| f/ε: below, differences of influence count as they are, not relatively
 NEARLY, SETTLED = 2e-3, 1e-5  # |g| at which a place counts as found
 CLEAR = 0.05  # g at the hard end above which a coarse look decides
 NEGLIGIBLE = 1e-10  # relative change of ε for which the far tail is not cut off: the rule is easy
-# A Newton step of the student below which its influence is believed: θ > 0, and θ = 0, where
-# I is a small difference.
+# A Newton step of the student below which its influence is believed, and the error of g per size
+# of that step (from above in all cases looked at): θ > 0, and θ = 0, where I is a small difference.
 SURE, SURE_ON_AXIS = 3e-3, 1e-5
-NOISE_OF_LOOK = 10.0  # error of g per size of that step, from above in all cases looked at
+NOISE_OF_LOOK, NOISE_ON_AXIS = 10.0, 4e4
 APART = 0.8  # in s: neighbours that differ by more belong to different minima
 NEIGHBOURS = 8
 
@@ -241,6 +240,11 @@ def _search(points: _Points) -> tuple[_Found, Array]:
         part, others = _best_of(points.take(index), start)
         result.put(index, part)
         rival[index], done[index] = others, True
+    lost = np.flatnonzero(~result.good)
+    if lost.size and n > ALL_SCANNED:  # neighbours led astray
+        part, others = _best_of(points.take(lost), _scanned(points.take(lost)))
+        result.put(lost, part)
+        rival[lost] = others
     return result, rival
 
 
@@ -376,11 +380,8 @@ def _best_of(points: _Points, starts: _Starts) -> tuple[_Found, Array]:
 
 
 def _in_parts(work: Callable[[Array], Any], n: int) -> list[Any]:
-    """work(index) for parts of range(n), in threads."""
-    cpus = os.cpu_count() or 1
-    parts = max(1, -(-n // PART), min(cpus, n // 64))
-    with ThreadPoolExecutor(max_workers=cpus) as pool:
-        return list(pool.map(work, np.array_split(np.arange(n), parts)))
+    """work(index) for parts of range(n)."""
+    return [work(part) for part in np.array_split(np.arange(n), max(1, -(-n // PART)))]
 
 
 class _Look(NamedTuple):
@@ -402,7 +403,7 @@ def _look(
     residual, jacobian = newton_system(problem, state, resolution)
     step = newton_steps(residual, jacobian)
     step = np.where(np.isfinite(step), step, np.nan)
-    size = np.nan_to_num(np.abs(step).max(axis=1), nan=np.inf)
+    size = np.nan_to_num(local(problem, state, step), nan=np.inf)
     if not still:
         state = moved(problem, state, step)
     sound = np.isfinite(size)
@@ -453,13 +454,13 @@ def _descended(points: _Points, starts: _Starts) -> _Found:
     bracket = _Bracket(
         starts.low.copy(), starts.high.copy(), starts.slope.copy(), np.zeros(len(s), bool)
     )
-    s, state, g, left, flat = _rounds(points, s, state, bracket, COARSE, 16, NEARLY)
+    s, state, g, left, flat = _rounds(points, s, state, bracket, COARSE, 24, NEARLY)
     medium = _Bracket(np.full_like(s, np.nan), np.full_like(s, np.nan), bracket.slope, bracket.cut)
     # Where an end is best by a wide margin, the coarse look at it was enough.
     clear = ((s <= S_LOW) & (g > CLEAR)) | ((s >= S_HIGH) & bracket.cut)
     k = np.flatnonzero(~clear)
     medium = _Bracket(*(column[k] for column in medium))
-    closer = _rounds(points.take(k), s[k], state.take(k), medium, MEDIUM, 14, SETTLED)
+    closer = _rounds(points.take(k), s[k], state.take(k), medium, MEDIUM, 20, SETTLED)
     for mine, theirs in zip((s, g, left, flat, *state), (closer[0], *closer[2:], *closer[1]),
                             strict=True):  # fmt: skip
         mine[k] = theirs
@@ -467,7 +468,7 @@ def _descended(points: _Points, starts: _Starts) -> _Found:
     usable = np.isfinite(g) & np.isfinite(np.stack(state)).all(axis=0)
     outcome = _refined(points, s, state, usable)
     at_end = ((s <= S_LOW) & (g >= 0.0)) | ((s >= S_HIGH) & ((g <= 0.0) | bracket.cut))
-    settled = at_end | (np.abs(g) < 10 * SETTLED) | flat
+    settled = at_end | (np.abs(g) < 10 * SETTLED) | (np.abs(left) < SETTLED) | flat
     error = outcome.state.omega / np.pi
     return _Found(s, error, left, outcome.state, outcome.converged & settled, flat)
 
@@ -521,7 +522,7 @@ def _rounds(
         look = _look(part, here, state.take(k), resolution)
         for column, value in zip(state, look.state, strict=True):
             column[k] = value
-        noise = NOISE_OF_LOOK * look.size
+        noise = (NOISE_OF_LOOK if points.planar else NOISE_ON_AXIS) * look.size
         sure = (look.size < (SURE if points.planar else SURE_ON_AXIS)) & np.isfinite(look.g)
         sure &= (noise < np.abs(look.g)) | (noise < tolerance)
         value = np.where(sure, look.g, np.nan)
@@ -533,6 +534,7 @@ def _rounds(
         bracket.slope[k] = np.where((slope > 0.0) & np.isfinite(slope), slope, bracket.slope[k])
         last_s[k], last_g[k] = np.where(sure, here, last_s[k]), np.where(sure, value, last_g[k])
         done = (np.abs(value) < tolerance) | flat[k]
+        done |= sure & (np.abs(look.residual) < 0.5 * tolerance)
         done |= ((here <= S_LOW) & (value > 0.0)) | (
             (here >= S_HIGH) & ((value < 0.0) | bracket.cut[k])
         )

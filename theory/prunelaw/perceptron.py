@@ -8,8 +8,7 @@ max-margin separator of the kept examples.  For N → ∞ its test error is ε =
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +24,8 @@ from prunelaw.points import broadcast, rule_array
 from prunelaw.saddle import Outcome, Problem, State, refined
 from prunelaw.starts import coarse_states
 
-# Points solved together in one thread, sharing their starts.
-FEWEST, MOST = 256, 16_384
+# Points solved together, sharing their starts: in this process, and as one task of an executor.
+TOGETHER, TASK = 16_384, 2_048
 # Below this angle the plane of teacher and probe is a line to double precision: the solution
 # depends on θ through (θ/ω)² and (θ/γ)² with ω > 1e−7 and γ > 1e−3 on the whole domain.
 SMALLEST_ANGLE = 1e-12
@@ -80,6 +79,7 @@ def solve(
     rule: Any = "hard",
     *,
     throw: bool = True,
+    executor: Executor | None = None,
 ) -> Solution:
     """Solve the replica saddle point of the pruned max-margin perceptron, N → ∞.
 
@@ -92,6 +92,8 @@ def solve(
                object of `prunelaw.keep` (bands, signed margins, mixtures, any w); or an array
     throw      True: raise `ConvergenceError` if a point cannot be solved.
                False: flag it in `converged`, with NaN in error, R, rho and kappa.
+    executor   a `concurrent.futures` executor of processes, to share many points among cores;
+               threads would wait for each other
 
     Solves Ψ = 0 and ∂Ψ = 0 (`prunelaw.saddle`), whose gradient gives the published equations
     (arXiv 2206.14486, appendix A).  Relative accuracy of the error 1e-10 or better.
@@ -102,7 +104,7 @@ def solve(
     >>> round(float(solution.error), 6)
     0.245942
     """
-    return solved_points(alpha_tot, f, theta, rule, throw=throw).solution
+    return solved_points(alpha_tot, f, theta, rule, throw=throw, executor=executor).solution
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,13 @@ class SolvedBatch:
 
 
 def solved_points(
-    alpha_tot: Any, f: Any = None, theta: Any = 0.0, rule: Any = "hard", *, throw: bool = True
+    alpha_tot: Any,
+    f: Any = None,
+    theta: Any = 0.0,
+    rule: Any = "hard",
+    *,
+    throw: bool = True,
+    executor: Executor | None = None,
 ) -> SolvedBatch:
     """`solve`, with the saddle points themselves for those who differentiate through them."""
     alpha_tot = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
@@ -169,7 +177,7 @@ def solved_points(
     fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
     arrays = broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=rule_array(rule))
     shape = arrays[0].shape
-    flat, parts = _solve_flat(*(array.ravel() for array in arrays))
+    flat, parts = _solve_flat(*(array.ravel() for array in arrays), executor)
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
     solution = Solution(**{name: value.reshape(shape) for name, value in flat.items()})
@@ -187,7 +195,9 @@ def _failure_text(flat: dict[str, np.ndarray]) -> str:
     )
 
 
-def _solve_flat(alpha_tot, f, theta, rules) -> tuple[dict[str, np.ndarray], tuple[Solved, ...]]:
+def _solve_flat(
+    alpha_tot, f, theta, rules, executor: Executor | None
+) -> tuple[dict[str, np.ndarray], tuple[Solved, ...]]:
     """One-dimensional inputs to one-dimensional results by name, and the points by rule."""
     n = len(alpha_tot)
     numbers = {rule: i for i, rule in enumerate(dict.fromkeys(rules.tolist()))}
@@ -196,9 +206,11 @@ def _solve_flat(alpha_tot, f, theta, rules) -> tuple[dict[str, np.ndarray], tupl
     result = {name: np.full(n, np.nan) for name in ("error", "R", "rho", "kappa")}
     result |= {name: np.full(n, np.inf) for name in ("residual", "change")}
     result |= {"converged": np.zeros(n, bool), "status": np.zeros(n, np.int8)}
-    jobs = list(_jobs(alpha_tot, f, theta, numbers, number))
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        outcomes = list(pool.map(lambda job: solve_points(job[2], job[3], _known(job[1])), jobs))
+    most = TOGETHER if executor is None else TASK
+    jobs = list(_jobs(alpha_tot, f, theta, numbers, number, most))
+    run = map if executor is None else executor.map
+    _, kinds, problems, fractions = zip(*jobs, strict=True) if jobs else [()] * 4
+    outcomes = list(run(solve_points, problems, fractions, [_known(rule) for rule in kinds]))
     parts = tuple(
         Solved(index, rule, problem, f[index], theta[index], alpha_tot[index], outcome)
         for (index, rule, problem, _), outcome in zip(jobs, outcomes, strict=True)
@@ -244,7 +256,7 @@ def solve_points(problem: Problem, fraction: Array, rule: str = "") -> Outcome:
     return outcome
 
 
-def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number):
+def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number, most: int):
     """(index, rule, problem, kept fraction) of points that share an equation and a rule.
 
     Random keeping, and f = 1, are unpruned learning at α_prune: the probe does not matter.
@@ -255,22 +267,23 @@ def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number):
         for planar in (True, False):
             chosen = np.flatnonzero((number == i) & ~unpruned & (on_axis != planar))
             chosen = chosen[np.lexsort((alpha_tot[chosen], f[chosen], theta[chosen]))]
-            for index in _shared_out(chosen):
+            for index in _shared_out(chosen, most):
                 angle = theta[index] if planar else np.zeros(len(index))
                 kept = rule.segments(f[index], angle)
                 yield index, rule, Problem(alpha_tot[index], angle, kept, planar), f[index]
         for on in (True, False):  # one kind of probe a part: derivatives need it
-            for index in _shared_out(np.flatnonzero((number == i) & unpruned & (on_axis == on))):
+            chosen = np.flatnonzero((number == i) & unpruned & (on_axis == on))
+            for index in _shared_out(chosen, most):
                 everything, zero = np.ones(len(index)), np.zeros(len(index))
                 load = alpha_tot[index] * f[index]
                 whole = Random().segments(everything, zero)
                 yield index, rule, Problem(load, zero, whole, planar=False), everything
 
 
-def _shared_out(index: Int[np.ndarray, " n"]):
-    """Sorted points dealt out in parts, one for each processor, none too small or too large."""
-    parts = max(min(os.cpu_count() or 1, len(index) // FEWEST), -(-len(index) // MOST))
-    return (index[part::parts] for part in range(parts)) if len(index) else ()
+def _shared_out(index: Int[np.ndarray, " n"], most: int):
+    """Sorted points dealt out in parts of at most `most`."""
+    parts = -(-len(index) // most)
+    return (index[part::parts] for part in range(parts))
 
 
 def _store(result: dict[str, np.ndarray], part: Solved) -> None:

@@ -21,7 +21,9 @@ over Δ log α ~ f.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -99,6 +101,7 @@ def phase_diagram(
     done: Mapping[str, np.ndarray] | None = None,
     save: Callable[[Mapping[str, np.ndarray]], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
 ) -> PhaseDiagram:
     """Solve every rule at every point of a plane.
 
@@ -109,6 +112,7 @@ def phase_diagram(
     done      what an interrupted run handed to `save`, to go on from
     save      called after each block of points with all results so far, as arrays by name
     progress  called with (points done, points in all)
+    executor  a `concurrent.futures` executor of processes, to share the blocks among cores
 
     Nothing is raised for points that cannot be solved: they are flagged in `converged`.
     Raises `InputError` for other axes, values out of range, a grid with one point on an axis, or
@@ -127,8 +131,13 @@ def phase_diagram(
         raise InputError("rules must name at least one rule, got none")
     points = {axes[0]: np.tile(xs, len(ys)), axes[1]: np.repeat(ys, len(xs)), third: fixed}
     state = _fresh(len(xs) * len(ys), rules) if done is None else _resumed(done, points, rules)
-    for block in _blocks(state["solved"]):
-        _solve_block(state, points, block, rules)
+    blocks = list(_blocks(state["solved"]))
+    every = {name: np.broadcast_to(value, len(state["solved"])) for name, value in points.items()}
+    tasks = [{name: values[block] for name, values in every.items()} for block in blocks]
+    run = map if executor is None else executor.map
+    for block, found in zip(blocks, run(_solved_block, tasks, repeat(tuple(rules))), strict=True):
+        for name, values in found.items():
+            state[name][block] = values
         if save is not None:
             save({**state, **_stamp(points)})
         if progress is not None:
@@ -202,25 +211,17 @@ def _blocks(solved: Bool[np.ndarray, " points"]) -> Iterator[Int[np.ndarray, " b
     return (left[first : first + BLOCK] for first in range(0, len(left), BLOCK))
 
 
-def _solve_block(
-    state: dict[str, np.ndarray],
-    points: Mapping[str, Any],
-    block: Int[np.ndarray, " block"],
-    rules: Sequence[str],
-) -> None:
-    """All rules at some points, into `state`."""
-    here = {name: np.broadcast_to(value, len(state["solved"]))[block]
-            for name, value in points.items()}  # fmt: skip
+def _solved_block(here: Mapping[str, np.ndarray], rules: Sequence[str]) -> dict[str, np.ndarray]:
+    """All rules at some points: results by name."""
     f, theta = here["f"], here["theta"]
     alpha_tot = here["alpha_tot"] if "alpha_tot" in here else here["alpha_prune"] / f
-    converged = np.ones(len(block), bool)
+    result = {"converged": np.ones(len(f), bool), "solved": np.ones(len(f), bool)}
     for rule in rules:
         if rule == "band":
             found = best_band(alpha_tot, f, theta)
-            state["band_low"][block], state["band_high"][block] = found.low, found.high
+            result |= {"band_low": found.low, "band_high": found.high}
         else:
             found = solve(alpha_tot, f, theta, rule, throw=False)
-        state[f"error_{rule}"][block] = np.where(found.converged, found.error, np.nan)
-        converged &= found.converged
-    state["converged"][block] = converged
-    state["solved"][block] = True
+        result[f"error_{rule}"] = np.where(found.converged, found.error, np.nan)
+        result["converged"] &= found.converged
+    return result

@@ -6,6 +6,7 @@ import click
 
 from prunelaw_figures.terminal import print_json, progress_bar
 
+MANY_POINTS = 8_000  # from here on, starting processes pays
 AXES = ("alpha_tot", "alpha_prune", "f", "theta")
 
 
@@ -48,6 +49,11 @@ class Axis(click.ParamType):
     show_default=True,
     help="Files are OUT.npz (data), OUT.png and OUT.svg; OUT.partial.npz while it runs.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes that share the work; all cores from 8000 points on, else 1.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: a summary.")
 def command(
     x: tuple[str, float, float, int],
@@ -57,6 +63,7 @@ def command(
     degrees: bool,
     rules: str,
     out: Path,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Best keep rule, its error and its gain over a plane of parameters.
@@ -77,6 +84,7 @@ def command(
     from prunelaw.phase import phase_diagram
     from prunelaw_figures.phase_map import phase_map
     from prunelaw_figures.phase_store import PhaseStore
+    from prunelaw_figures.workers import cores, worker_processes
 
     store = PhaseStore(out)
     if degrees and theta is not None:
@@ -88,10 +96,12 @@ def command(
     done = store.partial()
     if done is not None:
         click.echo(f"going on from {store.partial_file}", err=True)
-    with progress_bar("Phase diagram") as progress:
+    if workers is None:
+        workers = cores() if len(axes[0][1]) * len(axes[1][1]) >= MANY_POINTS else 1
+    with worker_processes(workers) as pool, progress_bar("Phase diagram") as progress:
         diagram = phase_diagram(
             axes[0], axes[1], theta=theta, f=keep, rules=names,
-            done=done, save=store.save_partial, progress=progress,
+            done=done, save=store.save_partial, progress=progress, executor=pool,
         )  # fmt: skip
     files = store.finish(diagram, phase_map(diagram))
     failed = int((~diagram.converged).sum())
