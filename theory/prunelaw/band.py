@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ from prunelaw.saddle import (
     data_terms,
     local,
     moved,
+    newton,
     newton_steps,
     newton_system,
     refined,
@@ -214,8 +216,7 @@ class _Found(NamedTuple):
     def put(self, index: Any, other: _Found) -> None:
         for mine, theirs in zip(self, other, strict=True):
             if isinstance(mine, State):
-                for column, value in zip(mine, theirs, strict=True):
-                    column[index] = value
+                _put(mine, index, theirs)
             else:
                 mine[index] = theirs
 
@@ -280,11 +281,7 @@ def _scanned(points: _Points) -> _Starts:
     n, count = len(points.alpha), len(SCANNED)
     owner, s = np.repeat(np.arange(n), count), np.tile(_of_y(SCANNED), n)
     every = points.take(owner)
-    outcome = _in_parts(
-        lambda part: solve_points(every.take(part).problem(s[part]), every.f[part]), n * count
-    )
-    state = State(*(np.concatenate(c) for c in zip(*(o.state for o in outcome), strict=True)))
-    good = np.concatenate([o.converged for o in outcome])
+    state, good = _students_of_bands(points)
     g = np.full(n * count, np.nan)
     k = np.flatnonzero(good)
     g[k] = _look(every.take(k), s[k], state.take(k), COARSE, still=True).g
@@ -310,6 +307,54 @@ def _scanned(points: _Points) -> _Starts:
         State(*(np.concatenate(pair) for pair in zip(mixed, state.take(ends), strict=True))),
     )
     return starts.take(np.argsort(starts.owner, kind="stable"))
+
+
+def _students_of_bands(points: _Points) -> tuple[State, Bool[np.ndarray, " m"]]:
+    """Students of every scanned band, flat: from both ends, which are charted, to the middle."""
+    n, count = len(points.alpha), len(SCANNED)
+    every = _of_y(SCANNED)
+    state = [State(*np.full((4, n), np.nan))] * count
+    good = np.zeros((count, n), bool)
+    middle = count // 2
+    for rule, columns in (("hard", range(middle + 1)), ("easy", range(count - 1, middle, -1))):
+        first = columns[0]
+        outcome = solve_points(points.problem(np.full(n, every[first])), points.f, rule)
+        state[first], good[first] = outcome.state, outcome.converged
+        for before, column in pairwise(columns):
+            state[column], good[column] = _next_band(
+                points, every[before], every[column], state[before], good[before]
+            )
+    joined = State(*(np.stack(columns, axis=1).ravel() for columns in zip(*state, strict=True)))
+    return joined, good.T.ravel()
+
+
+def _next_band(
+    points: _Points, s: float, wanted: float, state: State, usable: Bool[np.ndarray, " n"]
+) -> tuple[State, Bool[np.ndarray, " n"]]:
+    """Students at s = `wanted` from those at s, by the tangent; else from scratch."""
+    n = len(points.alpha)
+    result, good = State(*np.full((4, n), np.nan)), np.zeros(n, bool)
+    k = np.flatnonzero(usable)
+    if k.size:
+        part, here = points.take(k), np.full(k.size, s)
+        look = _look(part, here, state.take(k), COARSE, still=True)
+        there = np.full(k.size, wanted)
+        start = _carried(part, there, state.take(k), (there - here)[:, None] * look.change)
+        found, _, last, _ = newton(part.problem(there), start, COARSE, 1e-9, 10, local)
+        good[k] = last < 1e-6
+        _put(result, k, found)
+    lost = np.flatnonzero(~good)
+    if lost.size:
+        part = points.take(lost)
+        outcome = solve_points(part.problem(np.full(lost.size, wanted)), part.f)
+        good[lost] = outcome.converged
+        _put(result, lost, outcome.state)
+    return result, good
+
+
+def _put(state: State, index: Any, values: State) -> None:
+    for column, value in zip(state, values, strict=True):
+        column[index] = value
 
 
 def _between(one: State, two: State, share: Array) -> State:
@@ -480,8 +525,7 @@ def _refined(points: _Points, s: Array, state: State, usable: Any) -> Outcome:
     again = np.flatnonzero(~outcome.converged)
     if again.size:
         other = solve_points(problem.take(again), points.f[again])
-        for mine, theirs in zip(outcome.state, other.state, strict=True):
-            mine[again] = theirs
+        _put(outcome.state, again, other.state)
         for mine, theirs in zip(outcome[1:], other[1:], strict=True):
             mine[again] = theirs
     return outcome

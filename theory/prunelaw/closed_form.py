@@ -15,8 +15,8 @@ and the powers of u' follow by parts from these, E = φ(k) Φ(x) and e = φ(k) �
     A₁ = E − (ζ/σ) F₀,    A₂ = A₀ − k E − (ζ/σ) F₁,    A₃ = k² E + 2A₁ − (ζ/σ) F₂,
     F₁ = μ F₀ + τ² e,     F₂ = (μ² + τ²) F₀ + τ² (μ − k) e,      μ = ζM/D²,  τ = σ/D.
 
-Terms of order 1 cancel down to G ~ σ²/α, so this serves where `cancellation` is small enough;
-elsewhere `prunelaw.moments` integrates positive terms.
+The terms cancel down to G ~ σ²/α from their own size, D² + M²; this serves where `cancellation` is
+small enough.  Elsewhere `prunelaw.moments` integrates positive terms.
 """
 
 from __future__ import annotations
@@ -37,22 +37,45 @@ BLOCK = 8_192  # elements at a time: temporaries stay in the second-level cache
 TINY = 1e-300
 
 
-def cancellation(alpha_prune: Array, kappa: Array, edge: Array, sigma: Array) -> Array:
-    """The error that rounding leaves in the scaled saddle-point equations, by the closed form."""
-    return ROUNDING * alpha_prune * (1.0 + kappa**2 + edge**2) / sigma**2
+def cancellation(
+    alpha_prune: Array, slack: Array, farthest: Array, spread: Array, sigma: Array, wrong: Array
+) -> Array:
+    """The error that rounding leaves in the scaled saddle-point equations, by the closed form.
+
+    `slack` is M at the kept examples' edge, `farthest` M at the edge on the other side, where the
+    probe is wrong, which examples with probability `wrong` are; `spread` is D.
+    """
+    size = spread**2 + slack**2 + wrong * farthest**2
+    return ROUNDING * alpha_prune * size / sigma**2
 
 
 class _Parts(NamedTuple):
-    """Sums over z of the four functions, times powers of z."""
+    """Sums over z of the four functions, times powers of M and z."""
 
     A: Array
+    MA: Array
+    MMA: Array
     A_z: Array
+    MA_z: Array
     A_zz: Array
     F: Array
+    MF: Array
     F_z: Array
     E: Array
+    ME: Array
     E_z: Array
     e: Array
+
+
+class _Slopes(NamedTuple):
+    """What h, k, x and q need of each point: they are linear in z."""
+
+    spread: Array
+    cot: Array
+    rho: Array
+    b_s: Array  # −dx/dz
+    zeta_s: Array
+    D_s: Array
 
 
 def sums_over_panels(
@@ -61,82 +84,100 @@ def sums_over_panels(
     """The sums of `Moments`, in its order, shape (n,) each."""
     nodes, weights = gauss_legendre(order)
     slopes = np.stack(_slopes(fields))
+    at_anchor = _x_at(panels.anchor, panels.margin, fields.take(panels.owner))
     result = np.empty((len(panels.owner), len(_Parts._fields)))
     step = max(1, BLOCK // order)
     for first in range(0, len(panels.owner), step):
         block = slice(first, first + step)
+        here = _Slopes(*slopes[:, panels.owner[block], None])
         width = panels.width[block, None]
-        z = panels.anchor[block, None] + panels.offset[block, None] + width * nodes
+        offset = panels.offset[block, None] + width * nodes
+        z = panels.anchor[block, None] + offset
+        M = panels.margin[block, None] - here.rho * offset
         weight = (2.0 * panels.weight[block, None]) * width * weights * normal_pdf(z)
         if profile is not None:
             weight *= profile(z)
-        A, F, E, e = _four(z, *slopes[:, panels.owner[block], None], weight)
-        z_A = z * A
-        result[block] = np.stack(
-            [
-                A.sum(axis=1), z_A.sum(axis=1), np.einsum("ij,ij->i", z, z_A),
-                F.sum(axis=1), np.einsum("ij,ij->i", z, F),
-                E.sum(axis=1), np.einsum("ij,ij->i", z, E), e.sum(axis=1),
-            ],
-            axis=1,
-        )  # fmt: skip
+        four = _four(z, M, at_anchor[block, None] - here.b_s * offset, here, weight)
+        result[block] = _sums(z, M, *four)
     return _moments(_Parts(*sum_by_owner(result, panels.owner, len(fields.kappa))), fields)
 
 
 def values_on_lines(z: Float[np.ndarray, "n m"], fields: Fields) -> tuple[list[Array], list[Array]]:
     """The integrands of `Moments` and of `Turn`, in their order, at given z; shape (n, m) each."""
     fields = Fields(*(value[:, None] for value in fields))
-    A, F, E, e = _four(z, *_slopes(fields), 2.0 * normal_pdf(z))
-    parts = _Parts(A, z * A, z * z * A, F, z * F, E, z * E, e)
-    return _moments(parts, fields), _turn(z, A, F, E, e, fields)
+    anchor = np.where(z > 0.0, fields.edge, 0.0)
+    margin = np.where(z > 0.0, fields.slack, fields.kappa)
+    slopes = _slopes(fields)
+    M = margin - fields.rho * (z - anchor)
+    x = _x_at(anchor, margin, fields) - slopes.b_s * (z - anchor)
+    A, F, E, e = _four(z, M, x, slopes, 2.0 * normal_pdf(z))
+    parts = _Parts(
+        A, M * A, M * M * A, z * A, z * M * A, z * z * A, F, M * F, z * F, E, M * E, z * E, e
+    )
+    return _moments(parts, fields), _turn(z, M, A, F, E, e, fields)
 
 
-def _slopes(fields: Fields) -> tuple[Array, ...]:
-    """What h, k, x and q need of each point: they are linear in z."""
+def _slopes(fields: Fields) -> _Slopes:
     spread = np.hypot(fields.sigma, fields.zeta)
-    return (
-        fields.kappa / spread,
-        fields.rho / spread,
+    return _Slopes(
+        spread,
         fields.cos_theta / fields.sin_theta,
-        fields.kappa / fields.sigma,
+        fields.rho,
         fields.b / (fields.sin_theta * fields.sigma),
         fields.zeta / fields.sigma,
         spread / fields.sigma,
     )
 
 
-def _four(z, kappa_D, rho_D, cot, kappa_s, b_s, zeta_s, D_s, weight) -> tuple[Array, ...]:
+def _x_at(anchor: Array, margin: Array, fields: Fields) -> Array:
+    """x at the anchors, by whichever of two equal expressions cancels less."""
+    from_teacher = fields.b * anchor / fields.sin_theta
+    from_margin = fields.zeta * anchor * fields.cos_theta / fields.sin_theta
+    closer = np.abs(from_teacher) <= np.abs(fields.rho * anchor) + np.abs(from_margin)
+    near = np.abs(fields.kappa) + np.abs(from_teacher) <= np.abs(margin) + np.abs(from_margin)
+    return np.where(closer & near, fields.kappa - from_teacher, margin + from_margin) / fields.sigma
+
+
+def _four(z: Array, M: Array, x: Array, at: _Slopes, weight: Array) -> tuple[Array, ...]:
     """A₀, F₀, E and e at each z, times `weight`."""
-    h, k, x = kappa_D - rho_D * z, cot * z, kappa_s - b_s * z
-    q = zeta_s * h + D_s * k
-    apart = np.where((h < 0.0) != (k < 0.0), 0.5, 0.0)
-    A = 0.5 * (normal_cdf(h) + normal_cdf(k)) - apart
+    h, k = M / at.spread, at.cot * z
+    q = at.zeta_s * h + at.D_s * k
+    # ½Φ(h) + ½Φ(k), less ½ if the signs differ, from tails: a rare A keeps its relative accuracy.
+    tail_h, tail_k = normal_cdf(-np.abs(h)), normal_cdf(-np.abs(k))
+    A = 0.5 * (np.where(h < 0.0, tail_h, -tail_h) + np.where(k < 0.0, tail_k, -tail_k))
+    A += (h >= 0.0) & (k >= 0.0)
     A -= owens_t(h, q / np.where(h == 0.0, TINY, h))
     A -= owens_t(k, x / np.where(k == 0.0, TINY, k))
     edge = weight * normal_pdf(k)
-    F = weight * normal_pdf(h) * normal_cdf(q) / D_s
+    F = weight * normal_pdf(h) * normal_cdf(q) / at.D_s
     return weight * A, F, edge * normal_cdf(x), edge * normal_pdf(x)
+
+
+def _sums(z: Array, M: Array, A: Array, F: Array, E: Array, e: Array) -> Float[np.ndarray, "p 13"]:
+    """`_Parts` of each panel."""
+    MA, zA = M * A, z * A
+    products = (
+        (A, None), (A, M), (MA, M), (A, z), (MA, z), (zA, z),
+        (F, None), (F, M), (F, z), (E, None), (E, M), (E, z), (e, None),
+    )  # fmt: skip
+    return np.stack(
+        [p.sum(axis=1) if q is None else np.einsum("ij,ij->i", p, q) for p, q in products], axis=1
+    )
 
 
 def _moments(part: _Parts, fields: Fields) -> list[Array]:
     """`Moments`, in its order: t = c z + s u' and u = s z − c u' put into A and F."""
-    A, A_z, A_zz, F, F_z, E, E_z, e = part
-    c, s, sigma, rho, zeta, kappa = (
-        fields.cos_theta, fields.sin_theta, fields.sigma, fields.rho, fields.zeta, fields.kappa
-    )  # fmt: skip
+    A, MA, MMA, A_z, MA_z, A_zz, F, MF, F_z, E, ME, E_z, e = part
+    c, s, sigma, zeta = fields.cos_theta, fields.sin_theta, fields.sigma, fields.zeta
     square, ratio = sigma**2 + zeta**2, zeta / sigma
-    F1 = zeta / square * (kappa * F - rho * F_z) + sigma**2 / square * e
-    A1, A1_z = E - ratio * F, E_z - ratio * F_z
+    F1 = zeta / square * MF + sigma**2 / square * e
+    A1, A1_z, MA1 = E - ratio * F, E_z - ratio * F_z, ME - ratio * MF
     A2 = A - c / s * E_z - ratio * F1
-    # M = κ − ρ z times these, and the hinge g = ∫ (m Φ + σ φ) and its products with z and u'.
-    MA, MA_z, MA1 = kappa * A - rho * A_z, kappa * A_z - rho * A_zz, kappa * A1 - rho * A1_z
-    g, g_z, g_1 = (
-        MA - zeta * A1 + sigma * F,
-        MA_z - zeta * A1_z + sigma * F_z,
-        (MA1 - zeta * A2 + sigma * F1),
-    )
-    F_x = (kappa * F - rho * F_z - zeta * F1) / sigma
-    MMA = kappa * MA - rho * MA_z
+    # The hinge g = ∫ (m Φ + σ φ), and its products with z and u'.
+    g = MA - zeta * A1 + sigma * F
+    g_z = MA_z - zeta * A1_z + sigma * F_z
+    g_1 = MA1 - zeta * A2 + sigma * F1
+    F_x = (MF - zeta * F1) / sigma
     return [
         sigma**2 * (A + F_x) + MMA - 2.0 * zeta * MA1 + zeta**2 * A2,
         g,
@@ -155,12 +196,13 @@ def _moments(part: _Parts, fields: Fields) -> list[Array]:
     ]
 
 
-def _turn(z: Array, A: Array, F: Array, E: Array, e: Array, fields: Fields) -> list[Array]:
+def _turn(
+    z: Array, M: Array, A: Array, F: Array, E: Array, e: Array, fields: Fields
+) -> list[Array]:
     """`Turn`, in its order: u' times G, g t, g u and Φ."""
     c, s, sigma, zeta = fields.cos_theta, fields.sin_theta, fields.sigma, fields.zeta
     square, ratio = sigma**2 + zeta**2, zeta / sigma
-    M, k = fields.kappa - fields.rho * z, z * c / s
-    mu, tau_squared = zeta * M / square, sigma**2 / square
+    k, mu, tau_squared = z * c / s, zeta * M / square, sigma**2 / square
     F1 = mu * F + tau_squared * e
     F2 = (mu * mu + tau_squared) * F + tau_squared * (mu - k) * e
     A1 = E - ratio * F

@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from prunelaw.closed_form import cancellation
-from prunelaw.gaussian import Array
+from prunelaw.gaussian import Array, normal_cdf
 from prunelaw.keep import Segments
 from prunelaw.moments import Moments, Turn, axis_moments, plane_moments
 from prunelaw.panels import Fields, Resolution
@@ -83,11 +83,13 @@ class Problem(NamedTuple):
         cos_chi, sin_chi = (1 - tan) * (1 + tan) / (1 + tan * tan), 2 * tan / (1 + tan * tan)
         a, radius = np.cos(state.omega), np.sin(state.omega)
         b, sigma = radius * cos_chi, radius * sin_chi
-        edge = self.segments.edge
-        lost = cancellation(self.alpha * self.segments.mass, state.kappa, edge, sigma)
-        return Fields(
-            c, s, a, b, sigma, c * a + s * b, s * a - c * b, state.kappa, state.slack, edge, lost
-        )
+        edge, rho, zeta = self.segments.edge, c * a + s * b, s * a - c * b
+        wrong = normal_cdf(-edge * c / s) if self.planar else np.zeros_like(edge)
+        lost = cancellation(
+            self.alpha * self.segments.mass, state.slack, state.kappa + rho * edge,
+            np.hypot(sigma, zeta), sigma, wrong,
+        )  # fmt: skip
+        return Fields(c, s, a, b, sigma, rho, zeta, state.kappa, state.slack, edge, lost)
 
 
 class Outcome(NamedTuple):
