@@ -60,6 +60,8 @@ SURE, SURE_ON_AXIS = 3e-3, 1e-5
 NOISE_OF_LOOK, NOISE_ON_AXIS = 10.0, 4e4
 APART = 0.8  # in s: neighbours that differ by more belong to different minima
 NEIGHBOURS = 8
+FAR = 4.0  # in s: beyond, the same minimum may lie anywhere up to the easy end
+PASSES = 4  # over points beside which another minimum was found
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +248,44 @@ def _search(points: _Points) -> tuple[_Found, Array]:
         part, others = _best_of(points.take(lost), _scanned(points.take(lost)))
         result.put(lost, part)
         rival[lost] = others
+    changed = np.ones(n, bool)
+    for _ in range(PASSES):
+        changed = _reconsidered(points, place, result, rival, changed)
+        if not changed.any():
+            break
     return result, rival
+
+
+def _reconsidered(
+    points: _Points, place: Array, result: _Found, rival: Array, changed: Bool[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """Try the minimum of the nearest `changed` point that has found another one; who improved.
+
+    Where two minima exchange the lead a point's first neighbours may all have been on one side.
+    """
+    n = len(place)
+    improved = np.zeros(n, bool)
+    if n < 2:
+        return improved
+    _, near = KDTree(place).query(place, k=min(NEIGHBOURS + 1, n))
+    # Towards the easy end s runs to infinity while the minimum stays the same.
+    mine, theirs = (np.minimum(s, FAR) for s in (result.s[:, None], result.s[near]))
+    other = (np.abs(mine - theirs) > APART) & result.good[near] & changed[near]
+    owner = np.flatnonzero(other.any(axis=1))
+    if not owner.size:
+        return improved
+    known = result.take(near[owner, np.argmax(other[owner], axis=1)])
+    nan = np.full(owner.size, np.nan)
+    starts = _Starts(np.arange(owner.size), known.s, nan, nan, nan, known.state)
+    found, _ = _best_of(points.take(owner), starts)
+    before = result.error[owner]
+    better = found.good & ~(found.error >= before * (1.0 - NOISE))
+    worse = found.good & ~better & (np.abs(found.s - result.s[owner]) > 1e-3)
+    rival[owner[better]] = before[better]
+    rival[owner[worse]] = np.fmin(rival[owner[worse]], found.error[worse])
+    result.put(owner[better], found.take(np.flatnonzero(better)))
+    improved[owner[better]] = True
+    return improved
 
 
 def _spread(place: Array, count: int) -> Int[np.ndarray, " some"]:
@@ -499,13 +538,13 @@ def _descended(points: _Points, starts: _Starts) -> _Found:
     bracket = _Bracket(
         starts.low.copy(), starts.high.copy(), starts.slope.copy(), np.zeros(len(s), bool)
     )
-    s, state, g, left, flat = _rounds(points, s, state, bracket, COARSE, 24, NEARLY)
+    s, state, g, left, flat = _rounds(points, s, state, bracket, COARSE, 40, NEARLY)
     medium = _Bracket(np.full_like(s, np.nan), np.full_like(s, np.nan), bracket.slope, bracket.cut)
     # Where an end is best by a wide margin, the coarse look at it was enough.
     clear = ((s <= S_LOW) & (g > CLEAR)) | ((s >= S_HIGH) & bracket.cut)
     k = np.flatnonzero(~clear)
     medium = _Bracket(*(column[k] for column in medium))
-    closer = _rounds(points.take(k), s[k], state.take(k), medium, MEDIUM, 20, SETTLED)
+    closer = _rounds(points.take(k), s[k], state.take(k), medium, MEDIUM, 30, SETTLED)
     for mine, theirs in zip((s, g, left, flat, *state), (closer[0], *closer[2:], *closer[1]),
                             strict=True):  # fmt: skip
         mine[k] = theirs
