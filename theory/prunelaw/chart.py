@@ -96,7 +96,7 @@ def _chart(rule: str, planar: bool) -> _Chart:
     state = state_at(problem, place, frame)
 
     def spline(values: Array) -> Array:
-        return spline_filter(values.reshape(shape), order=3)
+        return spline_filter(values.reshape(shape), order=3, mode="mirror")
 
     polar = [coordinates(problem, state, k)[:, :2] for k in FRAMES] if planar else [place[:, :2]]
     return _Chart(
@@ -139,7 +139,7 @@ def chart_states(rule: str, problem: Problem, fraction: Array) -> State:
 
 
 def _interpolated(spline: Array, places: list[Array]) -> Float[np.ndarray, " n"]:
-    return map_coordinates(spline, places, order=3, mode="nearest", prefilter=False)
+    return map_coordinates(spline, places, order=3, mode="mirror", prefilter=False)
 
 
 def _frame(chart: _Chart, places: list[Array]) -> Int[np.ndarray, " n"]:
