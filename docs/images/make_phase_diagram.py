@@ -1,7 +1,9 @@
-"""Draws the phase diagrams of the README: `python docs/images/make_phase_diagram.py` (minutes).
+"""Draws the phase diagram and the sharp change of the README, in about a minute.
 
-phase_diagram.png  which rule wins over (α_tot, f) with a probe 0.5 rad off
-capacity.png       the same at f = 0.01 over (α_prune, θ): the sharp change at α_prune = 2, θ = 0
+    python docs/images/make_phase_diagram.py
+
+phase_diagram.png  which rule wins over (α_tot, f) with a probe 0.3 rad off
+capacity.png       the sharp change at α_prune = 2 for θ = 0, f → 0
 """
 
 from pathlib import Path
@@ -9,18 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from prunelaw import phase_diagram
+from prunelaw_figures.capacity import capacity
 from prunelaw_figures.phase_map import phase_map
 
 HERE = Path(__file__)
 
 plane = phase_diagram(
-    ("alpha_tot", np.geomspace(0.5, 500.0, 64)), ("f", np.geomspace(0.1, 0.95, 48)), theta=0.5
+    ("alpha_tot", np.geomspace(0.5, 500.0, 96)), ("f", np.geomspace(0.02, 0.9, 96)), theta=0.3
 )
-phase_map(plane).savefig(HERE.with_name("phase_diagram.png"), dpi=150)
-capacity = phase_diagram(
-    ("alpha_prune", np.geomspace(0.5, 20.0, 64)),
-    ("theta", np.linspace(0.0, 0.3, 48)),
-    f=0.01,
-    rules=("hard", "easy", "random"),
-)
-phase_map(capacity).savefig(HERE.with_name("capacity.png"), dpi=150)
+phase_map(plane).savefig(HERE.with_name("phase_diagram.png"))
+capacity().savefig(HERE.with_name("capacity.png"))

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from prunelaw_figures.best_filter import best_filter_figure
+from prunelaw_figures.capacity import capacity
 from prunelaw_figures.learning_curves import learning_curves
 from prunelaw_figures.parts.sweep import check_sweeps
 from prunelaw_figures.parts.utility import check_utility
@@ -70,3 +71,12 @@ def test_save_never_overwrites(tmp_path):
     with pytest.raises(FileExistsError):
         save(Figure(), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_text() == "mine"
+
+
+def test_capacity_shows_the_step_and_what_follows_it(tmp_path):
+    """At f = .001 the error falls from above .49 to below .005 around α_prune = 2; then ε ∝ f."""
+    left, right = drawn(capacity((0.01, 0.001)), tmp_path).axes
+    x, error = (np.asarray(v) for v in left.lines[1].get_data())
+    assert error[x < 1.9].min() > 0.49 and error[x > 2.1].max() < 0.005
+    one, two = (line.get_ydata()[-1] for line in right.lines[:2])
+    assert one == pytest.approx(two, rel=0.02)

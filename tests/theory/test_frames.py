@@ -11,6 +11,8 @@ from prunelaw.path import coarse_solution
 from prunelaw.perceptron import solved_points
 from prunelaw.saddle import Problem, local
 
+pytestmark = pytest.mark.slow
+
 
 def domain(seed, n):
     rng = np.random.default_rng(seed)

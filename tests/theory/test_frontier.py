@@ -214,8 +214,8 @@ class TestBestBand:
     def test_many_points_agree_with_scanned_ones(self):
         alpha, f = np.meshgrid(np.geomspace(0.5, 500.0, 20), np.linspace(0.05, 0.9, 20))
         many = best_band(alpha, f, 0.5)
-        assert many.converged.mean() > 0.97
-        take = np.flatnonzero(many.converged.ravel())[::12]
+        assert many.converged.all()
+        take = np.arange(0, many.error.size, 12)
         few = best_band(alpha.ravel()[take], f.ravel()[take], 0.5)
         np.testing.assert_allclose(many.error.ravel()[take], few.error, rtol=1e-8)
 

@@ -1,5 +1,7 @@
 """`solve` against reference values, identities, limits and independent 30-digit integrals."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -85,6 +87,18 @@ def test_thirty_digits_on_the_axis(alpha_tot, f, rule):
 )
 def test_thirty_digits_in_the_plane(alpha_tot, f, theta, rule):
     assert abs(relative_error_of_omega(alpha_tot, f, theta, rule, order=10)) < 1e-12
+
+
+def test_an_executor_changes_nothing():
+    """Parts of a batch solved elsewhere are the same points, in the same places."""
+    alpha = np.geomspace(0.1, 1e4, 9)
+    f = np.array([0.02, 0.3, 1.0])[:, None]
+    rule = np.array(["hard", "easy", "signed-hard"], dtype=object)[:, None, None]
+    alone = solve(alpha, f, 0.4, rule)
+    with ThreadPoolExecutor(2) as executor:
+        shared = solve(alpha, f, 0.4, rule, executor=executor)
+    assert shared.error.shape == (3, 3, 9)
+    np.testing.assert_allclose(shared.error, alone.error, rtol=1e-11)
 
 
 def test_one_batch_equals_single_solves():

@@ -1,5 +1,7 @@
 """Phase diagrams: the same numbers as single solves, the labels, resuming, and bad grids."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,24 @@ def test_a_rule_that_failed_leaves_no_label(plane):
     converged = plane.converged.copy()
     converged[1, 1] = False
     assert replace(plane, converged=converged).best[1, 1] == -1
+
+
+def test_an_executor_changes_nothing(plane, monkeypatch):
+    """Blocks of two points, solved in any order, land where they belong."""
+    monkeypatch.setattr("prunelaw.phase.BLOCK", 2)
+    with ThreadPoolExecutor(3) as executor:
+        shared = phase_diagram(X, Y, theta=0.5, executor=executor)
+    for rule, error in plane.error.items():
+        np.testing.assert_allclose(shared.error[rule], error, rtol=1e-9)
+
+
+def test_the_flat_region_of_a_perfect_probe_is_solved():
+    """θ = 0 and α_prune well above 2: the best band gains less than 1e-3, and is found."""
+    shape = ("alpha_tot", np.geomspace(20.0, 500.0, 12)), ("f", np.geomspace(0.1, 0.9, 12))
+    diagram = phase_diagram(*shape, theta=0.0, rules=("hard", "band"))
+    assert diagram.converged.all()
+    gain = 1.0 - diagram.error["band"] / diagram.error["hard"]
+    assert (gain > -1e-9).all() and (gain[:, diagram.x > 100.0] < 1e-3).all()
 
 
 def test_an_interrupted_run_goes_on(monkeypatch):

@@ -172,7 +172,8 @@ def _reconsidered(
     owner = np.flatnonzero(other.any(axis=1))
     if not owner.size:
         return improved
-    known = result.take(near[owner, np.argmax(other[owner], axis=1)])
+    first = np.argmax(other[owner], axis=1)
+    known = result.take(np.asarray(near)[owner, first])
     nan = np.full(owner.size, np.nan)
     starts = Starts(np.arange(owner.size), known.s, nan, nan, nan, known.state)
     found, _ = _best_of(points.take(owner), starts)

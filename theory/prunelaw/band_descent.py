@@ -128,11 +128,9 @@ class Found(NamedTuple):
         )
 
     def put(self, index: Any, other: Found) -> None:
-        for mine, theirs in zip(self, other, strict=True):
-            if isinstance(mine, State):
-                put_state(mine, index, theirs)
-            else:
-                mine[index] = theirs
+        put_state(self.state, index, other.state)
+        for name in ("s", "error", "residual", "good", "flat"):
+            getattr(self, name)[index] = getattr(other, name)
 
 
 class Starts(NamedTuple):

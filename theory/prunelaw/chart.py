@@ -62,11 +62,9 @@ def lattice(rule: str, *, planar: bool) -> Lattice:
     """The lattice of θ > 0, or of θ = 0."""
     fractions = _fraction_coordinate(rule, np.array([LEAST_FRACTION, LARGEST_FRACTION]))
     angles = np.arcsinh(np.array([LEAST_ANGLE, 0.5 * np.pi]) / BEND)
-    ends = ((LEAST_LOAD, LARGEST_LOAD), (fractions.min(), fractions.max()), tuple(angles))
+    low, high = (LEAST_LOAD, fractions.min(), angles[0]), (LARGEST_LOAD, fractions.max(), angles[1])
     counts = NODES if planar else NODES_ON_AXIS
-    return Lattice(
-        tuple(np.linspace(*end, count) for end, count in zip(ends, counts, strict=False))
-    )
+    return Lattice(tuple(map(np.linspace, low, high, counts)))
 
 
 def problem_at(rule: str, load: Array, fraction: Array, theta: Array, *, planar: bool) -> Problem:

@@ -9,12 +9,11 @@ where (a, b, σ) are the student's components along the teacher, along the in-pl
 orthogonal to it, and out of the plane.  All integrands are positive, so sums keep their
 *relative* accuracy down to the tiny values that decide the answer at large α.
 
-Layout of the quadrature.  The outer variable is z, whose intervals have fixed edges; the inner
+The outer variable is z, whose intervals have fixed edges (`prunelaw.panels` cuts them); the inner
 one is u' = s t − c u, the in-plane field orthogonal to z, in which the teacher's half-plane is
-u' > L(z) = −z c/s and m = κ − ρ z − ζ u' is linear.  Both directions use Gauss-Legendre panels.
-The outer panels end where the inner integral changes character: each change is Gaussian-smoothed
-over a known scale, so a few cuts at multiples of that scale resolve it, however small it is.
-The inner nodes follow a sinh map centred on the corner m = 0, which is smoothed over σ/|ζ|.
+u' > L(z) = −z c/s and m = κ − ρ z − ζ u' is linear.  The inner integral is taken in closed form
+(`prunelaw.closed_form`) where rounding allows, else by quadrature: its nodes follow a sinh map
+centred on the corner m = 0, which is smoothed over σ/|ζ|.
 """
 
 from __future__ import annotations

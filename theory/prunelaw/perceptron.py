@@ -177,7 +177,8 @@ def solved_points(
     fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
     arrays = broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=rule_array(rule))
     shape = arrays[0].shape
-    flat, parts = _solve_flat(*(array.ravel() for array in arrays), executor)
+    alpha_tot, fraction, theta, rules = (array.ravel() for array in arrays)
+    flat, parts = _solve_flat(alpha_tot, fraction, theta, rules, executor)
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
     solution = Solution(**{name: value.reshape(shape) for name, value in flat.items()})
