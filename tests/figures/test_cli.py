@@ -295,20 +295,20 @@ class TestPhaseDiagram:
         import prunelaw.phase
 
         out, solved = tmp_path / "plane", []
-        original = prunelaw.phase._solve_block
+        original = prunelaw.phase._solved_block
 
-        def interrupted(state, points, block, rules):
+        def interrupted(points, rules):
             if len(solved) == 1:
                 raise KeyboardInterrupt
-            solved.append(block)
-            original(state, points, block, rules)
+            solved.append(points)
+            return original(points, rules)
 
         monkeypatch.setattr("prunelaw.phase.BLOCK", 2)
-        monkeypatch.setattr("prunelaw.phase._solve_block", interrupted)
+        monkeypatch.setattr("prunelaw.phase._solved_block", interrupted)
         options = (*self.AXES, "--theta", 0.5, "--rules", "random", "--out", out)
         assert run(*options).exit_code == 130
         assert (tmp_path / "plane.partial.npz").exists()
-        monkeypatch.setattr("prunelaw.phase._solve_block", original)
+        monkeypatch.setattr("prunelaw.phase._solved_block", original)
         resumed = run(*options)
         assert resumed.exit_code == 0 and "going on from" in resumed.stderr
         assert not (tmp_path / "plane.partial.npz").exists()

@@ -23,6 +23,7 @@ from prunelaw.perceptron import solve
 from prunelaw.roots import bracketed_roots, common, log_grid, sign_changes
 from prunelaw.sensitivity import sensitivity
 
+TIE = 1e-11  # relative difference of errors that is rounding
 SCAN = 33  # points of the first look in log f or log α
 NOISE = 1e-10  # log ratios of errors below this are rounding, not a difference
 
@@ -174,7 +175,8 @@ def pareto(
     found = [best_fraction(None, alpha_prune, theta, rule, f_range) for rule in rules]
     plain = solve(found[0].alpha_prune, 1.0, found[0].theta, "random", throw=False)
     shape = plain.error.shape
-    errors = np.stack([plain.error, *(best.error for best in found)])
+    # A tie goes to not pruning: at θ = π/2 the probe knows nothing, and f does not matter.
+    errors = np.stack([plain.error * (1.0 - TIE), *(best.error for best in found)])
     everything = np.asarray(np.argmin(np.where(np.isnan(errors), np.inf, errors), axis=0))
     unpruned = np.zeros(shape)
 

@@ -26,6 +26,7 @@ from prunelaw.starts import coarse_states
 
 # Points solved together, sharing their starts: in this process, and as one task of an executor.
 TOGETHER, TASK = 16_384, 2_048
+UNPRUNED = "hard"  # the chart that serves f = 1, whatever the rule
 # Below this angle the plane of teacher and probe is a line to double precision: the solution
 # depends on θ through (θ/ω)² and (θ/γ)² with ω > 1e−7 and γ > 1e−3 on the whole domain.
 SMALLEST_ANGLE = 1e-12
@@ -210,11 +211,11 @@ def _solve_flat(
     most = TOGETHER if executor is None else TASK
     jobs = list(_jobs(alpha_tot, f, theta, numbers, number, most))
     run = map if executor is None else executor.map
-    _, kinds, problems, fractions = zip(*jobs, strict=True) if jobs else [()] * 4
-    outcomes = list(run(solve_points, problems, fractions, [_known(rule) for rule in kinds]))
+    _, _, charts, problems, fractions = zip(*jobs, strict=True) if jobs else [()] * 5
+    outcomes = list(run(solve_points, problems, fractions, charts))
     parts = tuple(
         Solved(index, rule, problem, f[index], theta[index], alpha_tot[index], outcome)
-        for (index, rule, problem, _), outcome in zip(jobs, outcomes, strict=True)
+        for (index, rule, _, problem, _), outcome in zip(jobs, outcomes, strict=True)
     )
     for part in parts:
         _store(result, part)
@@ -230,11 +231,6 @@ def _fractions(f, theta, numbers: dict[KeepRule, int], number) -> Array:
         missing = bool(np.isnan(result[mine]).any())
         result[mine] = checked_fraction(rule, None if missing else result[mine], theta[mine])
     return result
-
-
-def _known(rule: KeepRule) -> str:
-    """The chart that serves a rule's points; random keeping is unpruned learning."""
-    return "hard" if isinstance(rule, Random) else rule.name
 
 
 def solve_points(problem: Problem, fraction: Array, rule: str = "") -> Outcome:
@@ -258,7 +254,7 @@ def solve_points(problem: Problem, fraction: Array, rule: str = "") -> Outcome:
 
 
 def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number, most: int):
-    """(index, rule, problem, kept fraction) of points that share an equation and a rule.
+    """(index, rule, chart, problem, kept fraction) of points that share an equation and a rule.
 
     Random keeping, and f = 1, are unpruned learning at α_prune: the probe does not matter.
     """
@@ -271,14 +267,16 @@ def _jobs(alpha_tot, f, theta, numbers: dict[KeepRule, int], number, most: int):
             for index in _shared_out(chosen, most):
                 angle = theta[index] if planar else np.zeros(len(index))
                 kept = rule.segments(f[index], angle)
-                yield index, rule, Problem(alpha_tot[index], angle, kept, planar), f[index]
+                problem = Problem(alpha_tot[index], angle, kept, planar)
+                yield index, rule, rule.name, problem, f[index]
         for on in (True, False):  # one kind of probe a part: derivatives need it
             chosen = np.flatnonzero((number == i) & unpruned & (on_axis == on))
             for index in _shared_out(chosen, most):
                 everything, zero = np.ones(len(index)), np.zeros(len(index))
                 load = alpha_tot[index] * f[index]
                 whole = Random().segments(everything, zero)
-                yield index, rule, Problem(load, zero, whole, planar=False), everything
+                problem = Problem(load, zero, whole, planar=False)
+                yield index, rule, UNPRUNED, problem, everything
 
 
 def _shared_out(index: Int[np.ndarray, " n"], most: int):

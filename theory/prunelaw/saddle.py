@@ -44,6 +44,7 @@ AGREEMENT = 2e-11
 # A step of the first resolution after which the next one, about its square, need not be taken: the
 # second resolution measures what it leaves.
 SETTLED = 1e-6
+FARTHEST_EDGE = 40.0  # of |z| that any example has
 LARGEST_STEP = 0.7  # per Newton iteration, in each logarithmic unknown
 
 
@@ -84,9 +85,10 @@ class Problem(NamedTuple):
         a, radius = np.cos(state.omega), np.sin(state.omega)
         b, sigma = radius * cos_chi, radius * sin_chi
         edge, rho, zeta = self.segments.edge, c * a + s * b, s * a - c * b
-        wrong = normal_cdf(-edge * c / s) if self.planar else np.zeros_like(edge)
+        near = np.minimum(edge, FARTHEST_EDGE)  # infinite where nothing is kept
+        wrong = normal_cdf(-near * c / s) if self.planar else np.zeros_like(edge)
         lost = cancellation(
-            self.alpha * self.segments.mass, state.slack, state.kappa + rho * edge,
+            self.alpha * self.segments.mass, state.slack, state.kappa + rho * near,
             np.hypot(sigma, zeta), sigma, wrong,
         )  # fmt: skip
         return Fields(c, s, a, b, sigma, rho, zeta, state.kappa, state.slack, edge, lost)
