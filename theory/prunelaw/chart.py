@@ -28,11 +28,13 @@ LEAST_LOAD, LARGEST_LOAD = float(np.log(0.02)), float(np.log(1e6))  # log α_pru
 LEAST_FRACTION, LARGEST_FRACTION = 1e-4, 0.999
 LEAST_ANGLE = 0.002  # smaller angles, other than 0, have no chart
 BEND = 0.05  # the lattice is even in asinh(θ/BEND)
-NODES, NODES_ON_AXIS = (31, 16, 15), (73, 32)
+NODES, NODES_ON_AXIS = (31, 16, 15), (97, 32)
+# At θ = 0 and f → 0 the student turns over at the capacity α_prune = 2: nodes lie close there.
+CAPACITY, STEP = float(np.log(2.0)), 0.05
 
 
 class Lattice(NamedTuple):
-    """Evenly spaced nodes: in log α_prune, in the fraction's coordinate, and, for θ > 0, in θ's."""
+    """Evenly spaced nodes in the coordinates of load, fraction and, for θ > 0, angle."""
 
     axes: tuple[Array, ...]
 
@@ -40,17 +42,24 @@ class Lattice(NamedTuple):
         """log α_prune, f and θ of all nodes, flat."""
         grids = [grid.ravel() for grid in np.meshgrid(*self.axes, indexing="ij")]
         fraction = np.exp(grids[1]) if rule == "hard" else 2.0 * normal_cdf(-grids[1])
-        theta = BEND * np.sinh(grids[2]) if len(grids) == 3 else np.zeros(grids[0].shape)
-        return grids[0], fraction, np.minimum(theta, 0.5 * np.pi)
+        if len(grids) == 2:
+            return CAPACITY + STEP * np.sinh(grids[0]), fraction, np.zeros(grids[0].shape)
+        return grids[0], fraction, np.minimum(BEND * np.sinh(grids[2]), 0.5 * np.pi)
 
     def places(self, rule: str, load: Array, fraction: Array, theta: Array) -> list[Array]:
         """Positions on the lattice, in steps of it."""
         fraction = np.minimum(fraction, LARGEST_FRACTION)
+        load = _load_coordinate(load, planar=len(self.axes) == 3)
         columns = (load, _fraction_coordinate(rule, fraction), np.arcsinh(theta / BEND))
         return [
             (column - axis[0]) / (axis[1] - axis[0])
             for column, axis in zip(columns, self.axes, strict=False)
         ]
+
+
+def _load_coordinate(load: Array, *, planar: bool) -> Array:
+    """log α_prune; at θ = 0 stretched around the capacity."""
+    return load if planar else np.arcsinh((load - CAPACITY) / STEP)
 
 
 def _fraction_coordinate(rule: str, fraction: Array) -> Array:
@@ -62,7 +71,8 @@ def lattice(rule: str, *, planar: bool) -> Lattice:
     """The lattice of θ > 0, or of θ = 0."""
     fractions = _fraction_coordinate(rule, np.array([LEAST_FRACTION, LARGEST_FRACTION]))
     angles = np.arcsinh(np.array([LEAST_ANGLE, 0.5 * np.pi]) / BEND)
-    low, high = (LEAST_LOAD, fractions.min(), angles[0]), (LARGEST_LOAD, fractions.max(), angles[1])
+    loads = _load_coordinate(np.array([LEAST_LOAD, LARGEST_LOAD]), planar=planar)
+    low, high = (loads[0], fractions.min(), angles[0]), (loads[1], fractions.max(), angles[1])
     counts = NODES if planar else NODES_ON_AXIS
     return Lattice(tuple(map(np.linspace, low, high, counts)))
 
