@@ -199,8 +199,7 @@ def cost_curve(executor: Executor, million: bool) -> None:
             )
             line += f"   {name} {1e3 * took / size:8.3f} ms"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(f"{line}   peak memory so far {peak:.0f} MB, of a worker {children:.0f} MB")
+        print(f"{line}   peak memory of this process so far {peak:.0f} MB")
     curve = np.geomspace(1e-3, 1e6, BATCH)
     took, _ = seconds(lambda: prunelaw.solve(curve, 0.3, 0.4, "hard"))
     print(f"  one learning curve {BATCH / took:8.0f} points/s in one process (theta .4, f .3)")

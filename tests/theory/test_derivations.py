@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,3 +225,13 @@ def test_utility_law_is_the_one_in_use(derived):
 def test_prunelaw_does_not_load_sympy():
     code = "import prunelaw, sys; assert 'sympy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_page_shows_every_step(derived):
+    """docs/derivations.md is written by docs/make_derivations.py: rerun it if this fails."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "derivations.md").read_text("utf-8")
+    shown = [line for line in page.splitlines() if line.endswith("(*checked*)")]
+    checked = [s.says for d in derived.values() for s in d.steps if not s.given]
+    assert [line.split(". ", 1)[1].removesuffix(" (*checked*)") for line in shown] == checked
+    for derivation in derived.values():
+        assert f"## {derivation.title}\n\n{derivation.statement}\n" in page

@@ -35,6 +35,7 @@ from prunelaw.panels import Fields, Panels, sum_by_owner
 ROUNDING = 4e-16
 BLOCK = 8_192  # elements at a time: temporaries stay in the second-level cache
 TINY = 1e-300
+BEYOND = 9.0  # Φ(−9) ~ 1e-19
 
 
 def cancellation(
@@ -142,15 +143,25 @@ def _four(z: Array, M: Array, x: Array, at: _Slopes, weight: Array) -> tuple[Arr
     """A₀, F₀, E and e at each z, times `weight`."""
     h, k = M / at.spread, at.cot * z
     q = at.zeta_s * h + at.D_s * k
+    near = k < BEYOND
+    if near.all():
+        A = _both_below(h, k, x, q)
+    else:  # the teacher's edge is out of sight: P(u' > −k) = 1
+        A = normal_cdf(h)
+        A[near] = _both_below(h[near], k[near], x[near], q[near])
+    edge = weight * normal_pdf(k)
+    F = weight * normal_pdf(h) * normal_cdf(q) / at.D_s
+    return weight * A, F, edge * normal_cdf(x), edge * normal_pdf(x)
+
+
+def _both_below(h: Array, k: Array, x: Array, q: Array) -> Array:
+    """A₀ = P(u' > −k, (ζu' + σg)/D < h)."""
     # ½Φ(h) + ½Φ(k), less ½ if the signs differ, from tails: a rare A keeps its relative accuracy.
     tail_h, tail_k = normal_cdf(-np.abs(h)), normal_cdf(-np.abs(k))
     A = 0.5 * (np.where(h < 0.0, tail_h, -tail_h) + np.where(k < 0.0, tail_k, -tail_k))
     A += (h >= 0.0) & (k >= 0.0)
     A -= owens_t(h, q / np.where(h == 0.0, TINY, h))
-    A -= owens_t(k, x / np.where(k == 0.0, TINY, k))
-    edge = weight * normal_pdf(k)
-    F = weight * normal_pdf(h) * normal_cdf(q) / at.D_s
-    return weight * A, F, edge * normal_cdf(x), edge * normal_pdf(x)
+    return A - owens_t(k, x / np.where(k == 0.0, TINY, k))
 
 
 def _sums(z: Array, M: Array, A: Array, F: Array, E: Array, e: Array) -> Float[np.ndarray, "p 13"]:
