@@ -28,6 +28,7 @@ import prunelaw
 from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError, InputError, TableError
 from prunelaw.gaussian import Array
+from prunelaw_sim.replicates import averaged
 from prunelaw_sim.sweep import Sweep
 
 COLUMNS = ("dataset_size", "keep_fraction", "rule", "error")
@@ -113,7 +114,7 @@ def fit_pruning(sweep: Sweep, *, hold_out_above: float | int | None = None) -> P
     this package.  Raises `TableError` if columns are missing or fewer than six points are left
     to fit, `InputError` for a bad `hold_out_above` or a rule that theory does not know.
     """
-    points = _averaged(sweep)
+    points = _points(sweep)
     fitted = np.ones(len(points), dtype=bool)
     if hold_out_above is not None:
         limit = float(check_real("hold_out_above", hold_out_above, 0.0, low_open=True))
@@ -130,32 +131,13 @@ def fit_pruning(sweep: Sweep, *, hold_out_above: float | int | None = None) -> P
     return _result(points, fitted, training, best, optima)
 
 
-def _averaged(sweep: Sweep) -> pd.DataFrame:
-    """One row a (size, fraction, rule): mean error, replicates, standard error (NaN if unknown)."""
-    frame = sweep.require(*COLUMNS).frame
-    unknown = sorted(set(frame["rule"]) - set(prunelaw.RULES))
+def _points(sweep: Sweep) -> pd.DataFrame:
+    """One row a (size, fraction, rule), the replicates averaged."""
+    points = averaged(sweep, COLUMNS[:3])
+    unknown = sorted(set(points["rule"]) - set(prunelaw.RULES))
     if unknown:
         raise InputError(f"rule must be one of {', '.join(prunelaw.RULES)}; got {unknown[0]!r}")
-    groups = frame.groupby(list(COLUMNS[:3]), sort=True)
-    points = groups["error"].agg(error="mean", replicates="size", variance="var").reset_index()
-    stated = groups["error_se"].first().to_numpy() if "error_se" in frame.columns else np.nan
-    points["error_se"] = np.where(points["replicates"] > 1, _pooled_se(points), stated)
-    return points.drop(columns="variance")
-
-
-def _pooled_se(points: pd.DataFrame) -> np.ndarray:
-    """Standard errors of the means, the replicates' variance pooled over points.
-
-    A few replicates tell one point's variance badly; relative to ε(1 − ε), the variance of a
-    counted error rate, the points share it.
-    """
-    error, count = points["error"].to_numpy(float), points["replicates"].to_numpy(float)
-    shape = np.maximum(error * (1.0 - error), 1e-4)
-    freedom = np.maximum(count - 1.0, 0.0)
-    if not freedom.any():
-        return np.full(len(points), np.nan)
-    spread = np.nan_to_num(points["variance"].to_numpy(float)) / shape
-    return np.sqrt((freedom @ spread) / freedom.sum() * shape / count)
+    return points
 
 
 def _weights(points: pd.DataFrame) -> np.ndarray:

@@ -6,6 +6,7 @@ import pytest
 
 import prunelaw
 from prunelaw_sim.fit_pruning import fit_pruning
+from prunelaw_sim.replicates import averaged
 from prunelaw_sim.sweep import Sweep
 
 SIZES = (40, 100, 250, 600, 1500)
@@ -104,7 +105,7 @@ def test_lack_of_fit_is_calibrated_for_few_replicates():
     for _ in range(200):
         noise = np.sqrt(frame["error"] * (1 - frame["error"])) * 0.01
         noisy = frame.assign(error=frame["error"] + noise * rng.standard_normal(len(frame)))
-        points = module._averaged(Sweep.from_frame(noisy, "noisy"))
+        points = averaged(Sweep.from_frame(noisy, "noisy"), module.COLUMNS[:3])
         # Against the truth all 30 points are free, and the statistic divides by 26.
         misfit = (points["error"].to_numpy() - truth) * np.sqrt(26 / 30)
         p_values.append(module._lack_of_fit(points, misfit))

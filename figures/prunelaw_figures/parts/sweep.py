@@ -12,6 +12,7 @@ from scipy.stats import chi2
 from prunelaw.errors import ConvergenceError, InputError, TableError
 from prunelaw_sim.fit_pruning import PARAMETERS, PruningFit, fit_pruning
 from prunelaw_sim.fit_utility import Fit, fit_utility
+from prunelaw_sim.replicates import averaged
 from prunelaw_sim.sweep import Sweep
 
 Progress = Callable[[int, int], None]
@@ -131,25 +132,6 @@ def hold_out_limit(name: str, values: Float[np.ndarray, " points"]) -> float:
     raise InputError(f"all points have {name} = {levels[-1]:g}: nothing can be held out")
 
 
-def averaged_over_seeds(sweep: Sweep) -> pd.DataFrame:
-    """One row a (pool, unique_samples, samples_seen): mean error and its standard error.
-
-    The standard error comes from the replicates' scatter, else from `error_se`; the median is
-    added in quadrature, so that a lucky scatter of few replicates does not dominate.  The column
-    is left out where it would be unknown.
-    """
-    frame = sweep.require(*CELL).frame
-    cells = frame.groupby(CELL, sort=True)["error"]
-    table = cells.agg(error="mean", replicates="size", spread="std").reset_index()
-    se = table.pop("spread") / np.sqrt(table["replicates"])
-    if "error_se" in frame:
-        stated = frame.groupby(CELL, sort=True)["error_se"].first().to_numpy()
-        se = se.where(table["replicates"] > 1, stated)
-    if np.isfinite(se).all() and se.median() > 0:
-        table["error_se"] = np.hypot(se, se.median())
-    return table
-
-
 def _groups(sweep: Sweep) -> list[tuple[Sweep, str]]:
     if "group" not in sweep.columns:
         return [(sweep, sweep.source)]
@@ -193,7 +175,9 @@ def _fit_pruning(sweep: Sweep, name: str) -> LawFit:
 
 
 def _fit_utility(law: str, sweep: Sweep, name: str) -> LawFit:
-    table = averaged_over_seeds(sweep)
+    table = averaged(sweep, CELL)
+    if not np.isfinite(table["error_se"]).all():
+        table = table.drop(columns="error_se")
     limit = hold_out_limit("samples_seen", table["samples_seen"].to_numpy(float))
     fit = fit_utility(table, law, hold_out_above=limit)
     assert fit.held_out is not None  # the limit leaves points above it
