@@ -202,7 +202,7 @@ def _optima(
         result = least_squares(
             lambda q: weight * (model.predict(full(q)) - error),
             start[free],
-            jac=lambda q: weight[:, None] * model.jacobian(full(q))[:, free],  # pyright: ignore
+            jac=lambda q: weight[:, None] * model.jacobian(full(q))[:, free],  # pyright: ignore[reportArgumentType]  (stub)
             bounds=(low[free], high[free]),
             x_scale="jac",
             ftol=tolerance,

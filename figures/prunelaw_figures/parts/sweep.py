@@ -176,7 +176,8 @@ def _fit_pruning(sweep: Sweep, name: str) -> LawFit:
 
 def _fit_utility(law: str, sweep: Sweep, name: str) -> LawFit:
     table = averaged(sweep, CELL)
-    if not np.isfinite(table["error_se"]).all():
+    se = table["error_se"].to_numpy(float)
+    if not (np.isfinite(se) & (se > 0.0)).all():  # unknown, or runs without any scatter
         table = table.drop(columns="error_se")
     limit = hold_out_limit("samples_seen", table["samples_seen"].to_numpy(float))
     fit = fit_utility(table, law, hold_out_above=limit)
