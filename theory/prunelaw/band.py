@@ -35,7 +35,6 @@ from prunelaw.band_descent import (
     look_at,
     low_mass,
     place_of,
-    put_state,
 )
 from prunelaw.gaussian import Array
 from prunelaw.perceptron import SMALLEST_ANGLE, solve_points
@@ -234,7 +233,7 @@ def _students_of_bands(points: Points) -> tuple[State, Bool[np.ndarray, " m"]]:
     """Students of every scanned band, flat: from both ends, which are charted, to the middle."""
     n, count = len(points.alpha), len(SCANNED)
     every = place_of(SCANNED)
-    state = [State(*np.full((4, n), np.nan))] * count
+    state = [State.unknown(n)] * count
     good = np.zeros((count, n), bool)
     middle = count // 2
     for rule, columns in (("hard", range(middle + 1)), ("easy", range(count - 1, middle, -1))):
@@ -254,7 +253,7 @@ def _next_band(
 ) -> tuple[State, Bool[np.ndarray, " n"]]:
     """Students at s = `wanted` from those at s, by the tangent; else from scratch."""
     n = len(points.alpha)
-    result, good = State(*np.full((4, n), np.nan)), np.zeros(n, bool)
+    result, good = State.unknown(n), np.zeros(n, bool)
     k = np.flatnonzero(usable)
     if k.size:
         part, here = points.take(k), np.full(k.size, s)
@@ -263,13 +262,13 @@ def _next_band(
         start = carried(part, there, state.take(k), (there - here)[:, None] * look.change)
         found, _, last, _ = newton(part.problem(there), start, COARSE, 1e-9, 10, local)
         good[k] = last < 1e-6
-        put_state(result, k, found)
+        result.put(k, found)
     lost = np.flatnonzero(~good)
     if lost.size:
         part = points.take(lost)
         outcome = solve_points(part.problem(np.full(lost.size, wanted)), part.f)
         good[lost] = outcome.converged
-        put_state(result, lost, outcome.state)
+        result.put(lost, outcome.state)
     return result, good
 
 

@@ -116,10 +116,9 @@ class Found(NamedTuple):
     @staticmethod
     def empty(n: int) -> Found:
         """Nothing found yet."""
-        nan = np.full(n, np.nan)
-        state = State(*(nan.copy() for _ in State._fields))
-        no = np.zeros(n, bool)
-        return Found(nan.copy(), nan.copy(), nan, state, no, no.copy())
+        s, error, residual = np.full((3, n), np.nan)
+        good, flat = np.zeros((2, n), bool)
+        return Found(s, error, residual, State.unknown(n), good, flat)
 
     def take(self, index: Any) -> Found:
         s, error, residual, state, good, flat = self
@@ -128,7 +127,7 @@ class Found(NamedTuple):
         )
 
     def put(self, index: Any, other: Found) -> None:
-        put_state(self.state, index, other.state)
+        self.state.put(index, other.state)
         for name in ("s", "error", "residual", "good", "flat"):
             getattr(self, name)[index] = getattr(other, name)
 
@@ -148,11 +147,6 @@ class Starts(NamedTuple):
         return Starts(
             owner[index], s[index], low[index], high[index], slope[index], state.take(index)
         )
-
-
-def put_state(state: State, index: Any, values: State) -> None:
-    for column, value in zip(state, values, strict=True):
-        column[index] = value
 
 
 class _Look(NamedTuple):
@@ -232,9 +226,8 @@ def descended(points: Points, starts: Starts) -> Found:
     k = np.flatnonzero(~clear)
     medium = _Bracket(*(column[k] for column in medium))
     closer = _rounds(points.take(k), s[k], state.take(k), medium, MEDIUM, 30, SETTLED)
-    for mine, theirs in zip((s, g, left, flat, *state), (closer[0], *closer[2:], *closer[1]),
-                            strict=True):  # fmt: skip
-        mine[k] = theirs
+    s[k], closer_state, g[k], left[k], flat[k] = closer
+    state.put(k, closer_state)
     bracket.cut[k] = medium.cut
     usable = np.isfinite(g) & np.isfinite(np.stack(state)).all(axis=0)
     outcome = _refined(points, s, state, usable)
@@ -250,10 +243,7 @@ def _refined(points: Points, s: Array, state: State, usable: Any) -> Outcome:
     outcome = refined(problem, state, usable)
     again = np.flatnonzero(~outcome.converged)
     if again.size:
-        other = solve_points(problem.take(again), points.f[again])
-        put_state(outcome.state, again, other.state)
-        for mine, theirs in zip(outcome[1:], other[1:], strict=True):
-            mine[again] = theirs
+        outcome.put(again, solve_points(problem.take(again), points.f[again]))
     return outcome
 
 
@@ -280,7 +270,7 @@ def _rounds(
     Returns s, state, and at s the g, the residual and whether the error is flat.
     """
     n = len(s)
-    s, state = s.copy(), State(*(column.copy() for column in state))
+    s, state = s.copy(), state.copy()
     g, left, flat = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, bool)
     last_s, last_g = np.full(n, np.nan), np.full(n, np.nan)
     active = np.arange(n)
@@ -290,8 +280,7 @@ def _rounds(
             break
         part, here = points.take(k), s[k]
         look = look_at(part, here, state.take(k), resolution)
-        for column, value in zip(state, look.state, strict=True):
-            column[k] = value
+        state.put(k, look.state)
         noise = (NOISE_OF_LOOK if points.planar else NOISE_ON_AXIS) * look.size
         sure = (look.size < (SURE if points.planar else SURE_ON_AXIS)) & np.isfinite(look.g)
         sure &= (noise < np.abs(look.g)) | (noise < tolerance)
@@ -321,8 +310,7 @@ def _rounds(
         there = carried(part, wanted, look.state, shift)
         moves = np.flatnonzero(wanted != here)
         s[k[moves]] = wanted[moves]
-        for column, value in zip(state, there, strict=True):
-            column[k[moves]] = value[moves]
+        state.put(k[moves], there.take(moves))
     return s, state, g, left, flat
 
 

@@ -99,7 +99,7 @@ def follow_path(
     load = np.minimum(target, np.log(HEBBIAN_LOAD))
     previous_load = load.copy()
     state = hebbian_state(problem, fraction, np.exp(load))
-    previous = State(*(column.copy() for column in state))
+    previous = state.copy()
     stride = np.full_like(load, FIRST_STRIDE)
     has_solution = np.zeros(len(load), bool)
     done, lost = has_solution.copy(), has_solution.copy()
@@ -120,12 +120,11 @@ def follow_path(
         found, good = coarse_solution(part, guess)
 
         moved = active[good]
-        for old, now, new in zip(previous, state, found, strict=True):
-            old[moved], now[moved] = now[moved], new[good]
+        previous.put(moved, state.take(moved))
+        state.put(moved, found.take(good))
         first_time = moved[~has_solution[moved]]
         previous_load[moved], load[moved] = load[moved], reached[good]
-        for old, now in zip(previous, state, strict=True):
-            old[first_time] = now[first_time]
+        previous.put(first_time, state.take(first_time))
         trail.append(Trail(moved, reached[good], found.take(good)))
         has_solution[moved] = True
         stride[moved] = np.minimum(1.3 * stride[moved], LARGEST_STRIDE)

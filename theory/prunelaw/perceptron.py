@@ -134,13 +134,9 @@ class Solved:
         if self.outcome.converged.all():
             return self
         take = np.flatnonzero(self.outcome.converged)
-        outcome = Outcome(
-            self.outcome.state.take(take),
-            *(column[take] for column in self.outcome[1:]),
-        )
         return Solved(
             self.index[take], self.rule, self.problem.take(take), self.fraction[take],
-            self.theta[take], self.alpha_tot[take], outcome,
+            self.theta[take], self.alpha_tot[take], self.outcome.take(take),
         )  # fmt: skip
 
     def problem_of_rule(self) -> Problem:
@@ -245,11 +241,7 @@ def solve_points(problem: Problem, fraction: Array, rule: str = "") -> Outcome:
         return outcome
     again = problem.take(bad)
     state, arrived, _ = follow_path(again, fraction[bad])
-    retried = refined(again, state, arrived)
-    for column, value in zip(
-        (*outcome.state, *outcome[1:]), (*retried.state, *retried[1:]), strict=True
-    ):
-        column[bad] = value
+    outcome.put(bad, refined(again, state, arrived))
     return outcome
 
 

@@ -56,9 +56,23 @@ class State(NamedTuple):
     kappa: Array
     slack: Array
 
+    @staticmethod
+    def unknown(n: int) -> State:
+        """n points of which nothing is known yet."""
+        return State(*np.full((4, n), np.nan))
+
     def take(self, index: Any) -> State:
         """The points `index`."""
         return State(*(column[index] for column in self))
+
+    def put(self, index: Any, values: State) -> None:
+        """Overwrite the points `index`."""
+        for column, value in zip(self, values, strict=True):
+            column[index] = value
+
+    def copy(self) -> State:
+        """One that can be overwritten."""
+        return State(*(column.copy() for column in self))
 
 
 class Problem(NamedTuple):
@@ -106,6 +120,16 @@ class Outcome(NamedTuple):
     residual: Array
     converged: Bool[np.ndarray, " n"]
     started: Bool[np.ndarray, " n"]
+
+    def take(self, index: Any) -> Outcome:
+        """The points `index`."""
+        return Outcome(self.state.take(index), *(column[index] for column in self[1:]))
+
+    def put(self, index: Any, other: Outcome) -> None:
+        """Overwrite the points `index`."""
+        self.state.put(index, other.state)
+        for column, value in zip(self[1:], other[1:], strict=True):
+            column[index] = value
 
 
 # --- equations --------------------------------------------------------------------------------
@@ -282,7 +306,7 @@ def newton(
     residual that the last step removed.
     """
     n = len(problem.alpha)
-    state = State(*(column.copy() for column in state))
+    state = state.copy()
     first, last, residuals = np.full(n, np.inf), np.full(n, np.inf), np.full(n, np.inf)
     active = np.arange(n)
     for iteration in range(iterations):
@@ -290,8 +314,7 @@ def newton(
         residual, jacobian = newton_system(part, here, resolution)
         step = newton_steps(residual, jacobian)
         here = moved(part, here, step)
-        for column, value in zip(state, here, strict=True):
-            column[active] = value
+        state.put(active, here)
         size = np.nan_to_num(measure(part, here, step), nan=np.inf)
         last[active], residuals[active] = size, np.abs(residual).max(axis=1)
         if iteration == 0:
@@ -310,7 +333,7 @@ def refined(problem: Problem, state: State, started: Bool[np.ndarray, " n"]) -> 
 
     Points that have no start (`started` is False) are left as they are.
     """
-    state = State(*(column.copy() for column in state))
+    state = state.copy()
     n = len(problem.alpha)
     change, residual = np.full(n, np.inf), np.full(n, np.inf)
     pending = np.flatnonzero(started)
@@ -318,8 +341,7 @@ def refined(problem: Problem, state: State, started: Bool[np.ndarray, " n"]) -> 
         part, here = problem.take(pending), state.take(pending)
         enough = SETTLED if level == 0 else AGREEMENT
         found, first, last, left = newton(part, here, resolution, enough, iterations=8)
-        for column, value in zip(state, found, strict=True):
-            column[pending] = value
+        state.put(pending, found)
         # The first step on a finer quadrature measures what the coarser one was worth.
         change[pending], residual[pending] = np.maximum(first, last), left
         if level > 0:

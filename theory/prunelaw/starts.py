@@ -56,7 +56,7 @@ def coarse_states(
     """Coarse solutions of all points, and where there is one; `rule` is a name the chart knows."""
     n = len(problem.alpha)
     place = _place(problem, fraction, np.log(problem.alpha * fraction))
-    result = State(*(np.full(n, np.nan) for _ in State._fields))
+    result = State.unknown(n)
     left, cloud, followers = np.arange(n), _Cloud.empty(), FOLLOWERS
     if rule in RULES:
         left, cloud = _charted(problem, fraction, rule, place, result)
@@ -76,7 +76,7 @@ def coarse_states(
             _place_on(trail, place[leaders]), part.take(trail.owner), trail.state
         )
         if not scouts:
-            _put(result, leaders, state)
+            result.put(leaders, state)
             solved[leaders] = arrived
             left = np.setdiff1d(left, leaders)
         left, cloud = _followed(problem, left, place, cloud, result)
@@ -92,7 +92,7 @@ def _charted(
     part = problem.take(inside)
     found, good = coarse_solution(part, chart_states(rule, part, fraction[inside]))
     solved = inside[good]
-    _put(result, solved, found.take(good))
+    result.put(solved, found.take(good))
     left = np.setdiff1d(np.arange(len(place)), solved)
     if not left.size:
         return left, _Cloud.empty()
@@ -112,17 +112,12 @@ def _followed(
             break
         part = problem.take(left)
         found, good = coarse_solution(part, _guess(part, cloud, place[left]))
-        _put(result, left[good], found.take(good))
+        result.put(left[good], found.take(good))
         cloud = cloud.with_more(place[left[good]], part.take(good), found.take(good))
         left = left[~good]
         if good.mean() < WORTH_ANOTHER_ROUND:
             break
     return left, cloud
-
-
-def _put(result: State, index: Int[np.ndarray, " some"], values: State) -> None:
-    for column, value in zip(result, values, strict=True):
-        column[index] = value
 
 
 def _leaders(place: Float[np.ndarray, "n 4"], followers: int) -> Int[np.ndarray, " leaders"]:
