@@ -7,12 +7,10 @@ The peer integrates the published saddle-point equations (arXiv 2206.14486, appe
     python -m benchmarks.bench_solve --million  the cost curve to 10^6 points at theta > 0, too
 """
 
-import multiprocessing
-import os
 import resource
 import sys
 import time
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 
 import numpy as np
@@ -22,6 +20,8 @@ from scipy.special import erfc, ndtr, owens_t
 
 import prunelaw
 from prunelaw import closed_form, moments, saddle
+from prunelaw_figures.workers import worker_processes
+from prunelaw_sim._threads import cores
 
 BATCH = 10_000
 SIZES = (1, 10, 100, 1_000, 10_000, 100_000)
@@ -90,11 +90,6 @@ def published_solution(alpha_tot, f, theta, start) -> float:
     return float(np.arccos(R) / np.pi)
 
 
-def near(value: float) -> float:
-    """A start within 2 %."""
-    return 1.02 * value
-
-
 def seconds(function) -> tuple[float, object]:
     begin = time.perf_counter()
     value = function()
@@ -144,10 +139,9 @@ def nanoseconds_of_special_functions() -> dict[str, float]:
     }
 
 
-def batches(executor: Executor) -> dict[str, float]:
+def batches(executor: Executor | None) -> dict[str, float]:
     """Points a second of the mixed batch, in one process and shared among all cores."""
     points = mixed_points(BATCH)
-    cores = os.cpu_count()
     print(f"prunelaw.solve, batch of {BATCH} mixed points (alpha_tot 1e-3..1e6, f 1e-3..1, "
           "hard and easy):")  # fmt: skip
     rates = {}
@@ -159,7 +153,7 @@ def batches(executor: Executor) -> dict[str, float]:
         )
         rates[name] = BATCH / shared
         print(f"  {name:20s} {BATCH / alone:8.0f} points/s in one process, {BATCH / shared:8.0f} "
-              f"in {cores}; {int((~solution.converged).sum())} not converged, largest change "
+              f"in {cores()}; {int((~solution.converged).sum())} not converged, largest change "
               f"between quadratures {solution.change.max():.1e}")  # fmt: skip
     return rates
 
@@ -183,7 +177,7 @@ def work_done() -> None:
     )
 
 
-def cost_curve(executor: Executor, million: bool) -> None:
+def cost_curve(executor: Executor | None, million: bool) -> None:
     """Time a point against the size of the batch; the last sizes are shared among the cores."""
     print("cost per point against the size of the batch (hard and easy, mixed):")
     for size in (*SIZES, 1_000_000):
@@ -211,8 +205,8 @@ def against_the_peer(rate: float) -> None:
     peer = []
     for alpha_tot, f, theta, rule in PEER_POINTS:
         exact = prunelaw.solve(alpha_tot, f, theta, rule)
-        R, rho = (float(np.cos(near(np.arccos(v)))) for v in (exact.R, exact.rho))
-        start = [R, rho, near(float(exact.kappa))]
+        R, rho = (float(np.cos(1.02 * np.arccos(v))) for v in (exact.R, exact.rho))
+        start = [R, rho, 1.02 * float(exact.kappa)]
         took, error = seconds(lambda a=(alpha_tot, f, theta, start): published_solution(*a))
         peer.append(took)
         ours, _ = seconds(lambda a=(alpha_tot, f, theta, rule): prunelaw.solve(*a))
@@ -224,8 +218,7 @@ def against_the_peer(rate: float) -> None:
 
 def main(arguments: tuple[str, ...] = ()) -> None:
     prunelaw.solve(3.0, 0.5, 0.3)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as executor:
+    with worker_processes(cores()) as executor:
         prunelaw.solve(**mixed_points(BATCH, seed=2), throw=False, executor=executor)  # workers up
         rates = batches(executor)
         work_done()

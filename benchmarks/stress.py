@@ -9,12 +9,9 @@ nodes of the finest one that a usual solve takes; the Newton step that they ask 
 """
 
 import argparse
-import multiprocessing
-import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +20,8 @@ from prunelaw.keep import Band, Mixture, Piecewise, SignedBand, as_rule
 from prunelaw.panels import Resolution
 from prunelaw.perceptron import solved_points
 from prunelaw.saddle import newton_steps, newton_system
+from prunelaw_figures.workers import worker_processes
+from prunelaw_sim._threads import cores
 
 RULES = ("hard", "easy", "random", "signed-hard", "signed-easy",
          "mixture", "band", "signed-band", "piecewise")  # fmt: skip
@@ -92,10 +91,10 @@ def main() -> int:
     tasks = -(-options.points // PART)
     points, failed, wrong, largest = Counter(), Counter(), Counter(), Counter()
     begin = time.perf_counter()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+    with worker_processes(cores()) as pool:
         seeds = range(options.seed, options.seed + tasks)
-        for done, found in enumerate(pool.map(checked_points, seeds), start=1):
+        results = map(checked_points, seeds) if pool is None else pool.map(checked_points, seeds)
+        for done, found in enumerate(results, start=1):
             for one in found:
                 points[one.rule] += one.points
                 failed[one.rule] += len(one.failed)

@@ -1,5 +1,6 @@
-"""One LAPACK thread while small matrices are factorised in large numbers."""
+"""The cores there are, and one LAPACK thread while many small matrices are factorised."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,12 @@ from threadpoolctl import threadpool_limits
 _lapack_lock = threading.Lock()
 _lapack_users = 0
 _lapack_limit: threadpool_limits | None = None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 @contextmanager

@@ -9,7 +9,6 @@ A student whose first, two-precision training leaves the certificate open is tra
 float64 on all rows; one that stays open is flagged, never averaged in.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -24,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Int
 from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim._student import Trained, patient_student, two_stage_student
-from prunelaw_sim._threads import one_lapack_thread
+from prunelaw_sim._threads import cores, one_lapack_thread
 from prunelaw_sim.interior_point import HULL_CONTAINS_ORIGIN
 
 GAP_LIMIT = 1e-8  # a student above this relative gap is not certified
@@ -128,15 +127,9 @@ def _map_students(student: Callable[[Array, Array], Trained], rows: Array, mask:
             return jax.block_until_ready(student(rows[index], mask[index]))
 
     trained = [train_one(0)]  # alone, so that no two threads compile the same program
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         trained += pool.map(train_one, range(1, len(rows)))
     return jax.tree.map(lambda *parts: np.stack(parts), *trained)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _contradiction(

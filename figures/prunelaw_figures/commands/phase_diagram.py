@@ -84,7 +84,8 @@ def command(
     from prunelaw.phase import phase_diagram
     from prunelaw_figures.phase_map import phase_map
     from prunelaw_figures.phase_store import PhaseStore
-    from prunelaw_figures.workers import cores, worker_processes
+    from prunelaw_figures.workers import worker_processes
+    from prunelaw_sim._threads import cores
 
     store = PhaseStore(out)
     if degrees and theta is not None:
