@@ -12,9 +12,8 @@ the minimum, a root of dε/dx.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -145,26 +144,28 @@ def _search(points: Points) -> tuple[Found, Array]:
         part, others = _best_of(points.take(lost), _scanned(points.take(lost)))
         result.put(lost, part)
         rival[lost] = others
+    _, near = KDTree(place).query(place, k=min(NEIGHBOURS + 1, n))
+    near = np.asarray(near).reshape(n, -1)
     changed = np.ones(n, bool)
     for _ in range(PASSES):
-        changed = _reconsidered(points, place, result, rival, changed)
+        changed = _reconsidered(points, near, result, rival, changed)
         if not changed.any():
             break
     return result, rival
 
 
 def _reconsidered(
-    points: Points, place: Array, result: Found, rival: Array, changed: Bool[np.ndarray, " n"]
+    points: Points,
+    near: Int[np.ndarray, "n k"],
+    result: Found,
+    rival: Array,
+    changed: Bool[np.ndarray, " n"],
 ) -> Bool[np.ndarray, " n"]:
     """Try the minimum of the nearest `changed` point that has found another one; who improved.
 
     Where two minima exchange the lead a point's first neighbours may all have been on one side.
     """
-    n = len(place)
-    improved = np.zeros(n, bool)
-    if n < 2:
-        return improved
-    _, near = KDTree(place).query(place, k=min(NEIGHBOURS + 1, n))
+    improved = np.zeros(len(near), bool)
     # Towards the easy end s runs to infinity while the minimum stays the same.
     mine, theirs = (np.minimum(s, FAR) for s in (result.s[:, None], result.s[near]))
     other = (np.abs(mine - theirs) > APART) & result.good[near] & changed[near]
@@ -172,7 +173,7 @@ def _reconsidered(
     if not owner.size:
         return improved
     first = np.argmax(other[owner], axis=1)
-    known = result.take(np.asarray(near)[owner, first])
+    known = result.take(near[owner, first])
     nan = np.full(owner.size, np.nan)
     starts = Starts(np.arange(owner.size), known.s, nan, nan, nan, known.state)
     found, _ = _best_of(points.take(owner), starts)
@@ -199,12 +200,8 @@ def _spread(place: Array, count: int) -> Int[np.ndarray, " some"]:
 def _scanned(points: Points) -> Starts:
     """Every minimum that the signs of dε/ds at the scanned bands bracket."""
     n, count = len(points.alpha), len(SCANNED)
-    owner, s = np.repeat(np.arange(n), count), np.tile(place_of(SCANNED), n)
-    every = points.take(owner)
-    state, good = _students_of_bands(points)
-    g = np.full(n * count, np.nan)
-    k = np.flatnonzero(good)
-    g[k] = look_at(every.take(k), s[k], state.take(k), COARSE, still=True).g
+    s = np.tile(place_of(SCANNED), n)
+    state, g = _looks_at_bands(points)
     grid, at = g.reshape(n, count), s.reshape(n, count)
     point, cell = np.nonzero((grid[:, :-1] < 0.0) & (grid[:, 1:] >= 0.0))
     left, right = point * count + cell, point * count + cell + 1
@@ -229,44 +226,44 @@ def _scanned(points: Points) -> Starts:
     return starts.take(np.argsort(starts.owner, kind="stable"))
 
 
-def _students_of_bands(points: Points) -> tuple[State, Bool[np.ndarray, " m"]]:
-    """Students of every scanned band, flat: from both ends, which are charted, to the middle."""
-    n, count = len(points.alpha), len(SCANNED)
-    every = place_of(SCANNED)
-    state = [State.unknown(n)] * count
-    good = np.zeros((count, n), bool)
+def _looks_at_bands(points: Points) -> tuple[State, Float[np.ndarray, " m"]]:
+    """Students of every scanned band, flat, and g there (NaN where there is none).
+
+    From both ends, which are charted, by the tangent to the middle.
+    """
+    n, places = len(points.alpha), place_of(SCANNED)
+    count = len(places)
+    state, g = [State.unknown(n)] * count, np.full((count, n), np.nan)
     middle = count // 2
     for rule, columns in (("hard", range(middle + 1)), ("easy", range(count - 1, middle, -1))):
-        first = columns[0]
-        outcome = solve_points(points.problem(np.full(n, every[first])), points.f, rule)
-        state[first], good[first] = outcome.state, outcome.converged
-        for before, column in pairwise(columns):
-            state[column], good[column] = _next_band(
-                points, every[before], every[column], state[before], good[before]
-            )
+        outcome = solve_points(points.problem(np.full(n, places[columns[0]])), points.f, rule)
+        here, good = outcome.state, outcome.converged
+        for column, following in zip_longest(columns, columns[1:]):
+            k = np.flatnonzero(good)
+            part, s = points.take(k), np.full(k.size, places[column])
+            look = look_at(part, s, here.take(k), COARSE, still=True)
+            state[column], g[column, k] = here, look.g
+            if following is not None:
+                there = np.full(k.size, places[following])
+                start = carried(part, there, here.take(k), (there - s)[:, None] * look.change)
+                here, good = _students_at(points, places[following], k, start)
     joined = State(*(np.stack(columns, axis=1).ravel() for columns in zip(*state, strict=True)))
-    return joined, good.T.ravel()
+    return joined, g.T.ravel()
 
 
-def _next_band(
-    points: Points, s: float, wanted: float, state: State, usable: Bool[np.ndarray, " n"]
+def _students_at(
+    points: Points, s: float, k: Int[np.ndarray, " some"], start: State
 ) -> tuple[State, Bool[np.ndarray, " n"]]:
-    """Students at s = `wanted` from those at s, by the tangent; else from scratch."""
+    """Students of one band s, of points k from `start`, of the others from scratch."""
     n = len(points.alpha)
     result, good = State.unknown(n), np.zeros(n, bool)
-    k = np.flatnonzero(usable)
-    if k.size:
-        part, here = points.take(k), np.full(k.size, s)
-        look = look_at(part, here, state.take(k), COARSE, still=True)
-        there = np.full(k.size, wanted)
-        start = carried(part, there, state.take(k), (there - here)[:, None] * look.change)
-        found, _, last, _ = newton(part.problem(there), start, COARSE, 1e-9, 10, local)
-        good[k] = last < 1e-6
-        result.put(k, found)
+    problem = points.problem(np.full(n, s))
+    found, _, last, _ = newton(problem.take(k), start, COARSE, 1e-9, 10, local)
+    good[k] = last < 1e-6
+    result.put(k, found)
     lost = np.flatnonzero(~good)
     if lost.size:
-        part = points.take(lost)
-        outcome = solve_points(part.problem(np.full(lost.size, wanted)), part.f)
+        outcome = solve_points(problem.take(lost), points.f[lost])
         good[lost] = outcome.converged
         result.put(lost, outcome.state)
     return result, good
@@ -320,12 +317,9 @@ def _followers(points: Points, place: Array, known: Array, found: Found) -> Star
 def _best_of(points: Points, starts: Starts) -> tuple[Found, Array]:
     """The best place of each point and its rival's error, from all starts."""
     found = Found.empty(len(starts.owner))
-    parts = _in_parts(
-        lambda part: (part, descended(points.take(starts.owner[part]), starts.take(part))),
-        len(starts.owner),
-    )
-    for part, here in parts:
-        found.put(part, here)
+    for first in range(0, len(starts.owner), PART):
+        part = slice(first, first + PART)
+        found.put(part, descended(points.take(starts.owner[part]), starts.take(part)))
     n = len(points.alpha)
     order = np.lexsort((np.where(found.good, found.error, np.inf), starts.owner))
     owner = starts.owner[order]
@@ -337,8 +331,3 @@ def _best_of(points: Points, starts: Starts) -> tuple[Found, Array]:
     has &= two.good & (np.abs(two.s - best.s) > 1e-3)
     rival[has] = two.error[has]
     return best, rival
-
-
-def _in_parts(work: Callable[[Array], Any], n: int) -> list[Any]:
-    """work(index) for parts of range(n)."""
-    return [work(part) for part in np.array_split(np.arange(n), max(1, -(-n // PART)))]
