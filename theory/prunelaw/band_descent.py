@@ -14,7 +14,6 @@ from jaxtyping import Bool, Float, Int
 
 from prunelaw.gaussian import Array, central_half_width, normal_pdf, outer_threshold
 from prunelaw.keep import Segments
-from prunelaw.moments import line_moments
 from prunelaw.path import PATH
 from prunelaw.perceptron import solve_points
 from prunelaw.saddle import (
@@ -177,7 +176,7 @@ def look_at(
     low, high = edges_of_band(points.f, s)
     near, far = np.minimum(low, 37.0), np.minimum(high, 37.0)
     lines = np.stack([near, far, -near, -far], axis=1)
-    moments, _ = line_moments(lines, problem.fields(state), planar=points.planar)
+    moments, _ = problem.lines(state, lines)
     terms = data_terms(problem, state, moments)
     terms = (terms[:, :2] + terms[:, 2:]) / (2.0 * normal_pdf(lines[:, :2]))[..., None]
     terms[:, 1][~np.isfinite(high)] = 0.0

@@ -29,7 +29,7 @@ from jaxtyping import Float
 from scipy.special import owens_t
 
 from prunelaw.gaussian import Array, gauss_legendre, normal_cdf, normal_pdf
-from prunelaw.panels import Fields, Panels, sum_by_owner
+from prunelaw.panels import Fields, Panels, anchored, sum_by_owner
 
 # Rounding of the terms that cancel, measured against the quadrature of positive terms.
 ROUNDING = 4e-16
@@ -106,8 +106,7 @@ def sums_over_panels(
 def values_on_lines(z: Float[np.ndarray, "n m"], fields: Fields) -> tuple[list[Array], list[Array]]:
     """The integrands of `Moments` and of `Turn`, in their order, at given z; shape (n, m) each."""
     fields = Fields(*(value[:, None] for value in fields))
-    anchor = np.where(z > 0.0, fields.edge, 0.0)
-    margin = np.where(z > 0.0, fields.slack, fields.kappa)
+    anchor, margin = anchored(z, fields)
     slopes = _slopes(fields)
     M = margin - fields.rho * (z - anchor)
     x = _x_at(anchor, margin, fields) - slopes.b_s * (z - anchor)

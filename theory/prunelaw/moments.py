@@ -32,6 +32,7 @@ from prunelaw.panels import (
     Fields,
     Panels,
     Resolution,
+    anchored,
     axis_panels,
     merged,
     plane_panels,
@@ -70,10 +71,15 @@ class Moments(NamedTuple):
     pdf_x: Array
 
 
-def plane_moments(segments: Segments, fields: Fields, resolution: Resolution) -> Moments:
-    """Moments for θ > 0: integrals over the (z, u') plane."""
+def plane_moments(
+    segments: Segments, fields: Fields, lost: Array, resolution: Resolution
+) -> Moments:
+    """Moments for θ > 0: integrals over the (z, u') plane.
+
+    `lost` is what the closed form would leave (`prunelaw.closed_form.cancellation`).
+    """
     total = np.zeros((len(Moments._fields), len(fields.kappa)))
-    closed = fields.cancellation < resolution.closed
+    closed = lost < resolution.closed
     for chosen, average in ((closed, _closed_moments), (~closed, _integrated_moments)):
         index = np.flatnonzero(chosen)
         for first in range(0, len(index), POINTS):
@@ -116,21 +122,21 @@ def axis_moments(segments: Segments, fields: Fields, resolution: Resolution) -> 
     return Moments(*sum_by_owner(sums, panels.owner, len(fields.kappa)))
 
 
-def line_moments(z: Array, fields: Fields, *, planar: bool) -> tuple[Moments, Turn]:
-    """The integrands of the moments at given z, for w = 1: Moments and Turn of arrays (n, m).
+def axis_lines(z: Array, fields: Fields) -> tuple[Moments, Turn]:
+    """The integrands of the moments at given z (n, m) for θ = 0 and w = 1."""
+    offset = z - fields.edge[:, None]
+    x = (fields.slack[:, None] - fields.rho[:, None] * offset) / fields.sigma[:, None]
+    weight = np.where(np.signbit(z), 0.0, 2.0 * normal_pdf(z))  # −0.0 is left of the border
+    zero = np.zeros_like(z)
+    return Moments(*_axis_values(z, x, fields.sigma[:, None], weight)), Turn(*[zero] * 4)
 
-    Σ over kept intervals of ∫ dz of these are the moments; z has shape (n, m).
-    """
+
+def plane_lines(z: Array, fields: Fields, lost: Array) -> tuple[Moments, Turn]:
+    """The integrands of the moments at given z (n, m) for θ > 0 and w = 1; `lost` as above."""
     n, m = z.shape
-    if not planar:
-        offset = z - fields.edge[:, None]
-        x = (fields.slack[:, None] - fields.rho[:, None] * offset) / fields.sigma[:, None]
-        weight = np.where(np.signbit(z), 0.0, 2.0 * normal_pdf(z))  # −0.0 is left of the border
-        zero = np.zeros_like(z)
-        return Moments(*_axis_values(z, x, fields.sigma[:, None], weight)), Turn(*[zero] * 4)
     moments = np.zeros((len(Moments._fields), n, m))
     turn = np.zeros((len(Turn._fields), n, m))
-    closed = fields.cancellation < LINE_CANCELLATION
+    closed = lost < LINE_CANCELLATION
     for chosen, values in ((closed, values_on_lines), (~closed, _integrated_lines)):
         index = np.flatnonzero(chosen)
         if index.size:
@@ -139,13 +145,13 @@ def line_moments(z: Array, fields: Fields, *, planar: bool) -> tuple[Moments, Tu
 
 
 def _integrated_lines(z: Array, fields: Fields) -> tuple[Array, Array]:
-    """`line_moments` for θ > 0 by quadrature of positive terms: arrays (14, n, m) and (4, n, m)."""
+    """`plane_lines` by quadrature of positive terms: arrays (14, n, m) and (4, n, m)."""
     n, m = z.shape
     owner = np.repeat(np.arange(n), m)
     flat = z.reshape(-1, 1)
-    anchor = np.where(flat > 0.0, fields.edge[owner][:, None], 0.0)
-    margin = np.where(flat > 0.0, fields.slack[owner][:, None], fields.kappa[owner][:, None])
-    rows = _rows(owner, flat, flat - anchor, margin, 2.0 * normal_pdf(flat), fields)
+    anchor, margin = anchored(z, Fields(*(value[:, None] for value in fields)))
+    margin = margin.reshape(-1, 1)
+    rows = _rows(owner, flat, flat - anchor.reshape(-1, 1), margin, 2.0 * normal_pdf(flat), fields)
     sums = _inner_sums(rows, LINE_ORDER)
     # Lines on which every example is satisfied were dropped: their moments are 0.
     moments, turn = np.zeros((n * m, len(Moments._fields))), np.zeros((n * m, len(Turn._fields)))

@@ -41,7 +41,6 @@ class Fields(NamedTuple):
     kappa: Array
     slack: Array
     edge: Array  # smallest kept |z|
-    cancellation: Array  # error that the closed form of the inner integral would leave
 
     def take(self, index: Any) -> Fields:
         """The points `index`."""
@@ -59,6 +58,12 @@ class Resolution(NamedTuple):
     width: float
     cuts: tuple[float, ...] = CUTS
     closed: float = 0.0
+
+
+def anchored(z: Array, fields: Fields) -> tuple[Array, Array]:
+    """For single z: an anchor (the edge, or 0 on the other side), and κ − ρ·anchor there."""
+    anchor = np.where(z > 0.0, fields.edge, 0.0)
+    return anchor, np.where(z > 0.0, fields.slack, fields.kappa)
 
 
 class Panels(NamedTuple):

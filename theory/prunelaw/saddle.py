@@ -27,7 +27,14 @@ from jaxtyping import Bool, Float
 from prunelaw.closed_form import cancellation
 from prunelaw.gaussian import Array, normal_cdf
 from prunelaw.keep import Segments
-from prunelaw.moments import Moments, Turn, axis_moments, plane_moments
+from prunelaw.moments import (
+    Moments,
+    Turn,
+    axis_lines,
+    axis_moments,
+    plane_lines,
+    plane_moments,
+)
 from prunelaw.panels import Fields, Resolution
 
 # On the whole domain the first two are good to 1e−11 and 1e−12; the others are for corners.
@@ -88,8 +95,21 @@ class Problem(NamedTuple):
         return Problem(self.alpha[index], self.theta[index], self.segments.take(index), self.planar)
 
     def moments(self, state: State, resolution: Resolution) -> Moments:
-        average = plane_moments if self.planar else axis_moments
-        return average(self.segments, self.fields(state), resolution)
+        """Averages over the kept examples."""
+        fields = self.fields(state)
+        if not self.planar:
+            return axis_moments(self.segments, fields, resolution)
+        return plane_moments(self.segments, fields, self._cancellation(fields), resolution)
+
+    def lines(self, state: State, z: Float[np.ndarray, "n m"]) -> tuple[Moments, Turn]:
+        """The integrands of the moments at given z, for w = 1: Moments and Turn of arrays (n, m).
+
+        Σ over kept intervals of ∫ dz of these are the moments.
+        """
+        fields = self.fields(state)
+        if not self.planar:
+            return axis_lines(z, fields)
+        return plane_lines(z, fields, self._cancellation(fields))
 
     def fields(self, state: State) -> Fields:
         """The student's components along teacher, probe and their orthogonal directions."""
@@ -99,13 +119,16 @@ class Problem(NamedTuple):
         a, radius = np.cos(state.omega), np.sin(state.omega)
         b, sigma = radius * cos_chi, radius * sin_chi
         edge, rho, zeta = self.segments.edge, c * a + s * b, s * a - c * b
-        near = np.minimum(edge, FARTHEST_EDGE)  # infinite where nothing is kept
-        wrong = normal_cdf(-near * c / s) if self.planar else np.zeros_like(edge)
-        lost = cancellation(
-            self.alpha * self.segments.mass, state.slack, state.kappa + rho * near,
-            np.hypot(sigma, zeta), sigma, wrong,
+        return Fields(c, s, a, b, sigma, rho, zeta, state.kappa, state.slack, edge)
+
+    def _cancellation(self, fields: Fields) -> Array:
+        """What the closed form of the inner integral would leave."""
+        edge = np.minimum(fields.edge, FARTHEST_EDGE)  # infinite where nothing is kept
+        wrong = normal_cdf(-edge * fields.cos_theta / fields.sin_theta)
+        return cancellation(
+            self.alpha * self.segments.mass, fields.slack, fields.kappa + fields.rho * edge,
+            np.hypot(fields.sigma, fields.zeta), fields.sigma, wrong,
         )  # fmt: skip
-        return Fields(c, s, a, b, sigma, rho, zeta, state.kappa, state.slack, edge, lost)
 
 
 class Outcome(NamedTuple):

@@ -25,7 +25,7 @@ from prunelaw._checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.gaussian import Array, normal_cdf, normal_pdf
 from prunelaw.keep import Segments
-from prunelaw.moments import Moments, line_moments
+from prunelaw.moments import Moments
 from prunelaw.panels import Resolution
 from prunelaw.perceptron import Solved, solved_points
 from prunelaw.saddle import Problem, State, data_terms, newton_system
@@ -126,7 +126,7 @@ def influence_at(
 ) -> Float[np.ndarray, "n lines"]:
     """I at |z| = m, or at signed margin m, of solved points."""
     lines = m if signed else np.concatenate([m, -m], axis=1)
-    moments, _ = line_moments(lines, problem.fields(state), planar=problem.planar)
+    moments, _ = problem.lines(state, lines)
     changes = np.einsum("nmd,nd->nm", data_terms(problem, state, moments), adjoint)
     density = 2.0 * normal_pdf(m)
     if signed:
@@ -197,7 +197,7 @@ def _edge_terms(
     """λ·∂F/∂(kept up to here) at each edge, and the same times dz/dθ's part u'; 0 at infinity."""
     finite = np.isfinite(edge)
     lines = np.where(finite, edge, 0.0)
-    moments, turn = line_moments(lines, problem.fields(state), planar=problem.planar)
+    moments, turn = problem.lines(state, lines)
     result = []
     for q in (moments, turn):
         terms = np.einsum("nmd,nd->nm", data_terms(problem, state, q), adjoint)
