@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from prunelaw import chart
-from prunelaw.frames import FRAMES, coordinates, nearest_frame
+from prunelaw.frames import every_frame, nearest
 from prunelaw.perceptron import solve_points
 from prunelaw.saddle import Problem, State
 
@@ -37,10 +37,9 @@ def table(rule: str, planar: bool) -> tuple[np.ndarray, np.ndarray]:
     print(f"{rule}, {'theta > 0' if planar else 'theta = 0'}: {ok.size} solved, "
           f"{(~good).sum()} failed")  # fmt: skip
     every = np.full((len(load), 3, 4), np.nan)
-    every[ok] = np.stack([coordinates(problem, state, k) for k in FRAMES], axis=1)
-    every[ok[~good]] = np.nan
+    every[ok[good]] = every_frame(problem, state)[good]
     frame = np.zeros(len(load), dtype=int)
-    frame[ok] = nearest_frame(problem, state)
+    frame[ok] = nearest(every[ok])
     rows = every.reshape(len(lattice.axes[0]), -1, 3, 4)
     frames = frame.reshape(len(lattice.axes[0]), -1)
     for i in range(2, len(rows)):

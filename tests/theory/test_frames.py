@@ -14,9 +14,10 @@ from prunelaw.saddle import Problem, local
 pytestmark = pytest.mark.slow
 
 
-def domain(seed, n):
+def domain(seed, n, log_alpha=(-3, 6), largest=1.57):
     rng = np.random.default_rng(seed)
-    return 10 ** rng.uniform(-3, 6, n), 10 ** rng.uniform(-3, 0, n), rng.uniform(0, 1.57, n)
+    alpha, f = 10 ** rng.uniform(*log_alpha, n), 10 ** rng.uniform(-3, 0, n)
+    return alpha, f, rng.uniform(0, largest, n)
 
 
 def problem(rule, alpha, f, theta):
@@ -26,13 +27,7 @@ def problem(rule, alpha, f, theta):
 @pytest.mark.parametrize("rule", ["hard", "easy"])
 def test_there_and_back_in_the_nearest_frame(rule):
     """On the scale σ over which the equations change, nothing is lost."""
-    rng = np.random.default_rng(5)
-    n = 300
-    alpha, f, theta = (
-        10 ** rng.uniform(-1, 5, n),
-        10 ** rng.uniform(-3, 0, n),
-        rng.uniform(0, 1.5, n),
-    )
+    alpha, f, theta = domain(5, 300, (-1, 5), 1.5)
     part = solved_points(alpha, f, theta, rule).parts[0]
     frame = nearest_frame(part.problem, part.state)
     back = state_at(part.problem, coordinates(part.problem, part.state, frame), frame)
@@ -67,13 +62,7 @@ def test_the_chart_is_what_the_solver_finds(rule, planar):
 
 @pytest.mark.parametrize("rule", chart.RULES)
 def test_most_starts_of_the_chart_lead_to_the_student(rule):
-    rng = np.random.default_rng(2)
-    n = 500
-    alpha, f, theta = (
-        10 ** rng.uniform(-3, 6, n),
-        10 ** rng.uniform(-3, 0, n),
-        rng.uniform(0, 1.57, n),
-    )
+    alpha, f, theta = domain(2, 500)
     here = problem(rule, alpha, f, theta)
     inside = np.flatnonzero(chart.charted(here, f))
     assert len(inside) > 0.98 * len(f)

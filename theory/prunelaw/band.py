@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
-from scipy.spatial import KDTree
 
 from prunelaw._checks import check_real
 from prunelaw.band_descent import (
@@ -36,6 +35,7 @@ from prunelaw.band_descent import (
     place_of,
 )
 from prunelaw.gaussian import Array
+from prunelaw.neighbours import NEIGHBOURS, linear_fit, nearest_points
 from prunelaw.perceptron import SMALLEST_ANGLE, solve_points
 from prunelaw.roots import common
 from prunelaw.saddle import State, local, newton
@@ -46,7 +46,7 @@ FIRST_SHARES = (48, 6, 1)  # one point in 48 is scanned; then one in 6, then all
 ALL_SCANNED = 64  # fewer points than this are all scanned
 PART = 1024  # points worked on at a time
 APART = 0.8  # in s: neighbours that differ by more belong to different minima
-NEIGHBOURS = 8
+RIDGE = 1e-2
 FAR = 4.0  # in s: beyond, the same minimum may lie anywhere up to the easy end
 PASSES = 4  # over points beside which another minimum was found
 
@@ -144,8 +144,7 @@ def _search(points: Points) -> tuple[Found, Array]:
         part, others = _best_of(points.take(lost), _scanned(points.take(lost)))
         result.put(lost, part)
         rival[lost] = others
-    _, near = KDTree(place).query(place, k=min(NEIGHBOURS + 1, n))
-    near = np.asarray(near).reshape(n, -1)
+    _, near = nearest_points(place, place, NEIGHBOURS + 1)
     changed = np.ones(n, bool)
     for _ in range(PASSES):
         changed = _reconsidered(points, near, result, rival, changed)
@@ -281,9 +280,7 @@ def _between(one: State, two: State, share: Array) -> State:
 
 def _followers(points: Points, place: Array, known: Array, found: Found) -> Starts:
     """Starts from the weighted linear fit through the nearest known points, of up to 2 minima."""
-    count = min(NEIGHBOURS, len(known))
-    distance, index = KDTree(known).query(place, k=count)
-    distance, index = distance.reshape(len(place), count), index.reshape(len(place), count)
+    distance, index = nearest_points(known, place)
     near = found.s[index]
     same = np.abs(near - near[:, :1]) < APART
     other = np.argmax(~same, axis=1)
@@ -291,18 +288,12 @@ def _followers(points: Points, place: Array, known: Array, found: Found) -> Star
     second = np.flatnonzero(~same.all(axis=1))
     owner = np.concatenate([np.arange(len(place)), second])
     member = np.concatenate([same, rest[second]])
-    index, distance = index[owner], distance[owner]
-    weight = member / (distance + 0.3 * distance.mean(axis=1, keepdims=True) + 1e-9) ** 2
-    weight /= weight.sum(axis=1, keepdims=True)
-    relative = known[index] - place[owner][:, None, :]
-    design = np.concatenate([np.ones_like(weight)[..., None], relative], axis=2)
-    size = np.einsum("nk,nkd,nkd->n", weight, relative, relative)
-    ridge = (1e-2 * size + 1e-12)[:, None, None] * np.diag([0.0, 1.0, 1.0, 1.0])
+    index = index[owner]
     state = found.state
     logs = [np.log(column) for column in state[:3]]
     values = np.stack([found.s, *logs, state.slack / state.kappa], axis=1)[index]
-    normal = np.einsum("nki,nk,nkj->nij", design, weight, design) + ridge
-    fit = np.linalg.solve(normal, np.einsum("nki,nk,nkj->nij", design, weight, values))[:, 0]
+    relative = known[index] - place[owner][:, None, :]
+    fit = linear_fit(distance[owner], relative, values, RIDGE, member)
     spread = np.where(member[..., None], values, np.nan)
     fit = np.clip(fit, np.nanmin(spread, axis=1) - 0.5, np.nanmax(spread, axis=1) + 0.5)
     s = np.clip(fit[:, 0], S_LOW, S_HIGH)

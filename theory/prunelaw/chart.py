@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.ndimage import map_coordinates, spline_filter
 
-from prunelaw.frames import FRAMES, coordinates, state_at
+from prunelaw.frames import every_frame, state_at
 from prunelaw.gaussian import Array, normal_cdf, outer_threshold
 from prunelaw.keep import as_rule
 from prunelaw.path import hebbian_state
@@ -106,11 +106,10 @@ def _chart(rule: str, planar: bool) -> _Chart:
     def spline(values: Array) -> Array:
         return spline_filter(values.reshape(shape), order=3, mode="mirror")
 
-    polar = [coordinates(problem, state, k)[:, :2] for k in FRAMES] if planar else [place[:, :2]]
-    return _Chart(
-        grid, frame.reshape(shape), [(spline(p[:, 0]), spline(p[:, 1])) for p in polar],
-        (spline(place[:, 2]), spline(place[:, 3])),
-    )  # fmt: skip
+    polar = every_frame(problem, state) if planar else place[:, None]
+    splines = [(spline(one[:, 0]), spline(one[:, 1])) for one in np.moveaxis(polar, 1, 0)]
+    margin = (spline(place[:, 2]), spline(place[:, 3]))
+    return _Chart(grid, frame.reshape(shape), splines, margin)
 
 
 def key(rule: str, planar: bool, name: str) -> str:

@@ -24,12 +24,17 @@ FARTHEST = 0.5 * np.pi - 1e-5  # from the teacher, of a start
 
 def nearest_frame(problem: Problem, state: State) -> Int[np.ndarray, " n"]:
     """0, 1 or 2: the direction (teacher, probe, u') that each student is closest to."""
-    if not problem.planar:
-        return np.zeros(len(state.omega), dtype=int)
-    distance = np.stack([coordinates(problem, state, frame)[:, 0] for frame in FRAMES])
-    # Where two directions are all but the same, the teacher.
-    distance[0] -= np.log(2.0)
-    return np.argmin(distance, axis=0)
+    return nearest(every_frame(problem, state))
+
+
+def every_frame(problem: Problem, state: State) -> Float[np.ndarray, "n 3 4"]:
+    """The coordinates in each frame."""
+    return np.stack([coordinates(problem, state, frame) for frame in FRAMES], axis=1)
+
+
+def nearest(every: Float[np.ndarray, "n 3 4"]) -> Int[np.ndarray, " n"]:
+    """The frame of least distance; where two directions are all but the same, the teacher."""
+    return np.argmin(every[:, :, 0] - np.log([2.0, 1.0, 1.0]), axis=1)
 
 
 def coordinates(

@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import KDTree
 
 from prunelaw.chart import RULES, chart_states, charted
-from prunelaw.frames import FRAMES, coordinates, nearest_frame, state_at
+from prunelaw.frames import every_frame, nearest, state_at
 from prunelaw.gaussian import Array
+from prunelaw.neighbours import linear_fit, nearest_points
 from prunelaw.path import Trail, coarse_solution, follow_path
 from prunelaw.saddle import Problem, State
 
 FOLLOWERS = 32  # points of a batch for each that leads
 # What a scout has not met by then, few others will ask for; those few walk by themselves.
 SCOUTS_STRIDES = 40
-NEIGHBOURS = 8
+RIDGE = 1e-3
 ROUNDS = 4
 WORTH_ANOTHER_ROUND = 0.3  # least share of points that a round must have solved
 
@@ -42,11 +42,11 @@ class _Cloud(NamedTuple):
 
     def with_more(self, place: Array, problem: Problem, state: State) -> _Cloud:
         """The cloud and these points."""
-        every = [coordinates(problem, state, frame) for frame in FRAMES]
+        every = every_frame(problem, state)
         return _Cloud(
             np.concatenate([self.place, place]),
-            np.concatenate([self.frame, nearest_frame(problem, state)]),
-            np.concatenate([self.coordinates, np.stack(every, axis=1)]),
+            np.concatenate([self.frame, nearest(every)]),
+            np.concatenate([self.coordinates, every]),
         )
 
 
@@ -145,21 +145,10 @@ def _place_on(trail: Trail, leaders: Float[np.ndarray, "leaders 4"]) -> Float[np
 
 def _guess(problem: Problem, cloud: _Cloud, place: Float[np.ndarray, "n 4"]) -> State:
     """The weighted linear fit through each point's nearest neighbours, at the point."""
-    count = min(NEIGHBOURS, len(cloud.place))
-    distance, index = KDTree(cloud.place).query(place, k=count)
-    distance, index = distance.reshape(len(place), count), index.reshape(len(place), count)
-    weight = 1.0 / (distance + 0.3 * distance.mean(axis=1, keepdims=True) + 1e-9) ** 2
-    weight /= weight.sum(axis=1, keepdims=True)
-    relative = cloud.place[index] - place[:, None, :]
-    design = np.concatenate([np.ones_like(weight)[..., None], relative], axis=2)
-    # A pinch of ridge on the slopes: neighbours on one path leave some directions open.
-    size = np.einsum("nk,nkd,nkd->n", weight, relative, relative)
-    ridge = (1e-3 * size + 1e-12)[:, None, None] * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
-    normal = np.einsum("nki,nk,nkj->nij", design, weight, design) + ridge
+    distance, index = nearest_points(cloud.place, place)
     frame = cloud.frame[index[:, 0]]
     values = cloud.coordinates[index, frame[:, None]]
-    right = np.einsum("nki,nk,nkj->nij", design, weight, values)
-    fitted = np.linalg.solve(normal, right)[:, 0]
+    fitted = linear_fit(distance, cloud.place[index] - place[:, None, :], values, RIDGE)
     # Kept inside the neighbours' range widened by e.
     fitted = np.clip(fitted, values.min(axis=1) - 1.0, values.max(axis=1) + 1.0)
     return state_at(problem, fitted, frame)
