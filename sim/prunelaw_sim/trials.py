@@ -59,6 +59,12 @@ class Simulation:
         return int(np.sum(~self.converged))
 
     @property
+    def per_trial(self) -> dict[str, np.ndarray]:
+        """What was measured in each trial, by name; shape (trials,) each."""
+        names = ("error", "kappa", "R", "rho", "relative_gap", "converged")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def min_margin(self) -> Float[np.ndarray, " trials"]:
         """Smallest margin over all kept examples: kappa, as recomputed after training."""
         return self.kappa
@@ -107,6 +113,7 @@ def simulate(
     dim: Any = 200,
     trials: Any = 100,
     seed: Any = 0,
+    first: Any = 0,
     throw: bool = True,
     progress: Callable[[int, int], None] | None = None,
     batch: Any = None,
@@ -115,7 +122,8 @@ def simulate(
 
     P = round(alpha_tot N) examples in N = `dim` dimensions, of which round(f P) are kept by the
     field of a probe at angle theta (radians) to the teacher; rule `hard`, `easy` or `random`.
-    The error of a student J is angle(J, T) / pi, exactly.  Trial i depends on (seed, i) alone.
+    The error of a student J is angle(J, T) / pi, exactly.  Trial i depends on (seed, i) alone;
+    `first` is the i of the first of them, so that a simulation can be continued.
 
     `batch` trials are in memory at once: by default at most 25, and as many as fit in 512 MiB at
     40 N K + 64 P bytes each (K and P padded to powers of two), rows and work space together.
@@ -128,15 +136,15 @@ def simulate(
     """
     alpha_tot, f, theta = check_point(alpha_tot, f, theta, rule)
     dim, seed = check_integer("dim", dim, 2), check_seed(seed)
-    trials = check_integer("trials", trials, 1)
+    trials, first = check_integer("trials", trials, 1), check_integer("first", first, 0)
     counts = example_counts(alpha_tot, f, dim)
     size = batch_size(trials, dim, counts) if batch is None else check_integer("batch", batch, 1)
     students = []
-    for first in range(0, trials, size):
-        indices = np.arange(first, first + size)  # a last batch that is too long is cut below
+    for done in range(0, trials, size):
+        indices = first + np.arange(done, done + size)  # a last batch too long is cut below
         students.append(_train_trials(indices, seed, counts, theta, rule, dim))
         if progress is not None:
-            progress(min(first + size, trials), trials)
+            progress(min(done + size, trials), trials)
     measured = _measure(students, theta, trials)
     result = Simulation(alpha_tot, f, theta, rule, dim, seed, *counts, **measured)
     if throw and result.failed:

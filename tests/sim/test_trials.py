@@ -170,3 +170,10 @@ def test_error_extrapolates_to_the_theory():
     limit, uncertainty = extrapolated(means, errors, dims)
     assert uncertainty < 0.005  # otherwise the next line could not fail
     assert abs(limit - THEORY) < 4 * uncertainty
+
+
+def test_a_simulation_can_be_continued(small):
+    """Trials 5 to 11 by themselves are those of the whole run: what sweeps rely on."""
+    rest = simulate(*POINT, dim=20, trials=7, first=5, seed=4)
+    np.testing.assert_array_equal(rest.error, small.error[5:])
+    assert set(rest.per_trial) == {"error", "kappa", "R", "rho", "relative_gap", "converged"}
