@@ -1,6 +1,7 @@
 """Measured errors: simulated perceptrons, real sweeps, and fits of the theories to them.
 
     simulate    train certified max-margin students on pruned data and measure their errors
+    run_sweep   a Design of many points into a store that survives a kill, on any executor
     max_margin  the student of any matrix of examples, with its duality gap
     read        a file or folder of training runs as a `Sweep`
     fit         hold a law against a Sweep
@@ -12,34 +13,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prunelaw_sim.design import Design
     from prunelaw_sim.fit_pruning import PruningFit
     from prunelaw_sim.fit_utility import Fit
     from prunelaw_sim.laws import LAWS, fit
     from prunelaw_sim.readers import read
+    from prunelaw_sim.runner import SweepRun, run_sweep
+    from prunelaw_sim.store import Store
     from prunelaw_sim.students import MaxMargin, NotSeparableError, max_margin
     from prunelaw_sim.sweep import Sweep
     from prunelaw_sim.trials import Simulation, simulate
 
 __all__ = [
     "LAWS",
+    "Design",
     "Fit",
     "MaxMargin",
     "NotSeparableError",
     "PruningFit",
     "Simulation",
+    "Store",
     "Sweep",
+    "SweepRun",
     "fit",
     "max_margin",
     "read",
+    "run_sweep",
     "simulate",
 ]
 
 _HOMES = {
+    "design": ("Design",),
     "fit_pruning": ("PruningFit",),
     "fit_utility": ("Fit",),
     "laws": ("LAWS", "fit"),
     "students": ("MaxMargin", "NotSeparableError", "max_margin"),
     "readers": ("read",),
+    "runner": ("SweepRun", "run_sweep"),
+    "store": ("Store",),
     "sweep": ("Sweep",),
     "trials": ("Simulation", "simulate"),
 }

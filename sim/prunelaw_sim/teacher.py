@@ -84,8 +84,8 @@ def check_point(alpha_tot: Any, f: Any, theta: Any, rule: Any) -> tuple[float, f
 
 
 def check_seed(seed: Any) -> int:
-    """A seed is an integer of 32 bits; `InputError` otherwise."""
-    return check_integer("seed", seed, 0, 2**32 - 1)
+    """An integer below 2^53, which a table of float64 holds exactly; `InputError` otherwise."""
+    return check_integer("seed", seed, 0, 2**53 - 1)
 
 
 def draw_rows(

@@ -99,7 +99,7 @@ def test_a_larger_pool_extends_a_smaller_one():
         ({"dim": 1}, "dim"),
         ({"dim": 20.0}, "dim"),
         ({"seed": -1}, "seed"),
-        ({"seed": 2**32}, "seed"),
+        ({"seed": 2**53}, "seed"),
         ({"trial": -1}, "trial"),
     ],
 )
