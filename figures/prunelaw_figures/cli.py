@@ -39,13 +39,13 @@ class Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the verb; what prunelaw raises on purpose becomes a message and an exit code."""
         # Imported here: it costs 0.4 s that `prunelaw --help` need not pay.
-        from prunelaw.errors import ConvergenceError, InputError
+        from prunelaw.errors import InputError, PrunelawError
 
         try:
             return super().invoke(ctx)
         except InputError as error:
             raise BadInput(str(error)) from error
-        except ConvergenceError as error:
+        except PrunelawError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
@@ -78,6 +78,7 @@ def main() -> None:
     prunelaw verify                       everything, checked here and now (under 3 minutes)
     prunelaw solve --alpha-tot 3 --keep 0.5 --theta 0.3 --rule hard
     prunelaw simulate --dim 200 --alpha-tot 3 --keep 0.5 --trials 100
+    prunelaw sweep run runs.db --alpha-tot 1,3,10 --keep 0.2,0.5 --workers 2
     prunelaw fit runs.csv --law utility --hold-out-above 2e10
 
     Each verb has --help with examples, and --json for one JSON object on stdout.

@@ -1,0 +1,105 @@
+"""`prunelaw sweep`: run, resume, status, export, and clear refusals."""
+
+import json
+import sqlite3
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from prunelaw_figures.cli import main
+
+AXES = ["--alpha-tot", "1,3", "--keep", "0.5", "--rule", "hard", "--rule", "easy"]
+SMALL = [*AXES, "--dim", "20", "--trials", "6", "--unit", "3"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["sweep", *map(str, arguments)], catch_exceptions=False)
+
+
+def answer(*arguments):
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sweep") / "runs.db"
+    found = answer("run", path, *SMALL)
+    assert found["complete"] and found["measured"] == found["units"] == 8
+    return path
+
+
+def test_a_finished_sweep_measures_nothing(store):
+    assert answer("run", store)["measured"] == 0
+    assert answer("run", store, *SMALL)["measured"] == 0
+
+
+def test_status(store):
+    found = answer("status", store)
+    assert found["complete"] and (found["points"], found["trials"], found["unit"]) == (4, 6, 3)
+    assert found["bytes"] == store.stat().st_size and found["failed"] == []
+    assert "units under way" in run("status", store).stdout
+
+
+def test_export_gives_points_that_fit_reads_and_trials(store, tmp_path):
+    from prunelaw_sim import read
+
+    assert answer("export", store, "--output", tmp_path / "points.csv")["rows"] == 4
+    sweep = read(tmp_path / "points.csv")
+    assert len(sweep) == 4 and {"keep_fraction", "rule", "error_se"} <= set(sweep.columns)
+    assert (
+        "wrote 24 rows" in run("export", store, "--output", tmp_path / "t.csv", "--trials").stdout
+    )
+    trials, points = pd.read_csv(tmp_path / "t.csv"), pd.read_csv(tmp_path / "points.csv")
+    means = trials.groupby(["alpha_tot", "rule"]).error.mean()
+    for row in points.itertuples():
+        assert row.error == pytest.approx(means[row.alpha_tot, row.rule], rel=1e-12)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["points.csv", "t.csv"]
+
+
+def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkeypatch):
+    from prunelaw_sim import runner
+
+    def fails(point, seed, first, trials):
+        raise MemoryError("too large")
+
+    path = tmp_path / "runs.db"
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "measure", fails)
+        result = run("run", path, *SMALL)
+    assert result.exit_code == 1 and "8 units failed" in result.stderr
+    assert "failed: alpha_tot=1 f=0.5" in run("status", path).stdout
+    assert answer("run", path)["complete"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "STORE", *SMALL, "--seed", "5"], "holds another design: its seed is 0, not 5"),
+        (["run", "NEW"], "NEW does not exist"),
+        (["run", "NEW", "--alpha-tot", "3"], "--keep must be given for a new sweep"),
+        (["run", "NEW", "--alpha-tot", "3,x", "--keep", "1"], "'x' is not a number"),
+        (["run", "NEW", *AXES, "--dim", "20.5"], "--dim must be whole numbers"),
+        (["run", "NEW", *AXES, "--rule", "hard"], "are the same"),
+        (["run", "NEW", *AXES, "--workers", "0"], "--workers must be"),
+        (["run", "NEW", "--alpha-tot", "3", "--keep", "1.5"], "point 0: f must be"),
+        (["status", "NEW"], "NEW does not exist"),
+        (["export", "STORE", "--output", "STORE"], "exists; choose another name"),
+        (["export", "STORE", "--output", "nowhere/a.csv"], "a folder that exists"),
+    ],
+)
+def test_bad_input_has_exit_code_2_and_changes_nothing(store, tmp_path, arguments, words):
+    names = {"STORE": str(store), "NEW": str(tmp_path / "NEW")}
+    before = store.read_bytes()
+    result = run(*(names.get(a, a) for a in arguments))
+    assert result.exit_code == 2 and words in result.stderr, result.stderr
+    assert store.read_bytes() == before and not list(tmp_path.iterdir())
+
+
+def test_a_store_of_something_else_is_refused(tmp_path):
+    with sqlite3.connect(tmp_path / "other.db") as file:
+        file.execute("CREATE TABLE mine (x)")
+    result = run("run", tmp_path / "other.db", *SMALL)
+    assert result.exit_code == 2 and "no store of a prunelaw sweep" in result.stderr
