@@ -15,6 +15,7 @@ from prunelaw_sim.executors import dask_executor
 from prunelaw_sim.runner import run_sweep
 from prunelaw_sim.store import Store
 
+dask = pytest.importorskip("dask", reason="needs the extra prunelaw[dask]")
 distributed = pytest.importorskip("distributed", reason="needs the extra prunelaw[dask]")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -23,9 +24,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 def cluster():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-        ) as running:
+        fewer = {"distributed.scheduler.allowed-failures": 1}  # 3 by default: slower, not different
+        with (
+            dask.config.set(fewer),
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            ) as running,
+        ):
             yield running
 
 
