@@ -20,10 +20,11 @@ from typing import Any, NamedTuple
 
 from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
+from prunelaw.keep import KeepRule, as_rule
 from prunelaw_sim.teacher import check_point, check_seed, example_counts
 
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
-DEFAULTS = {"theta": 0.0, "rule": "hard", "dim": 200}
+DEFAULTS = {"f": None, "theta": 0.0, "rule": "hard", "dim": 200}
 UNIT = 25  # trials in the smallest piece of work: what a kill can cost, a row of a store
 MOST_TRIALS = 2**20
 
@@ -78,8 +79,10 @@ class Design:
             Design.grid(alpha_tot=[1, 3, 10], f=[.2, .5], theta=.3, rule=["hard", "easy"], dim=100)
 
         Each axis is one value or several; `theta` (0), `rule` ("hard") and `dim` (200) may be left
-        out.  Raises `InputError` for unknown axes, values out of range, duplicate points, and
-        points that keep no example.
+        out, and `f` where the rule implies it.
+
+        Raises `InputError` for unknown axes, values out of range, duplicate points, points that
+        keep no example, and rules without a text form.
         """
         _check_axes("axes", axes)
         values = [_several(axes.get(name, DEFAULTS.get(name)), name) for name in AXES]
@@ -145,7 +148,7 @@ def _check_axes(argument: str, names: Iterable[str]) -> None:
 
 
 def _several(values: Any, name: str) -> list[Any]:
-    if values is None:
+    if values is None and name not in DEFAULTS:
         raise InputError(f"axis {name} must be given: one value or several")
     several = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else None
     if several is None:
@@ -165,12 +168,26 @@ def _checked_point(point: Mapping[str, Any], position: int) -> dict[str, Any]:
         if missing:
             raise InputError(f"axis {missing[0]} must be given")
         alpha_tot, f, theta, rule, dim = (complete[name] for name in AXES)
-        alpha_tot, f, theta = check_point(alpha_tot, f, theta, rule)
+        alpha_tot, f, theta, keep = check_point(alpha_tot, f, theta, rule)
+        _check_text(keep)
         dim = check_integer("dim", dim, 2)
         example_counts(alpha_tot, f, dim)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-    return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": str(rule), "dim": dim}
+    return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": keep.name, "dim": dim}
+
+
+def _check_text(rule: KeepRule) -> None:
+    """A stored design must be readable without the objects that it was made from."""
+    try:
+        same = as_rule(rule.name) == rule
+    except InputError:
+        same = False
+    if not same:
+        raise InputError(
+            f"rule {rule.name} has no text form that gives exactly this rule back, and a store "
+            "holds text; use a rule like band:0.17,0.43, with at most 12 digits"
+        )
 
 
 def _refuse_duplicates(points: Sequence[Mapping[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from prunelaw._checks import check_integer
 from prunelaw.errors import ConvergenceError
 from prunelaw_sim.students import GAP_LIMIT, MaxMargin, train
-from prunelaw_sim.teacher import check_point, check_seed, draw_rows, example_counts, padded
+from prunelaw_sim.teacher import Pool, draw_rows, make_pool, most_kept, padded
 
 MEMORY_LIMIT = 2**29  # bytes that one batch of trials may take
 MAX_BATCH = 25
@@ -31,6 +31,7 @@ class Simulation:
     Per trial: error (probability that student and teacher disagree on a new input), kappa (margin
     at |J| = 1 for inputs of unit variance), R = J.T, rho = J.J_probe, relative_gap (duality gap)
     and converged.  A trial that missed the gap is NaN in `error` and left out of `mean`.
+    `kept` is round(f P): exact for rules that rank, about the mean for others.
     """
 
     alpha_tot: float
@@ -106,7 +107,7 @@ class Simulation:
 
 def simulate(
     alpha_tot: Any,
-    f: Any,
+    f: Any = None,
     theta: Any = 0.0,
     rule: Any = "hard",
     *,
@@ -121,7 +122,9 @@ def simulate(
     """Train `trials` max-margin students on pruned data of a teacher, and measure their errors.
 
     P = round(alpha_tot N) examples in N = `dim` dimensions, of which round(f P) are kept by the
-    field of a probe at angle theta (radians) to the teacher; rule `hard`, `easy` or `random`.
+    field of a probe at angle theta (radians) to the teacher.  `rule` is any keep rule, as object or
+    text; those of a weight w keep each example independently, so that the number kept varies, and
+    need no `f` (see `teacher.draw_kept`).
     The error of a student J is angle(J, T) / pi, exactly.  Trial i depends on (seed, i) alone;
     `first` is the i of the first of them, so that a simulation can be continued.
 
@@ -134,38 +137,35 @@ def simulate(
 
     Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
-    alpha_tot, f, theta = check_point(alpha_tot, f, theta, rule)
-    dim, seed = check_integer("dim", dim, 2), check_seed(seed)
+    pool = make_pool(alpha_tot, f, theta, rule, dim, seed)
     trials, first = check_integer("trials", trials, 1), check_integer("first", first, 0)
-    counts = example_counts(alpha_tot, f, dim)
-    size = batch_size(trials, dim, counts) if batch is None else check_integer("batch", batch, 1)
+    size = batch_size(trials, pool) if batch is None else check_integer("batch", batch, 1)
     students = []
     for done in range(0, trials, size):
         indices = first + np.arange(done, done + size)  # a last batch too long is cut below
-        students.append(_train_trials(indices, seed, counts, theta, rule, dim))
+        students.append(_train_trials(pool, indices))
         if progress is not None:
             progress(min(done + size, trials), trials)
-    measured = _measure(students, theta, trials)
-    result = Simulation(alpha_tot, f, theta, rule, dim, seed, *counts, **measured)
+    measured = _measure(students, pool.theta, trials)
+    point = (float(alpha_tot), pool.f, pool.theta, pool.rule.name, pool.dim, pool.seed)
+    result = Simulation(*point, pool.drawn, pool.kept, **measured)
     if throw and result.failed:
         raise ConvergenceError(_describe_failure(result))
     return result
 
 
-def batch_size(trials: int, dim: int, counts: tuple[int, int]) -> int:
+def batch_size(trials: int, pool: Pool) -> int:
     """Trials at a time: equal batches of at most 25 that keep to the memory limit."""
-    drawn, kept = (padded(count) for count in counts)
-    fitting = max(1, MEMORY_LIMIT // (40 * dim * kept + 64 * drawn))
+    a_trial = 40 * pool.dim * most_kept(pool) + 64 * padded(pool.drawn)
+    fitting = max(1, MEMORY_LIMIT // a_trial)
     batches = -(-trials // min(fitting, MAX_BATCH))
     return -(-trials // batches)
 
 
-def _train_trials(
-    indices: np.ndarray, seed: int, counts: tuple[int, int], theta: float, rule: str, dim: int
-) -> MaxMargin:
-    rows = draw_rows(seed, indices, counts, theta, rule, dim)
+def _train_trials(pool: Pool, indices: np.ndarray) -> MaxMargin:
+    rows, counts = draw_rows(pool, indices)
     with jax.enable_x64(True):
-        return train(jnp.asarray(rows), jnp.full(len(indices), counts[1]))
+        return train(jnp.asarray(rows), jnp.asarray(counts))
 
 
 def _measure(students: list[MaxMargin], theta: float, trials: int) -> dict[str, np.ndarray]:

@@ -79,7 +79,8 @@ def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkey
     [
         (["run", "STORE", *SMALL, "--seed", "5"], "holds another design: its seed is 0, not 5"),
         (["run", "NEW"], "NEW does not exist"),
-        (["run", "NEW", "--alpha-tot", "3"], "--keep must be given for a new sweep"),
+        (["run", "NEW", "--keep", "0.5"], "--alpha-tot must be given for a new sweep"),
+        (["run", "NEW", "--alpha-tot", "3"], "f must be given: the rule hard works at any"),
         (["run", "NEW", "--alpha-tot", "3,x", "--keep", "1"], "'x' is not a number"),
         (["run", "NEW", *AXES, "--dim", "20.5"], "--dim must be whole numbers"),
         (["run", "NEW", *AXES, "--rule", "hard"], "are the same"),

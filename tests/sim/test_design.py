@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
+from prunelaw.keep import Band, Piecewise
 from prunelaw_sim.design import AXES, Design, Unit
 
 GRID = Design.grid(alpha_tot=[1, 3], f=[0.2, 0.5], rule=["hard", "easy"], dim=30, trials=60)
@@ -68,7 +69,11 @@ def test_numbers_of_numpy_are_numbers():
     ("axes", "words"),
     [
         ({"alpha_tot": 3, "f": 0.5, "width": 3}, "axes must be among .*'width'"),
-        ({"alpha_tot": 3}, "axis f must be given"),
+        ({"alpha_tot": 3}, "point 0: f must be given: the rule hard works at any"),
+        ({"f": 0.5}, "axis alpha_tot must be given"),
+        ({"alpha_tot": 3, "f": 0.2, "rule": "band:0.1,0.4"}, "point 0: f must be 0.231"),
+        ({"alpha_tot": 3, "rule": Band(0.1, 1 / 3)}, "has no text form that gives exactly"),
+        ({"alpha_tot": 3, "rule": Piecewise([0, 1], [0.5])}, "has no text form"),
         ({"alpha_tot": [], "f": 0.5}, "axis alpha_tot must hold"),
         ({"alpha_tot": [3, 3], "f": 0.5}, "points 0 and 1 are the same .alpha_tot=3 f=0.5"),
         ({"alpha_tot": [3, -1], "f": 0.5}, "point 1: alpha_tot must be"),

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kstest, norm
 
 from prunelaw.errors import InputError
-from prunelaw_sim.teacher import draw_kept, draw_rows, example_counts, padded
+from prunelaw_sim.teacher import draw_kept, draw_rows, example_counts, make_pool, padded
 
 
 def probe_fields(rows: np.ndarray, theta: float) -> np.ndarray:
@@ -66,11 +66,11 @@ def test_kept_fields_follow_the_cut_normal():
 
 
 def test_a_trial_depends_on_seed_and_index_alone():
-    counts = example_counts(3, 0.5, 20)
-    batch = np.asarray(draw_rows(7, np.arange(4), counts, 0.3, "hard", 20))
+    batch, counts = draw_rows(make_pool(3, 0.5, 0.3, "hard", 20, 7), np.arange(4))
+    assert (counts == 30).all()
     alone = draw_kept(3, 0.5, 0.3, dim=20, seed=7, trial=2)
-    np.testing.assert_array_equal(batch[2, :, : counts[1]].T, alone)
-    assert (batch[:, :, counts[1] :] == 0).all()
+    np.testing.assert_array_equal(batch[2, :, : counts[2]].T, alone)
+    assert (batch[:, :, counts[2] :] == 0).all()
     assert not np.array_equal(alone, draw_kept(3, 0.5, 0.3, dim=20, seed=8, trial=2))
     assert not np.array_equal(alone, draw_kept(3, 0.5, 0.3, dim=20, seed=7, trial=3))
 

@@ -6,8 +6,9 @@ import pytest
 
 from prunelaw import solve
 from prunelaw.errors import ConvergenceError, InputError
+from prunelaw.keep import Band, Function, Mixture, Piecewise, SignedBand
 from prunelaw_sim.students import max_margin
-from prunelaw_sim.teacher import draw_kept
+from prunelaw_sim.teacher import draw_kept, make_pool
 from prunelaw_sim.trials import MEMORY_LIMIT, Simulation, batch_size, simulate
 
 THEORY = 0.245942318165279  # (alpha_tot, f, theta) = (3, .5, .3) hard, N to infinity
@@ -67,11 +68,11 @@ def test_progress_ends_at_the_total():
 
 
 def test_batches_are_even_and_fit_in_memory():
-    assert batch_size(100, 200, (600, 400)) == 25
-    assert batch_size(30, 200, (600, 400)) == 15
-    large = batch_size(100, 2000, (10**5, 10**5))
-    assert large == 1
-    middle = batch_size(100, 500, (4000, 4000))
+    small = make_pool(3, 2 / 3, 0.3, "hard", 200, 0)
+    assert batch_size(100, small) == 25
+    assert batch_size(30, small) == 15
+    assert batch_size(100, make_pool(50, 1.0, 0.3, "hard", 2000, 0)) == 1
+    middle = batch_size(100, make_pool(8, 1.0, 0.3, "hard", 500, 0))
     assert 1 <= middle * (40 * 500 * 4096 + 64 * 4096) <= MEMORY_LIMIT
 
 
@@ -177,3 +178,66 @@ def test_a_simulation_can_be_continued(small):
     rest = simulate(*POINT, dim=20, trials=7, first=5, seed=4)
     np.testing.assert_array_equal(rest.error, small.error[5:])
     assert set(rest.per_trial) == {"error", "kappa", "R", "rho", "relative_gap", "converged"}
+
+
+EVERY_RULE = {
+    "band": (Band(0.17, 0.43), None, 8.0, 0.5),
+    "signed band": (SignedBand(-0.1, 0.6), None, 6.0, 0.4),
+    "signed hard": ("signed-hard", 0.25, 6.0, 0.7),
+    "signed easy": ("signed-easy", 0.4, 4.0, 0.4),
+    "mixture": (Mixture(0.3, Band(0.0, 0.5)), None, 5.0, 0.3),
+    "steps": (Piecewise([0.0, 0.5, 1.5], [0.8, 0.3]), None, 5.0, 0.3),
+    "function": (Function(lambda z: np.exp(-z)), None, 4.0, 0.5),
+    "function of the margin": (Function(lambda m: 1 / (1 + np.exp(4 * m)), "margin"), None, 6, 0.4),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERY_RULE)
+def test_every_rule_extrapolates_to_its_theory(name):
+    """A straight line in 1/N through 40, 80 and 160, within four standard errors of the theory."""
+    rule, f, alpha_tot, theta = EVERY_RULE[name]
+    dims = np.array([40, 80, 160])
+    runs = [
+        simulate(alpha_tot, f, theta, rule, dim=int(n), trials=t, seed=int(n))
+        for n, t in zip(dims, (160, 80, 40), strict=True)
+    ]
+    assert max(run.max_relative_gap for run in runs) <= 1e-8
+    means, errors = np.array([r.mean for r in runs]), np.array([r.stderr for r in runs])
+    limit, uncertainty = extrapolated(means, errors, dims)
+    theory = float(solve(alpha_tot, f, theta, rule).error)
+    assert uncertainty < 0.04 * theory  # otherwise the next line could not fail
+    assert abs(limit - theory) < 4 * uncertainty
+
+
+def test_rules_of_a_weight_keep_each_example_by_itself():
+    """About f P examples, inside the band, from the pool that the other rules see."""
+    band, whole = Band(0.2, 0.7), draw_kept(20, 1.0, 0.4, dim=20, seed=3)
+    rows = [draw_kept(20, None, 0.4, band, dim=20, seed=3, trial=i) for i in range(30)]
+    pool = {tuple(row) for row in whole[:, :2]}
+    for kept in rows:
+        z = np.abs(np.cos(0.4) * kept[:, 0] + np.sin(0.4) * kept[:, 1])
+        assert ((z > 0.2) & (z < 0.7)).all()
+    assert {tuple(row) for row in rows[0][:, :2]} <= pool
+    counts = np.array([len(kept) for kept in rows])
+    f = float(band.fraction(np.array(0.4)))
+    assert abs(counts.mean() - 400 * f) < 4 * np.sqrt(400 * f * (1 - f) / 30)
+    assert counts.std() > 0
+
+
+def test_signed_rules_count_the_misclassified_as_hardest():
+    hard = draw_kept(10, 0.2, 0.8, "signed-hard", dim=20, seed=1)
+    margins = np.cos(0.8) * hard[:, 0] + np.sin(0.8) * hard[:, 1]
+    assert len(hard) == 40 and (np.diff(margins) >= 0).all() and margins[0] < -0.5
+    easy = draw_kept(10, 0.8, 0.8, "signed-easy", dim=20, seed=1)
+    rest = np.cos(0.8) * easy[:, 0] + np.sin(0.8) * easy[:, 1]
+    assert rest.min() > margins.max()  # the two share the pool out
+
+
+def test_a_rule_that_contradicts_f_is_refused():
+    with pytest.raises(InputError, match=r"f must be 0\.231"):
+        simulate(3, 0.5, 0.3, "band:0.1,0.4", dim=20)
+    with pytest.raises(
+        InputError, match=r"rule band:3,3\.1 keeps none of 60 examples|at least one"
+    ):
+        simulate(3, None, 0.3, "band:3,3.1", dim=20, trials=2)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--dim", type=int, default=200, show_default=True, help="Inputs N; at least 2.")
 @click.option("--alpha-tot", type=float, required=True, help="Examples per dimension, P/N; > 0.")
-@click.option("--keep", type=float, required=True, help="Fraction KEPT, f in (0, 1].")
+@click.option("--keep", type=float, help="Fraction KEPT, f in (0, 1]; a band implies it.")
 @click.option(
     "--theta",
     type=float,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Angle of probe and teacher, in [0, pi/2] radians.",
 )
-@click.option("--rule", default="hard", show_default=True, help="hard, easy or random.")
+@click.option("--rule", default="hard", show_default=True, help="As in `prunelaw solve`.")
 @click.option("--trials", type=int, default=100, show_default=True, help="Students to train.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same numbers.")
 @click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def command(
     dim: int,
     alpha_tot: float,
-    keep: float,
+    keep: float | None,
     theta: float,
     rule: str,
     trials: int,
@@ -45,6 +45,8 @@ def command(
       prunelaw simulate --dim 200 --alpha-tot 3 --keep 0.5 --theta 0.3 --rule hard --trials 100
     Another seed, for a program:
       prunelaw simulate --alpha-tot 3 --keep 0.5 --seed 1 --json
+    A band of |z|, which implies the fraction kept:
+      prunelaw simulate --alpha-tot 30 --theta 0.5 --rule band:0.17,0.43 --dim 100
 
     The theory holds for N -> inf; at N = 200 expect a difference of the order of 1/N, in
     relative terms. `prunelaw verify` extrapolates in 1/N.
@@ -52,15 +54,16 @@ def command(
     import numpy as np
 
     import prunelaw
-    from prunelaw._checks import check_choice, check_integer, check_real
+    from prunelaw._checks import check_integer, check_real
 
     check_integer("--dim", dim, 2)
     check_integer("--trials", trials, 2)
     check_integer("--seed", seed, 0)
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
-    check_real("--keep", keep, 0.0, 1.0, low_open=True)
+    if keep is not None:
+        check_real("--keep", keep, 0.0, 1.0, low_open=True)
     check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
-    check_choice("--rule", rule, prunelaw.RULES)
+    prunelaw.as_rule(rule, "--rule")
     angle = float(np.radians(theta)) if degrees else theta
     theory = prunelaw.solve(alpha_tot, keep, angle, rule)
     from prunelaw_sim.trials import simulate

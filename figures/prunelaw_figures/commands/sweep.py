@@ -33,7 +33,7 @@ def command() -> None:
 @command.command()
 @STORE
 @click.option("--alpha-tot", type=NumberList(), help="Examples per dimension, P/N; > 0.")
-@click.option("--keep", type=NumberList(), help="Fractions KEPT, f in (0, 1].")
+@click.option("--keep", type=NumberList(), help="Fractions KEPT, f in (0, 1]; a band implies it.")
 @click.option("--theta", type=NumberList(), help="Angles of probe and teacher, radians.  [0]")
 @click.option("--rule", multiple=True, help="Keep rule; may be given several times.  [hard]")
 @click.option("--dim", type=NumberList(), help="Inputs N; at least 2.  [200]")
@@ -170,11 +170,10 @@ def _design(store: Path, degrees: bool, rule: tuple[str, ...], keep: Any, **aske
         given["dim"] = [_whole("--dim", value) for value in given["dim"]]
     if degrees and "theta" in given:
         given["theta"] = [float(np.radians(value)) for value in given["theta"]]
-    for axis, option in (("alpha_tot", "--alpha-tot"), ("f", "--keep")):
-        if axis not in given:
-            raise InputError(
-                f"{option} must be given for a new sweep (give no axis to go on with a store)"
-            )
+    if "alpha_tot" not in given:
+        raise InputError(
+            "--alpha-tot must be given for a new sweep (give no axis to go on with a store)"
+        )
     return Design.grid(**given)
 
 
