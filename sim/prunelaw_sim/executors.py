@@ -8,6 +8,7 @@ pool of its own, so that a death costs one task, which is tried once more and th
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import signal
 import threading
@@ -122,10 +123,22 @@ class Processes(Executor):
 
 
 def _one_process() -> ProcessPoolExecutor:
-    # A fork of a process whose libraries run threads can hang; Ctrl-C is the parent's to handle.
+    # A fork of a process whose libraries run threads can hang.
     context = multiprocessing.get_context("spawn")
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    return ProcessPoolExecutor(1, mp_context=context, initializer=signal.signal, initargs=ignore)
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_become_worker)
+
+
+def _become_worker() -> None:
+    """Ctrl-C is the parent's to handle, and a parent that was killed leaves no orphans behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

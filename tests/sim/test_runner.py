@@ -20,7 +20,7 @@ from prunelaw_sim.design import Design
 from prunelaw_sim.executors import Here, Processes, WorkerDiedError
 from prunelaw_sim.measured import points_table, to_sweep, trials_table
 from prunelaw_sim.runner import run_sweep
-from prunelaw_sim.store import Store, StoreWriteError
+from prunelaw_sim.store import Store, StoreWriteError, _runs
 from prunelaw_sim.trials import simulate
 
 PROGRAM = Path(__file__).with_name("sweeping.py")
@@ -225,6 +225,29 @@ def test_killing_the_workers_takes_no_time():
     pool.kill()
     assert waiting.cancelled()
     assert task.done() and task.exception() is not None
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    lines = (
+        "import os, sys, time",
+        "from prunelaw_sim.executors import Processes",
+        "if __name__ == '__main__':",
+        "    pool = Processes(2)",
+        "    for task in [pool.submit(os.getpid), pool.submit(os.getpid)]:",
+        "        print(task.result(), flush=True)",
+        "    time.sleep(600)",
+    )
+    (tmp_path / "parent.py").write_text("\n".join(lines))
+    command = [sys.executable, str(tmp_path / "parent.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while any(_runs(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived its parent"
+        time.sleep(0.05)
 
 
 # --- real students --------------------------------------------------------------------------------
