@@ -68,16 +68,18 @@ def wait_for_units(path, count):
 def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(tmp_path, undisturbed):
     path, draw = tmp_path / "a.db", random.Random(0)
     done = [0]
-    for _ in range(KILLS):
+    for kill in range(KILLS):
         sweep = start(path, SECONDS_A_UNIT="0.02")
-        time.sleep(0.4 + 0.6 * draw.random())  # from before the store is opened to mid-work
+        if kill % 2:  # while it measures; the others anywhere from before the store is opened
+            wait_for_units(path, done[-1] + 1)
+        time.sleep((0.06 if kill % 2 else 1.0) * draw.random())
         sweep.send_signal(signal.SIGKILL)
         assert sweep.wait() in (-signal.SIGKILL, 0)
         if path.exists() and path.stat().st_size:
             with Store.open(path) as store:
                 assert len(list(store.units())) == store.status().done >= done[-1]
                 done.append(store.status().done)
-    assert len(set(done)) > 3  # the kills did hit the work
+    assert len(set(done)) > KILLS // 2  # half of the kills at least hit the work
     last = start(path)
     assert last.wait() == 0
     assert digest(path) == undisturbed
