@@ -293,9 +293,12 @@ class _Search:
 
         def log_error(edges: Array) -> tuple[float, Array]:
             trial = np.sort(np.clip(edges, 0.0, 1.0)).reshape(-1, 2)
+            nowhere = np.log(0.5 * np.pi), np.zeros_like(edges)
+            if not (np.diff(trial.ravel()) > 0.0).all():  # an interval that the step has emptied
+                return nowhere
             found = self.solved(trial, best["outcome"].state)
             if not found.converged.all():
-                return np.log(0.5 * np.pi), np.zeros_like(edges)
+                return nowhere
             omega = float(found.state.omega[0])
             if omega < float(best["outcome"].state.omega[0]):
                 best.update(ranks=trial, outcome=found)
