@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
-from prunelaw._checks import check_integer, check_real
+from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import as_rule, checked_fraction
 from prunelaw_sim._threads import one_lapack_thread
-from prunelaw_sim.teacher import check_seed, example_counts
+from prunelaw_sim.teacher import check_seed, example_counts, one_number
 
 PLANE = 3  # coordinates that teacher, probe and generator span
 
@@ -93,15 +93,15 @@ def simulate_ridge(
     keep = as_rule(rule)
     if keep.uses_labels:
         raise InputError(f"rule must be one of |z|, got {keep.name}, which uses the labels")
-    given = None if f is None else _scalar("f", f, 0.0, 1.0, low_open=True)
-    angle = _scalar("theta", theta, 0.0, right_angle)
+    given = None if f is None else one_number("f", f, 0.0, 1.0, low_open=True)
+    angle = one_number("theta", theta, 0.0, right_angle)
     point = {
-        "alpha_tot": _scalar("alpha_tot", alpha_tot, 0.0, low_open=True),
+        "alpha_tot": one_number("alpha_tot", alpha_tot, 0.0, low_open=True),
         "f": float(checked_fraction(keep, given, np.array(angle))),
         "theta": angle,
-        "ridge": _scalar("ridge", ridge, 0.0, low_open=True),
-        "generator_theta": _scalar("generator_theta", generator_theta, 0.0, right_angle),
-        "generator_turn": _scalar("generator_turn", generator_turn, 0.0, np.pi),
+        "ridge": one_number("ridge", ridge, 0.0, low_open=True),
+        "generator_theta": one_number("generator_theta", generator_theta, 0.0, right_angle),
+        "generator_turn": one_number("generator_turn", generator_turn, 0.0, np.pi),
     }
     dim, seed = check_integer("dim", dim, PLANE), check_seed(seed)
     trials = check_integer("trials", trials, 1)
@@ -139,14 +139,6 @@ def train_ridge(
         return rows.T @ cho_solve(cho_factor(gram), np.ones(count))
     covariance = rows.T @ rows + drawn * ridge * np.eye(dim)
     return cho_solve(cho_factor(covariance), rows.sum(axis=0))
-
-
-def _scalar(name: str, value: Any, *bounds: float, low_open: bool = False) -> float:
-    """One number inside its range; `InputError` otherwise."""
-    array = check_real(name, value, *bounds, low_open=low_open)
-    if array.ndim:
-        raise InputError(f"{name} must be one number for a simulation, got shape {array.shape}")
-    return float(array)
 
 
 def _directions(

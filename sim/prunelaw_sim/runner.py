@@ -28,8 +28,6 @@ IN_FLIGHT = 32  # units claimed for an executor that does not say how many worke
 POLL = 0.5  # seconds between looks at what another process is measuring
 SIGN_OF_LIFE = LEASE / 10
 
-Columns = Mapping[str, np.ndarray]
-
 
 @dataclass(frozen=True)
 class Progress:

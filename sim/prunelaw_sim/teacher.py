@@ -102,13 +102,14 @@ def check_point(
 ) -> tuple[float, float, float, KeepRule]:
     """One point of the theory's domain; `InputError` names what is out of range."""
     keep = as_rule(rule)
-    angle = _one_number("theta", theta, 0.0, np.pi / 2)
-    load = _one_number("alpha_tot", alpha_tot, 0.0, low_open=True)
-    given = None if f is None else _one_number("f", f, 0.0, 1.0, low_open=True)
+    angle = one_number("theta", theta, 0.0, np.pi / 2)
+    load = one_number("alpha_tot", alpha_tot, 0.0, low_open=True)
+    given = None if f is None else one_number("f", f, 0.0, 1.0, low_open=True)
     return load, float(checked_fraction(keep, given, np.array(angle))), angle, keep
 
 
-def _one_number(name: str, value: Any, *bounds: float, low_open: bool = False) -> float:
+def one_number(name: str, value: Any, *bounds: float, low_open: bool = False) -> float:
+    """One number inside its range, as a float; `InputError` otherwise."""
     array = check_real(name, value, *bounds, low_open=low_open)
     if array.ndim:
         raise InputError(f"{name} must be one number for a simulation, got shape {array.shape}")

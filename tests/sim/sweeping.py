@@ -1,6 +1,6 @@
 """A sweep whose units take no time: what is tested is the store, not the students.
 
-Run as a program it is a process that can be killed: `python sweeping.py STORE [SECONDS_A_UNIT]`.
+Run as a program it is a process that can be killed: `python sweeping.py STORE`.
 """
 
 import os
