@@ -1,13 +1,13 @@
 """One max-margin student from rows to certificate: float32 on all rows, float64 on the heaviest.
 
 The first stage runs in float32 on all rows, until the rows that carry weight stand out; the second
-runs in float64 on the 1.5 N rows with the largest lambda / slack.  Whatever they did, the direction
-and the weights are then judged on all rows in float64, as they came:
+runs in float64 on the 1.25 N or 1.5 N rows with the largest lambda / slack.  Whatever they did, the
+direction and the weights are then judged on all rows in float64, as they came:
 
     min_mu v.x_mu / |v|  <=  kappa  <=  |sum_mu lambda_mu x_mu| / sum_mu lambda_mu
 
 Rows are columns here (N, K), the layout in which A D A^T is fastest.  No Python control flow
-depends on values, so both students can be mapped with `jax.vmap`.
+depends on values, so both students can be compiled as a whole and mapped with `jax.vmap`.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from prunelaw_sim.interior_point import State, cold_start, iterate, resume, with_bias
 
-GAP_TARGET = 1e-9  # where the iteration stops
+GAP_TARGET = 5e-10  # where the iteration stops: half of what is certified
 SMALL = 2**16  # entries of a matrix trained in float64 at once: half the compilation
 
 # Direction, smallest margin, upper bound, weights, steps, scale of the rows.
@@ -57,7 +57,8 @@ def _in_span(
 def _in_float64(
     rows: Float[Array, "N K"], mask: Bool[Array, " K"]
 ) -> tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]:
-    state = _refine(rows, mask, *_cold_variables(rows, mask))
+    extended = with_bias(rows, mask)
+    state = iterate(extended, mask, cold_start(extended, mask), GAP_TARGET)
     return state.y[:-1], state.weights, state.steps
 
 
@@ -65,18 +66,17 @@ def _in_two_stages(
     rows: Float[Array, "N K"], mask: Bool[Array, " K"]
 ) -> tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]:
     dim, width = rows.shape
-    # On few rows a float32 step is cheaper than a float64 one, on many it is the other way round.
-    coarse = _coarse(rows, mask, 0.01 if width <= 6 * dim else 0.3)
-    chosen, start = _heaviest(rows, mask, coarse)
+    # A float32 step on all of few rows is cheaper than a float64 step on the heaviest, and gets
+    # far enough to know those well; on many rows it is the other way round.
+    few = width <= 6 * dim
+    coarse = _coarse(rows, mask, 1e-3 if few else 3e-2)
+    working = min(width, (5 if few else 6) * dim // 4 + 2)  # at most N + 1 support the student
+    chosen, start = _heaviest(rows, mask, coarse, working)
     fine = _refine(*start)
     weights = jnp.zeros(width).at[chosen].set(fine.weights)
     return fine.y[:-1], weights, coarse.steps + fine.steps
 
 
-# --- the compiled pieces --------------------------------------------------------------------------
-
-
-@jax.jit
 def _coarse(rows: Float[Array, "N K"], mask: Bool[Array, " K"], target: Any) -> State:
     """Float32 on all rows, down to a gap where the support vectors stand out."""
     single = with_bias(rows, mask).astype(jnp.float32)
@@ -85,26 +85,15 @@ def _coarse(rows: Float[Array, "N K"], mask: Bool[Array, " K"], target: Any) -> 
     return State(y, slack, weights, gap, upper, state.steps, state.alive)
 
 
-@jax.jit
-def _cold_variables(
-    rows: Float[Array, "N K"], mask: Bool[Array, " K"]
-) -> tuple[Float[Array, " M"], Float[Array, " K"], Float[Array, " K"]]:
-    state = cold_start(with_bias(rows, mask), mask)
-    return state.y, state.slack, state.weights
-
-
-@jax.jit
 def _heaviest(
-    rows: Float[Array, "N K"], mask: Bool[Array, " K"], state: State
+    rows: Float[Array, "N K"], mask: Bool[Array, " K"], state: State, working: int
 ) -> tuple[Int[Array, " W"], tuple[Array, ...]]:
-    """The 1.5 N rows with the largest lambda/slack (at most N + 1 support), and a start."""
-    working = min(rows.shape[1], 3 * rows.shape[0] // 2 + 2)
+    """The `working` rows with the largest lambda/slack, and a start on them."""
     _, chosen = jax.lax.top_k(jnp.where(mask, state.weights / state.slack, -1), working)
     weights = state.weights[chosen] / jnp.sum(state.weights[chosen])
     return chosen, (rows[:, chosen], mask[chosen], state.y, state.slack[chosen], weights)
 
 
-@jax.jit
 def _refine(
     rows: Float[Array, "N K"],
     mask: Bool[Array, " K"],
@@ -117,7 +106,6 @@ def _refine(
     return iterate(extended, mask, resume(extended, mask, y, slack, weights), GAP_TARGET)
 
 
-@jax.jit
 def _certify(
     rows: Float[Array, "N K"],
     mask: Bool[Array, " K"],
@@ -133,14 +121,12 @@ def _certify(
     return unit[best], lowest[best], jnp.linalg.norm(hull_point) / jnp.sum(weights)
 
 
-@jax.jit
 def _root_mean_square(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Float[Array, ""]:
     """The rms row norm; 1 where all rows are zero."""
     square = jnp.sum(rows**2) / jnp.sum(mask)
     return jnp.where(square > 0, jnp.sqrt(square), 1)
 
 
-@jax.jit
 def _orthonormal(
     rows: Float[Array, "N K"],
 ) -> tuple[Float[Array, "N K"], Float[Array, "K K"]]:

@@ -9,24 +9,21 @@ A student whose first, two-precision training leaves the certificate open is tra
 float64 on all rows; one that stays open is flagged, never averaged in.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
 from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._student import Trained, patient_student, two_stage_student
-from prunelaw_sim._threads import cores, one_lapack_thread
+from prunelaw_sim._devices import map_students
+from prunelaw_sim._student import patient_student, two_stage_student
+from prunelaw_sim._threads import one_lapack_thread
 from prunelaw_sim.interior_point import HULL_CONTAINS_ORIGIN
 
-GAP_LIMIT = 1e-8  # a student above this relative gap is not certified
+GAP_LIMIT = 1e-9  # a student above this relative gap is not certified
 SUPPORT_FRACTION = 1e-6  # a support vector carries at least this fraction of the largest weight
 
 
@@ -47,7 +44,7 @@ class MaxMargin:
     - weights: the lambda >= 0, sum 1, behind the upper bound; anyone can check it.
     - n_support: rows that carry weight.
     - iterations: interior-point steps, all stages together.
-    - converged: relative_gap <= 1e-8.  separable: False where upper_bound proves there is none.
+    - converged: relative_gap <= 1e-9.  separable: False where upper_bound proves there is none.
     """
 
     J: Float[np.ndarray, "*batch N"]
@@ -70,7 +67,7 @@ def max_margin(X: Any, *, throw: bool = True) -> MaxMargin:
     """The student J, |J| = 1, that maximises kappa = min_mu J.x_mu over the rows x_mu = y_mu xi_mu.
 
     `X` holds label times input, shape (K, N) or (batch, K, N); no bias.  Every kappa is certified
-    by weights whose bound is at most 1e-8 above it (relative, in 1/kappa^2).
+    by weights whose bound is at most 1e-9 above it (relative, in 1/kappa^2).
 
     Raises `InputError` for an empty, non-finite or wrongly shaped `X`; `NotSeparableError` if no
     student has a positive margin; `ConvergenceError` if a gap stays open.  With `throw=False`
@@ -81,55 +78,35 @@ def max_margin(X: Any, *, throw: bool = True) -> MaxMargin:
     """
     rows = _check_rows(X)
     examples, dim = rows.shape[-2:]
-    padded = np.zeros((int(np.prod(rows.shape[:-2])), _padded(dim, 32), _padded(examples, 128)))
+    padded = np.zeros((int(np.prod(rows.shape[:-2])), _padded(dim, 16), _padded(examples, 64)))
     padded[:, :dim, :examples] = rows.reshape(-1, examples, dim).swapaxes(1, 2)
-    with jax.enable_x64(True):
-        trained = train(jnp.asarray(padded), jnp.full(len(padded), examples))
-    result = _cut(trained, rows.shape)
+    result = _cut(train(padded, np.full(len(padded), examples)), rows.shape)
     return _raise_if_failed(result) if throw else result
 
 
-def _padded(size: int, least: int) -> int:
-    """Small sizes go up to `least` times a power of two, so that few programs are compiled."""
-    return max(least, 1 << (size - 1).bit_length()) if size <= 4 * least else size
+def _padded(size: int, step: int) -> int:
+    """Small sizes go up to a multiple of `step`, so that few programs are compiled."""
+    return -(-size // step) * step if size <= 8 * step else size
 
 
-def train(rows: Float[Array, "batch N K"], counts: Int[Array, " batch"]) -> MaxMargin:
+def train(rows: Float[np.ndarray, "batch N K"], counts: Int[np.ndarray, " batch"]) -> MaxMargin:
     """Students of a batch of transposed row matrices; columns from `counts` on are padding.
 
     Padding must be zero and then has no influence; it lets one compilation serve many sizes.
-    To be called inside `jax.enable_x64(True)`; never raises, look at `converged`, `separable`.
+    Never raises: look at `converged` and `separable`.
     """
-    mask = jnp.arange(rows.shape[2])[None] < counts[:, None]
+    mask = np.arange(rows.shape[2]) < counts[:, None]
     with one_lapack_thread():
-        result = _assemble(*_map_students(two_stage_student, rows, mask))
+        result = _assemble(*map_students(two_stage_student, rows, mask))
         for index in np.flatnonzero(~result.converged & result.separable):
             one = slice(index, index + 1)
-            trained = _map_students(patient_student, rows[one], mask[one])
+            trained = map_students(patient_student, rows[one], mask[one])
             again = _assemble(*trained)
             if not again.kappa > 0:
                 count = int(counts[index])
-                again = _assemble(*_contradiction(np.asarray(rows[index]), count, *trained))
+                again = _assemble(*_contradiction(rows[index], count, *trained))
             result = _replace(result, one, again)
     return result
-
-
-def _map_students(student: Callable[[Array, Array], Trained], rows: Array, mask: Array) -> Any:
-    """Over the batch: on a CPU one student a core (each stops by itself), elsewhere all together.
-
-    On a CPU this is also faster to compile, and compiled once whatever the size of the batch.
-    """
-    if jax.default_backend() != "cpu":
-        return jax.jit(jax.vmap(student))(rows, mask)
-
-    def train_one(index: int) -> Trained:
-        with jax.enable_x64(True):  # the precision is a thread's own setting
-            return jax.block_until_ready(student(rows[index], mask[index]))
-
-    trained = [train_one(0)]  # alone, so that no two threads compile the same program
-    with ThreadPoolExecutor(cores()) as pool:
-        trained += pool.map(train_one, range(1, len(rows)))
-    return jax.tree.map(lambda *parts: np.stack(parts), *trained)
 
 
 def _contradiction(

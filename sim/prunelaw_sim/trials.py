@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
@@ -133,7 +131,7 @@ def simulate(
     `progress(done, total)` is called after each batch.
 
     Raises `InputError` for arguments out of range or if no example is kept, `ConvergenceError` if
-    a trial's relative duality gap is above 1e-8 (`throw=False` flags it in `converged` instead).
+    a trial's relative duality gap is above 1e-9 (`throw=False` flags it in `converged` instead).
 
     Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
@@ -163,9 +161,7 @@ def batch_size(trials: int, pool: Pool) -> int:
 
 
 def _train_trials(pool: Pool, indices: np.ndarray) -> MaxMargin:
-    rows, counts = draw_rows(pool, indices)
-    with jax.enable_x64(True):
-        return train(jnp.asarray(rows), jnp.asarray(counts))
+    return train(*draw_rows(pool, indices))
 
 
 def _measure(students: list[MaxMargin], theta: float, trials: int) -> dict[str, np.ndarray]:

@@ -38,7 +38,7 @@ def test_error_is_the_angle_to_the_teacher(small):
 
 def test_every_trial_is_certified(small):
     assert small.converged.all() and small.failed == 0
-    assert small.max_relative_gap <= 1e-8
+    assert small.max_relative_gap <= 1e-9
     assert (small.min_margin == small.kappa).all() and small.kappa.min() > 0
     assert (small.drawn, small.kept, small.trials) == (60, 30, 12)
 
