@@ -6,7 +6,7 @@ never wait for one another.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import jax
@@ -51,7 +51,7 @@ def _on_threads(student: Student, rows: np.ndarray, mask: np.ndarray) -> tuple[n
     return jax.tree.map(lambda *parts: np.stack(parts), *trained)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(student: Student, shape: tuple[int, int]) -> Callable[..., Trained]:
     """The program for one matrix of this shape, compiled before any thread runs it.
 
@@ -63,7 +63,7 @@ def _compiled(student: Student, shape: tuple[int, int]) -> Callable[..., Trained
         return jax.jit(student).lower(rows, mask).compile()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sharded(student: Student, devices: int) -> Callable[..., Trained]:
     """A program that trains an equal share of a batch on each device.
 
