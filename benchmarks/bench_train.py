@@ -5,13 +5,14 @@ trains a batch in one process; a peer trains one student after the other in one 
 with one thread.  The gap reached is measured the same way for all: from the direction returned,
 against the certified upper bound on the margin.  Compilation and starts are not counted.
 
-    python -m benchmarks train [SIZES]        e.g. 200x400,500x1000; default: all four
+    python -m benchmarks train                       all sizes, about ten minutes
+    python -m benchmarks.bench_train 200x400 500x1000
 """
 
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from multiprocessing import get_context
@@ -48,10 +49,8 @@ class Peer(NamedTuple):
     target: float  # how many times faster than it we want to be
 
 
-def main() -> None:
-    """Print a table for each size."""
-    asked = sys.argv[2] if len(sys.argv) > 2 else ""
-    sizes = [tuple(map(int, size.split("x"))) for size in asked.split(",")] if asked else SIZES
+def main(sizes: Sequence[tuple[int, int]] = SIZES) -> None:
+    """Print a table for each size (N, K)."""
     rates = {kind: matmul_rate(np.dtype(kind)) for kind in ("float64", "float32")}
     shown = ", ".join(f"{rate / 1e9:.0f} GF/s in {kind}" for kind, rate in rates.items())
     print(f"\nmax-margin students, throughput on {cores()} cores; matrix products: {shown}")
@@ -63,7 +62,9 @@ def _print_size(dim: int, kept: int, rate: float) -> None:
     matrices = _draw(dim, kept, _many(dim, kept))
     ours, steps = time_ours(matrices)
     share = steps * step_flops(dim, kept) / ours.seconds / rate
-    print(f"\nN = {dim}, K = {kept}: {steps:.1f} steps a student, {share:.0%} of the rate of float64")
+    print(
+        f"\nN = {dim}, K = {kept}: {steps:.1f} steps a student, {share:.0%} of the rate of float64"
+    )
     print(f"{'trainer':24s} {'students':>8s} {'ms/student':>11s} {'gap':>9s} {'times ours':>11s}")
     _print_line(ours, ours, 1.0)
     bounds = max_margin(matrices).upper_bound
@@ -245,3 +246,8 @@ PEERS = (
     Peer("scikit-learn SVC", train_svc, slow=True, target=50),
     Peer("scikit-learn LinearSVC", train_linear_svc, slow=True, target=1),
 )
+
+
+if __name__ == "__main__":
+    asked = [tuple(int(part) for part in size.split("x")) for size in sys.argv[1:]]
+    main(asked or SIZES)

@@ -117,8 +117,11 @@ def _agreement_text(check: "SimulationCheck") -> str:
     sizes = ", ".join(f"{size:g}" for size in found.sizes)
     return (
         f"Judged by {degree} in 1/N through N = {sizes}: χ² = {found.chi2:.1f} on "
-        f"{len(found.z)} points, p = {found.p_value:.3g}; they "
-        f"{'agree' if found.agrees else 'DISAGREE'} (limit p = {found.threshold:g}). "
+        f"{found.dof} points, p = {found.p_chi2:.3g}; common factor simulation/theory − 1 = "
+        f"{100 * found.common:+.2f} ± {100 * found.common_stderr:.2f} %, p = {found.p_common:.3g}; "
+        f"worst point p = {found.adjusted[found.worst]:.3g}, corrected for their number. They "
+        f"{'agree' if found.agrees else 'DISAGREE'}: p = {found.p_value:.3g} for the three tests "
+        f"together (limit {found.threshold:g}). "
         f"Worst point: keep {worst.rule}, θ = {worst.theta:g}, α_tot = {worst.alpha_tot:g}, "
         f"f = {worst.f:g}, z = {found.z[found.worst]:+.2f}. A theory wrong by "
         f"{100 * found.detectable:.1f} % at every point would be caught nine times in ten. "

@@ -59,5 +59,5 @@ def _deviations(axes, check: "SimulationCheck") -> None:
         axes.errorbar(centre, row, xerr=width, fmt=marker, color=colour, markersize=4)
     names = [f"{p.rule}  θ={p.theta:g}  α={p.alpha_tot:g}  f={p.f:.3g}" for p in check.points]
     axes.set_yticks(rows, names, fontsize=7)
-    title = f"extrapolated to N → ∞: χ² p = {found.p_value:.2g}"
+    title = f"extrapolated to N → ∞: χ² p = {found.p_chi2:.2g}"
     label(axes, "simulation − theory, % (± 1 s.e.)", "", title)

@@ -30,7 +30,7 @@ from prunelaw.keep import (
 )
 
 RANKED = (Hard, Easy, Random, SignedHard, SignedEasy)  # keep exactly round(f P) examples
-MIN_WIDTH = 512  # arrays are padded to powers of two from here on: few compilations serve all sizes
+MIN_WIDTH = 256  # arrays are padded to powers of two from here on: few compilations serve all sizes
 
 
 class Pool(NamedTuple):
@@ -61,7 +61,7 @@ def example_counts(alpha_tot: float | int, f: float | int, dim: int) -> tuple[in
 
 
 def padded(count: int) -> int:
-    """The next power of two, at least 512: the width arrays are compiled for."""
+    """The next power of two, at least 256: the width arrays are compiled for."""
     return max(MIN_WIDTH, 1 << (count - 1).bit_length())
 
 

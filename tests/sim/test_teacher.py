@@ -20,7 +20,7 @@ def test_counts_round_halves_up():
 
 
 def test_padding_is_a_power_of_two():
-    assert [padded(count) for count in (1, 512, 513, 3000)] == [512, 512, 1024, 4096]
+    assert [padded(count) for count in (1, 256, 257, 3000)] == [256, 256, 512, 4096]
 
 
 @pytest.mark.parametrize("theta", [0.0, 0.7, np.pi / 2])

@@ -1,4 +1,4 @@
-"""`prunelaw sweep run|status|export`: simulated students at many points, in a store that lasts."""
+"""`prunelaw sweep run|status|export|check`: simulated students in a store that lasts."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ import click
 from prunelaw_figures.terminal import NumberList, make_table, print_json, print_table
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from prunelaw_sim.design import Design
     from prunelaw_sim.runner import Progress, SweepRun
 
@@ -27,6 +29,7 @@ def command() -> None:
                                --rule hard --rule easy --dim 100 --trials 100 --workers 2
     prunelaw sweep status runs.db
     prunelaw sweep export runs.db --output runs.csv
+    prunelaw sweep check runs.db
     """
 
 
@@ -43,6 +46,11 @@ def command() -> None:
 @click.option("--workers", type=int, default=1, show_default=True, help="Worker processes.")
 @click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster, tcp://HOST:PORT.")
 @click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
+@click.option(
+    "--standard",
+    is_flag=True,
+    help="The 64 points of the agreement report, of every rule; takes --dim, --trials and --seed.",
+)
 @JSON
 def run(store: Path, workers: int, dask: str | None, as_json: bool, **asked: Any) -> None:
     """Measures every combination of the axes into STORE, or what STORE still lacks of them.
@@ -52,6 +60,8 @@ def run(store: Path, workers: int, dask: str | None, as_json: bool, **asked: Any
       prunelaw sweep run runs.db --alpha-tot 1,3,10 --keep 0.2,0.5 --trials 50 --workers 2
     Interrupted or killed? The store knows its design:
       prunelaw sweep run runs.db --workers 2
+    Theory against simulation at 64 points, at N = 50 and 100 (see prunelaw sweep check):
+      prunelaw sweep run agreement.db --standard --workers 2
 
     Rules share random numbers, so that their differences are more precise than their errors.
     Several runs may work on one store. Exit code 1 if units failed; the others are stored.
@@ -126,24 +136,14 @@ def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
     prunelaw sweep export runs.db --output runs.csv
     prunelaw sweep export runs.db --output trials.csv --trials
     """
-    from prunelaw.errors import InputError
     from prunelaw_sim.measured import points_table, trials_table
     from prunelaw_sim.store import Store
 
-    if output.exists():
-        raise InputError(f"--output must be new: {output} exists; choose another name")
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"--output must lie in a folder that exists, got {output}")
+    _check_new_file(output)
     with Store.open(store) as opened:
         table = trials_table(opened) if trials else points_table(opened)
         complete = opened.status().complete
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        table.to_csv(partial, index=False)
-        os.replace(partial, output)  # whole or not at all
-    except OSError as cause:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"--output {output} cannot be written: {cause.strerror}") from cause
+    _write_csv(table, output)
     values = {"file": str(output), "rows": len(table), "complete": complete}
     if as_json:
         print_json(values)
@@ -152,29 +152,151 @@ def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
     click.echo(f"wrote {len(table)} rows to {output}{note}")
 
 
-def _design(store: Path, degrees: bool, rule: tuple[str, ...], keep: Any, **asked: Any) -> "Design":
+@command.command()
+@STORE
+@click.option("--order", type=int, help="Power of 1/N that is fitted.  [1; 2 with three dims]")
+@click.option("--output", type=click.Path(path_type=Path), help="A new CSV file, one row a point.")
+@click.option("--points", type=int, default=10, show_default=True, help="Rows to print.")
+@JSON
+def check(store: Path, order: int | None, output: Path | None, points: int, as_json: bool) -> None:
+    """Holds every point of STORE, extrapolated to N -> inf, against the theory.
+
+    \b
+    The 64 standard points, under a minute on two cores:
+      prunelaw sweep run agreement.db --standard --workers 2
+      prunelaw sweep check agreement.db
+    All points as a table:
+      prunelaw sweep check agreement.db --output agreement.csv
+
+    Three tests: chi-square over all points, a factor common to all, and the worst point corrected
+    for their number. Exit code 1 if they disagree (p < 0.001 for the three together).
+    """
+    from prunelaw._checks import check_integer
+    from prunelaw_sim.store import Store
+    from prunelaw_sim.theory_check import check_theory
+
+    check_integer("--points", points, 0)
+    if output is not None:
+        _check_new_file(output)
+    with Store.open(store) as opened:
+        found = check_theory(opened, order=order)
+    if output is not None:
+        _write_csv(found.table, output)
+    judged = found.agreement
+    values = {
+        "store": str(store),
+        "agrees": judged.agrees,
+        "p_value": judged.p_value,
+        "chi2": judged.chi2,
+        "dof": judged.dof,
+        "p_chi2": judged.p_chi2,
+        "common": judged.common,
+        "common_stderr": judged.common_stderr,
+        "p_common": judged.p_common,
+        "p_worst": float(judged.adjusted.min()),
+        "detectable": judged.detectable,
+        "dims": judged.sizes.tolist(),
+        "students": int(found.trials.sum()),
+        "failed": int(found.failed.sum()),
+    }
+    if as_json:
+        print_json({**values, "points": found.table.to_dict("records")})
+    else:
+        _print_check(values, found.table.head(points))
+    if not judged.agrees:
+        raise click.ClickException(
+            f"theory and simulation disagree: p = {judged.p_value:.2g}, limit {judged.threshold:g}"
+        )
+
+
+def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
+    """The points farthest from the theory, then the three tests."""
+    columns = ("keep", "α_tot", "f", "θ", "theory ε", "simulated, N → ∞", "z", "p, corrected")
+    rows = tuple(
+        (
+            row.rule,
+            f"{row.alpha_tot:g}",
+            f"{row.f:.4g}",
+            f"{row.theta:g}",
+            f"{row.theory:.6f}",
+            f"{row.simulated:.5f} ± {row.stderr:.5f}",
+            f"{row.z:+.2f}",
+            f"{row.p_adjusted:.3g}",
+        )
+        for row in table.itertuples()
+    )
+    if rows:
+        print_table(make_table(f"the {len(rows)} points farthest from the theory", columns, rows))
+    dims = ", ".join(f"{dim:g}" for dim in values["dims"])
+    percent = f"{100 * values['common']:+.3f} ± {100 * values['common_stderr']:.3f} %"
+    tests = (
+        ("students", f"{values['students']} at N = {dims}; {values['failed']} not certified"),
+        (
+            "χ² over all points",
+            f"{values['chi2']:.1f} on {values['dof']}, p {values['p_chi2']:.3g}",
+        ),
+        ("common factor", f"simulation/theory − 1 = {percent}, p {values['p_common']:.3g}"),
+        ("worst point", f"p {values['p_worst']:.3g}, corrected for their number"),
+        ("verdict", f"{'agree' if values['agrees'] else 'DISAGREE'}, p {values['p_value']:.3g}"),
+        ("would be caught", f"a theory {100 * values['detectable']:.2f} % off at every point"),
+    )
+    print_table(make_table("theory against simulation", ("", ""), tests))
+
+
+def _design(
+    store: Path, degrees: bool, standard: bool, rule: tuple[str, ...], keep: Any, **asked: Any
+) -> "Design":
     """The design asked for, or that of the store if none is."""
     import numpy as np
 
     from prunelaw.errors import InputError
     from prunelaw_sim.design import Design
     from prunelaw_sim.store import Store
+    from prunelaw_sim.theory_check import standard_design
 
     given = {name: value for name, value in asked.items() if value is not None}
     given |= {"f": keep} if keep is not None else {}
     given |= {"rule": rule} if rule else {}
-    if not given:
+    if not given and not standard:
         with Store.open(store) as opened:
             return opened.design
     if "dim" in given:
         given["dim"] = [_whole("--dim", value) for value in given["dim"]]
     if degrees and "theta" in given:
         given["theta"] = [float(np.radians(value)) for value in given["theta"]]
+    if standard:
+        fixed = [name for name in ("alpha_tot", "f", "theta", "rule") if name in given]
+        if fixed:
+            raise InputError(f"--standard fixes the points and takes no axis but --dim: {fixed[0]}")
+        return standard_design(**given)
     if "alpha_tot" not in given:
         raise InputError(
             "--alpha-tot must be given for a new sweep (give no axis to go on with a store)"
         )
     return Design.grid(**given)
+
+
+def _check_new_file(output: Path) -> None:
+    """Before any work: `InputError` if the file exists or its folder does not."""
+    from prunelaw.errors import InputError
+
+    if output.exists():
+        raise InputError(f"--output must be new: {output} exists; choose another name")
+    if not output.absolute().parent.is_dir():
+        raise InputError(f"--output must lie in a folder that exists, got {output}")
+
+
+def _write_csv(table: "DataFrame", output: Path) -> None:
+    """The table in a file, whole or not at all."""
+    from prunelaw.errors import InputError
+
+    partial = output.with_name(f"{output.name}.partial")
+    try:
+        table.to_csv(partial, index=False)
+        os.replace(partial, output)
+    except OSError as cause:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"--output {output} cannot be written: {cause.strerror}") from cause
 
 
 def _whole(option: str, value: float) -> int:

@@ -1,0 +1,205 @@
+"""A store of simulated students held against the theory of pruning, all points together.
+
+`standard_design` is 64 points: every kind of keep rule at eight settings with theta from 0 to 1.2
+and alpha_tot from .3 to 50.  `check_theory` extrapolates the mean errors of any store with several
+dimensions N to N → ∞ and judges them (`agreement`), with the covariance of points that share their
+random numbers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+import prunelaw
+from prunelaw.errors import InputError
+from prunelaw_sim.agreement import P_THRESHOLD, Agreement, agreement
+from prunelaw_sim.design import Design, describe
+from prunelaw_sim.measured import by_point
+from prunelaw_sim.store import Store
+
+Point = Mapping[str, Any]
+Theory = Callable[[Sequence[Point]], Float[np.ndarray, " points"]]
+
+# (alpha_tot, f, theta).  P and K are whole at every N that is a multiple of 25: rounding would be
+# a finite-size effect.
+SETTINGS = (
+    (0.3, 0.8, 0.0),
+    (1.0, 0.4, 0.2),
+    (1.0, 0.8, 1.2),
+    (3.0, 0.4, 0.4),
+    (3.0, 0.8, 0.0),
+    (10.0, 0.2, 0.8),
+    (10.0, 0.4, 0.1),
+    (50.0, 0.04, 0.4),
+)
+RULES_OF_F = ("hard", "easy", "random", "signed-hard", "signed-easy", "mix:0.3,hard")
+# Bands imply f: wide ones where data are few, narrow ones (f = .13 and .14) where they are many.
+WIDE, NARROW = ("band:0.3,1.5", "signed-band:-0.2,1.2"), ("band:0.5,0.7", "signed-band:0.1,0.3")
+MANY = 10.0  # alpha_tot
+
+
+@dataclass(frozen=True, eq=False)
+class TheoryCheck:
+    """The points of a store (without their dim), what was measured, and the verdict on the theory.
+
+    trials and failed: students at each point and dim, and those of them without certificate.
+    """
+
+    points: tuple[Point, ...]
+    trials: Int[np.ndarray, "points sizes"]
+    failed: Int[np.ndarray, "points sizes"]
+    agreement: Agreement
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a point, the largest |z| first."""
+        found = self.agreement
+        rows = pd.DataFrame(
+            {
+                **{name: [p[name] for p in self.points] for name in self.points[0]},
+                "theory": found.theory,
+                "simulated": found.limit.value,
+                "stderr": found.limit.stderr,
+                "z": found.z,
+                "p_adjusted": found.adjusted,
+                "z_at_largest_dim": found.raw_z,
+                "slope": found.limit.slope,
+                "trials": self.trials.sum(axis=1),
+                "failed": self.failed.sum(axis=1),
+            }
+        )
+        return rows.sort_values("z", key=np.abs, ascending=False, ignore_index=True)
+
+
+def standard_design(
+    dim: Sequence[int] = (50, 100), trials: int = 100, seed: int = 0, **options: Any
+) -> Design:
+    """64 points at each dimension: six rules of f and two bands at eight settings.
+
+    No two points share random numbers.  `dim` should be multiples of 25; `options` as in `Design`.
+    """
+    points = [
+        {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": rule, "dim": size}
+        for size in dim
+        for alpha_tot, fraction, theta in SETTINGS
+        for rule, f in _rules(alpha_tot, fraction)
+    ]
+    options = {"paired": (), **options}
+    return Design.from_points(points, trials=trials, seed=seed, **options)
+
+
+def check_theory(
+    store: Store,
+    *,
+    theory: Theory | None = None,
+    order: int | None = None,
+    threshold: float = P_THRESHOLD,
+) -> TheoryCheck:
+    """Judge the theory by every point of a finished store, extrapolated to N → ∞.
+
+    `theory` takes the points (mappings with alpha_tot, f, theta, rule) and returns their errors;
+    by default it is `prunelaw.solve`.  `order` is the power of 1/N the means are fitted with, as in
+    `agreement`, whose verdict this is.
+
+    Raises `InputError` if the store is not finished, holds a single dimension, or not every point
+    at the same ones.
+    """
+    if not store.status().complete:
+        raise InputError(f"{store.path} is not finished: run the sweep to its end, then check it")
+    points, sizes, positions = _grid(store.design)
+    errors, failed = _errors(store)
+    shape = positions.shape
+    means, stderrs, trials = (
+        np.array([measure(errors[i]) for i in positions.ravel()]).reshape(shape)
+        for measure in (np.nanmean, _stderr, lambda e: int(np.sum(np.isfinite(e))))
+    )
+    _refuse_without_spread(store.design, positions, stderrs)
+    covariance = np.array([_covariance(store.design, errors, column) for column in positions.T])
+    found = agreement(
+        (theory or solved)(points),
+        sizes,
+        means,
+        stderrs,
+        trials=trials,
+        covariance=covariance,
+        order=order,
+        threshold=threshold,
+    )
+    return TheoryCheck(points, trials + failed[positions], failed[positions], found)
+
+
+def solved(points: Sequence[Point]) -> Float[np.ndarray, " points"]:
+    """The exact errors at these points."""
+    columns = ([point[name] for point in points] for name in ("alpha_tot", "f", "theta", "rule"))
+    return np.asarray(prunelaw.solve(*columns).error)
+
+
+def _rules(alpha_tot: float, f: float) -> list[tuple[str, float | None]]:
+    bands = NARROW if alpha_tot >= MANY else WIDE
+    return [*((rule, f) for rule in RULES_OF_F), *((rule, None) for rule in bands)]
+
+
+def _grid(
+    design: Design,
+) -> tuple[tuple[Point, ...], list[float], Int[np.ndarray, "points sizes"]]:
+    """Points without dim, the dims, and where each pair of them is in the design."""
+    found: dict[tuple[Any, ...], dict[int, int]] = {}
+    for position, point in enumerate(design.points):
+        key = tuple((name, value) for name, value in point.items() if name != "dim")
+        found.setdefault(key, {})[point["dim"]] = position
+    sizes = sorted({point["dim"] for point in design.points})
+    if len(sizes) < 2:
+        raise InputError(
+            f"dim must take two or more values to be extrapolated, the store has dim={sizes[0]}"
+        )
+    for key, places in found.items():
+        if len(places) < len(sizes):
+            missing = min(set(sizes) - set(places))
+            raise InputError(f"the store has no dim={missing} at {describe(dict(key))}")
+    positions = np.array([[places[size] for size in sizes] for places in found.values()])
+    return tuple(dict(key) for key in found), [float(size) for size in sizes], positions
+
+
+def _errors(store: Store) -> tuple[list[np.ndarray], Int[np.ndarray, " designed"]]:
+    """Every point's errors in the order of its trials, NaN without certificate, and how many."""
+    errors = [
+        np.where(columns["converged"] == 1, columns["error"], np.nan)[np.argsort(columns["trial"])]
+        for _, columns in by_point(store)
+    ]
+    return errors, np.array([int(np.sum(np.isnan(one))) for one in errors])
+
+
+def _stderr(errors: np.ndarray) -> float:
+    certified = errors[np.isfinite(errors)]
+    return np.std(certified, ddof=1) / np.sqrt(certified.size) if certified.size > 1 else np.nan
+
+
+def _refuse_without_spread(design: Design, positions: np.ndarray, stderrs: np.ndarray) -> None:
+    for position, stderr in zip(positions.ravel(), stderrs.ravel(), strict=True):
+        if not stderr > 0:
+            raise InputError(
+                f"{describe(design.points[position])} has no standard error: it needs two or more "
+                "certified trials that differ"
+            )
+
+
+def _covariance(
+    design: Design, errors: Sequence[np.ndarray], positions: Int[np.ndarray, " points"]
+) -> Float[np.ndarray, "points points"]:
+    """Covariance of the means at one dim: from common trials where two points share a seed."""
+    result = np.diag([_stderr(errors[i]) ** 2 for i in positions])
+    shared: dict[int, list[int]] = {}
+    for index, position in enumerate(positions):
+        shared.setdefault(design.point_seed(int(position)), []).append(index)
+    for group in shared.values():
+        for i in group:
+            for j in group:
+                if i < j:
+                    pair = np.array([errors[positions[i]], errors[positions[j]]])
+                    both = pair[:, np.isfinite(pair).all(axis=0)]
+                    result[i, j] = result[j, i] = np.cov(both)[0, 1] / both.shape[1]
+    return result
