@@ -59,6 +59,37 @@ def test_export_gives_points_that_fit_reads_and_trials(store, tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["points.csv", "t.csv"]
 
 
+@pytest.fixture(scope="module")
+def two_dims(tmp_path_factory):
+    path = tmp_path_factory.mktemp("check") / "runs.db"
+    assert answer("run", path, *AXES, "--dim", "20,40", "--trials", "30")["complete"]
+    return path
+
+
+def test_check_prints_three_tests_and_writes_every_point(two_dims, tmp_path):
+    found = answer("check", two_dims, "--output", tmp_path / "points.csv")
+    assert found["agrees"] and found["dof"] == 4 and found["students"] == 240
+    assert len(found["points"]) == len(pd.read_csv(tmp_path / "points.csv")) == 4
+    shown = run("check", two_dims, "--points", "2").stdout
+    for words in ("2 points farthest", "χ²", "common factor", "worst point", "agree"):
+        assert words in shown
+
+
+def test_check_has_exit_code_1_if_they_disagree(two_dims, monkeypatch):
+    from prunelaw_sim import theory_check
+
+    solved = theory_check.solved
+    monkeypatch.setattr(theory_check, "solved", lambda points: 0.7 * solved(points))
+    result = run("check", two_dims, "--json")
+    assert result.exit_code == 1 and "theory and simulation disagree" in result.stderr
+    assert json.loads(result.stdout)["agrees"] is False
+
+
+def test_the_standard_points(tmp_path):
+    found = answer("run", tmp_path / "a.db", "--standard", "--dim", "25", "--trials", "1")
+    assert found["measured"] == 64
+
+
 def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkeypatch):
     from prunelaw_sim import runner
 
@@ -86,6 +117,10 @@ def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkey
         (["run", "NEW", *AXES, "--rule", "hard"], "are the same"),
         (["run", "NEW", *AXES, "--workers", "0"], "--workers must be"),
         (["run", "NEW", "--alpha-tot", "3", "--keep", "1.5"], "point 0: f must be"),
+        (["run", "NEW", "--standard", "--theta", "1"], "--standard fixes the points"),
+        (["check", "STORE"], "dim must take two or more values"),
+        (["check", "STORE", "--output", "STORE"], "exists; choose another name"),
+        (["check", "NEW"], "NEW does not exist"),
         (["status", "NEW"], "NEW does not exist"),
         (["export", "STORE", "--output", "STORE"], "exists; choose another name"),
         (["export", "STORE", "--output", "nowhere/a.csv"], "a folder that exists"),
