@@ -231,10 +231,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
     percent = f"{100 * values['common']:+.3f} ± {100 * values['common_stderr']:.3f} %"
     tests = (
         ("students", f"{values['students']} at N = {dims}; {values['failed']} not certified"),
-        (
-            "χ² over all points",
-            f"{values['chi2']:.1f} on {values['dof']}, p {values['p_chi2']:.3g}",
-        ),
+        ("χ²", f"{values['chi2']:.1f} on {values['dof']} points, p {values['p_chi2']:.3g}"),
         ("common factor", f"simulation/theory − 1 = {percent}, p {values['p_common']:.3g}"),
         ("worst point", f"p {values['p_worst']:.3g}, corrected for their number"),
         ("verdict", f"{'agree' if values['agrees'] else 'DISAGREE'}, p {values['p_value']:.3g}"),
