@@ -1,6 +1,7 @@
 """Measured errors: simulated perceptrons, real sweeps, and fits of the theories to them.
 
     simulate    train certified max-margin students on pruned data and measure their errors
+    simulate_until  as many trials as a wanted standard error takes
     run_sweep   a Design of many points into a store that survives a kill, on any executor
     max_margin  the student of any matrix of examples, with its duality gap
     read        a file or folder of training runs as a `Sweep`
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from prunelaw_sim.fit_pruning import PruningFit
     from prunelaw_sim.fit_utility import Fit
     from prunelaw_sim.laws import LAWS, fit
+    from prunelaw_sim.precision import simulate_until
     from prunelaw_sim.readers import read
     from prunelaw_sim.runner import SweepRun, run_sweep
     from prunelaw_sim.store import Store
@@ -40,6 +42,7 @@ __all__ = [
     "read",
     "run_sweep",
     "simulate",
+    "simulate_until",
 ]
 
 _HOMES = {
@@ -48,6 +51,7 @@ _HOMES = {
     "fit_utility": ("Fit",),
     "laws": ("LAWS", "fit"),
     "students": ("MaxMargin", "NotSeparableError", "max_margin"),
+    "precision": ("simulate_until",),
     "readers": ("read",),
     "runner": ("SweepRun", "run_sweep"),
     "store": ("Store",),
