@@ -1,11 +1,12 @@
 """Measured errors: simulated perceptrons, real sweeps, and fits of the theories to them.
 
-    simulate    train certified max-margin students on pruned data and measure their errors
-    simulate_until  as many trials as a wanted standard error takes
-    run_sweep   a Design of many points into a store that survives a kill, on any executor
-    max_margin  the student of any matrix of examples, with its duality gap
-    read        a file or folder of training runs as a `Sweep`
-    fit         hold a law against a Sweep
+    simulate        train certified students on pruned data and measure their errors
+    simulate_until  as many of them as a wanted standard error takes
+    compare         a simulation beside the theory, and where it leaves the theory's setting
+    run_sweep       a Design of many points into a store that survives a kill, on any executor
+    max_margin      the student of any matrix of examples, with its duality gap
+    read            a file or folder of training runs as a `Sweep`
+    fit             hold a law against a Sweep
 
 The names are loaded when first used: JAX and pandas take seconds that a caller may not need.
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prunelaw_sim.design import Design
+    from prunelaw_sim.expectations import Comparison, compare
     from prunelaw_sim.fit_pruning import PruningFit
     from prunelaw_sim.fit_utility import Fit
     from prunelaw_sim.laws import LAWS, fit
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "Comparison",
     "Design",
     "Fit",
     "MaxMargin",
@@ -37,6 +40,7 @@ __all__ = [
     "Store",
     "Sweep",
     "SweepRun",
+    "compare",
     "fit",
     "max_margin",
     "read",
@@ -47,6 +51,7 @@ __all__ = [
 
 _HOMES = {
     "design": ("Design",),
+    "expectations": ("Comparison", "compare"),
     "fit_pruning": ("PruningFit",),
     "fit_utility": ("Fit",),
     "laws": ("LAWS", "fit"),

@@ -1,6 +1,7 @@
 """What a simulated sweep measures: labelled points, trials a point, and the seed of each point.
 
-A point is one value of every axis (alpha_tot, f, theta, rule, dim).  Its seed is a hash of the
+A point is one value of every axis (alpha_tot, f, theta, rule, dim), and of the choices student,
+inputs, probe and label_noise where they are not the usual ones.  Its seed is a hash of the
 design's seed and the point itself, so the numbers do not depend on the order of the points, on the
 other points of the design, or on who measures them.  Points that differ in a *paired* axis only
 share their seed: they draw the same pool, and differences between them lose most of the noise
@@ -21,7 +22,10 @@ from typing import Any, NamedTuple
 from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
-from prunelaw_sim.teacher import check_point, check_seed, example_counts
+from prunelaw_sim.penalised import as_student, check_separable
+from prunelaw_sim.pools import check_seed, make_pool
+from prunelaw_sim.probes import Given
+from prunelaw_sim.text_forms import CHOICES
 
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
 DEFAULTS = {"f": None, "theta": 0.0, "rule": "hard", "dim": 200}
@@ -41,7 +45,8 @@ class Unit(NamedTuple):
 class Design:
     """The points of a sweep and the trials at each; make one with `grid` or `from_points`.
 
-    - points: one mapping a point, with a value for each of `AXES`.
+    - points: one mapping a point, with a value for each of `AXES` and for those of `CHOICES` that
+      are not at their default: a point of the usual kind looks, and draws, as if there were none.
     - trials: students at each point; unit: students in one piece of work.
     - seed: of the whole sweep; paired: axes along which points share random numbers.
     """
@@ -79,15 +84,17 @@ class Design:
             Design.grid(alpha_tot=[1, 3, 10], f=[.2, .5], theta=.3, rule=["hard", "easy"], dim=100)
 
         Each axis is one value or several; `theta` (0), `rule` ("hard") and `dim` (200) may be left
-        out, and `f` where the rule implies it.
+        out, `f` where the rule implies it, and the choices of `simulate`: `student` ("max-margin"),
+        `inputs` ("gaussian"), `probe` ("given") and `label_noise` (0).
 
         Raises `InputError` for unknown axes, values out of range, duplicate points, points that
         keep no example, and rules without a text form.
         """
         _check_axes("axes", axes)
-        values = [_several(axes.get(name, DEFAULTS.get(name)), name) for name in AXES]
+        names = (*AXES, *(name for name in CHOICES if name in axes))
+        values = [_several(axes.get(name, DEFAULTS.get(name)), name) for name in names]
         points: list[Mapping[str, Any]] = [
-            dict(zip(AXES, one, strict=True)) for one in itertools.product(*values)
+            dict(zip(names, one, strict=True)) for one in itertools.product(*values)
         ]
         return cls(tuple(points), trials, seed, unit, tuple(paired))
 
@@ -109,16 +116,21 @@ class Design:
                 yield Unit(position, first, min(self.unit, self.trials - first))
 
     @property
+    def axes(self) -> tuple[str, ...]:
+        """`AXES`, and the choices in which some point is not of the usual kind."""
+        return (*AXES, *(name for name in CHOICES if any(name in p for p in self.points)))
+
+    @property
     def n_units(self) -> int:
         """How many pieces of work there are."""
         return len(self.points) * -(-self.trials // self.unit)
 
     def to_json(self) -> str:
         """The design as a text from which `from_json` makes the same one."""
-        table = [[point[name] for name in AXES] for point in self.points]
+        table = [[complete(point)[name] for name in self.axes] for point in self.points]
         return json.dumps(
             {
-                "axes": AXES,
+                "axes": self.axes,
                 "points": table,
                 "trials": self.trials,
                 "seed": self.seed,
@@ -136,15 +148,21 @@ class Design:
         return cls(points, paired=tuple(found["paired"]), **options)
 
 
+def complete(point: Mapping[str, Any]) -> dict[str, Any]:
+    """The point with the usual choices filled in."""
+    return {**point, **{name: point.get(name, usual) for name, usual in CHOICES.items()}}
+
+
 def describe(point: Mapping[str, Any]) -> str:
     """`alpha_tot=3 f=0.5 theta=0.3 rule=hard dim=100`."""
     return " ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in point.items())
 
 
 def _check_axes(argument: str, names: Iterable[str]) -> None:
-    unknown = [name for name in names if name not in AXES]
+    known = (*AXES, *CHOICES)
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise InputError(f"{argument} must be among {', '.join(AXES)}; got {unknown[0]!r}")
+        raise InputError(f"{argument} must be among {', '.join(known)}; got {unknown[0]!r}")
 
 
 def _several(values: Any, name: str) -> list[Any]:
@@ -159,22 +177,33 @@ def _several(values: Any, name: str) -> list[Any]:
 
 
 def _checked_point(point: Mapping[str, Any], position: int) -> dict[str, Any]:
-    """The point with plain Python numbers; errors say which point."""
-    where = f"point {position}"
+    """The point with plain Python numbers, the usual choices left out; errors say which point."""
     try:
         _check_axes("axes", point)
-        complete = DEFAULTS | dict(point)
-        missing = [name for name in AXES if name not in complete]
+        given = DEFAULTS | CHOICES | dict(point)
+        missing = [name for name in AXES if name not in given]
         if missing:
             raise InputError(f"axis {missing[0]} must be given")
-        alpha_tot, f, theta, rule, dim = (complete[name] for name in AXES)
-        alpha_tot, f, theta, keep = check_point(alpha_tot, f, theta, rule)
-        _check_text(keep)
-        dim = check_integer("dim", dim, 2)
-        example_counts(alpha_tot, f, dim)
+        student = as_student(given.pop("student"))
+        pool = make_pool(**given, seed=0)
+        check_separable(student, pool.label_noise)
+        _check_text(pool.rule)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-    return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": keep.name, "dim": dim}
+        raise InputError(f"point {position}: {error}") from error
+    checked = {
+        "alpha_tot": float(given["alpha_tot"]),
+        "f": pool.f,
+        "theta": pool.theta if pool.probe == Given() else 0.0,
+        "rule": pool.rule.name,
+        "dim": pool.dim,
+    }
+    chosen = {
+        "student": student.name,
+        "inputs": pool.inputs.name,
+        "probe": pool.probe.name,
+        "label_noise": pool.label_noise,
+    }
+    return checked | {name: chosen[name] for name in CHOICES if chosen[name] != CHOICES[name]}
 
 
 def _check_text(rule: KeepRule) -> None:
@@ -193,7 +222,7 @@ def _check_text(rule: KeepRule) -> None:
 def _refuse_duplicates(points: Sequence[Mapping[str, Any]]) -> None:
     seen: dict[tuple[Any, ...], int] = {}
     for position, point in enumerate(points):
-        first = seen.setdefault(tuple(point.values()), position)
+        first = seen.setdefault(tuple(point.items()), position)
         if first != position:
             raise InputError(
                 f"points {first} and {position} are the same ({describe(point)}); "

@@ -8,10 +8,11 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from prunelaw_sim.design import Unit
+from prunelaw_sim.design import Unit, complete
+from prunelaw_sim.pools import example_counts
 from prunelaw_sim.store import Store
 from prunelaw_sim.sweep import Sweep
-from prunelaw_sim.teacher import example_counts
+from prunelaw_sim.text_forms import CHOICES
 
 MEANS = ("kappa", "R", "rho")  # given beside the error, as means over certified trials
 Columns = dict[str, np.ndarray]
@@ -29,6 +30,8 @@ def points_table(store: Store) -> pd.DataFrame:
 
     `error` and `error_se` are mean and standard error over certified trials; `trials` counts
     those stored and `failed` those of them without certificate, which no mean contains.
+    Choices beside the usual ones have columns if any point makes them.  `theta` of a trained probe
+    is its mean angle as measured, and `theta_se` (0 where it was given) the standard error of that.
     """
     return pd.DataFrame([_row(store, *one) for one in by_point(store)])
 
@@ -37,7 +40,9 @@ def trials_table(store: Store) -> pd.DataFrame:
     """One row a trial: the axes of its point, its number, and everything measured."""
     parts = []
     for position, columns in by_point(store):
-        parts.append(pd.DataFrame({**store.design.points[position], **columns}))
+        whole = complete(store.design.points[position])
+        axes = {name: whole[name] for name in store.design.axes}
+        parts.append(pd.DataFrame({**axes, **columns}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -58,15 +63,17 @@ def _row(store: Store, position: int, columns: Columns) -> dict:
     )
     certified = columns["converged"] == 1
     errors = columns["error"][certified]
-    several = errors.size > 1
+    theta, theta_se = _angle(theta, columns, certified)
+    changed = {name: point[name] for name in CHOICES if name in point}
+    extra = "".join(f" {name}={value}" for name, value in changed.items())
     return {
-        "run": f"perceptron-a{alpha_tot:g}-f{f:g}-t{theta:g}-{rule}-n{dim}",
-        "group": f"perceptron N={dim} theta={theta:g}",
+        "run": f"perceptron-a{alpha_tot:g}-f{f:g}-t{theta:g}-{rule}-n{dim}{extra}",
+        "group": f"perceptron N={dim} theta={theta:g}{extra}",
         "dataset_size": example_counts(alpha_tot, f, dim)[0],
         "keep_fraction": f,
         "rule": rule,
         "error": float(errors.mean()) if errors.size else np.nan,
-        "error_se": float(errors.std(ddof=1) / np.sqrt(errors.size)) if several else np.nan,
+        "error_se": _standard_error(errors),
         "metric": "test error probability",
         "seed": store.design.point_seed(position),
         "theta": theta,
@@ -76,7 +83,24 @@ def _row(store: Store, position: int, columns: Columns) -> dict:
         "failed": int(np.sum(~certified)),
         **_means(columns, certified),
         "max_relative_gap": float(columns["relative_gap"].max()),
+        **{name: complete(point)[name] for name in store.design.axes if name in CHOICES},
+        **({"theta_se": theta_se} if "probe" in store.design.axes else {}),
     }
+
+
+def _angle(theta: float, columns: Columns, certified: np.ndarray) -> tuple[float, float]:
+    """The probe's angle and its standard error: as given, or as measured over certified trials."""
+    if "probe_theta" not in columns:
+        return theta, 0.0
+    angles = columns["probe_theta"][certified]
+    return float(angles.mean()) if angles.size else np.nan, _standard_error(angles)
+
+
+def _standard_error(values: np.ndarray) -> float:
+    """Of the mean; NaN for fewer than two values."""
+    if values.size < 2:
+        return np.nan
+    return float(values.std(ddof=1) / np.sqrt(values.size))
 
 
 def _means(columns: Columns, certified: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from prunelaw._checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.teacher import one_number
+from prunelaw_sim.pools import one_number
 from prunelaw_sim.trials import Simulation, simulate
 
 PILOT = 30

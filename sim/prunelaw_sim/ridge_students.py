@@ -21,7 +21,7 @@ from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import as_rule, checked_fraction
 from prunelaw_sim._threads import one_lapack_thread
-from prunelaw_sim.teacher import check_seed, example_counts, one_number
+from prunelaw_sim.pools import check_seed, example_counts, one_number
 
 PLANE = 3  # coordinates that teacher, probe and generator span
 

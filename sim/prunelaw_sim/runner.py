@@ -20,8 +20,8 @@ from prunelaw._checks import check_integer
 from prunelaw.errors import ConvergenceError
 from prunelaw_sim.design import Design, Unit, describe
 from prunelaw_sim.executors import Here, Processes
+from prunelaw_sim.pools import example_counts
 from prunelaw_sim.store import LEASE, Store
-from prunelaw_sim.teacher import example_counts
 
 PER_WORKER = 2  # units claimed for each worker: one running, one waiting
 IN_FLIGHT = 32  # units claimed for an executor that does not say how many workers it has

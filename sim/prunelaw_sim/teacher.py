@@ -9,55 +9,26 @@ independent sign is the same Gaussian, so the label need not be applied to the o
 Each trial has streams of its own: trial i depends on (seed, i) alone, whatever the batch it is
 drawn in, and the rules draw the same pool (common random numbers).  NumPy draws them: a normal
 number in double precision takes it a fifth of the time that JAX takes on a CPU.
+
+Other inputs, and probes trained on the pool itself, need all N coordinates of all P examples: see
+`whole_pools`.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_integer, check_real
+from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
-from prunelaw.keep import (
-    Easy,
-    Hard,
-    KeepRule,
-    Random,
-    SignedEasy,
-    SignedHard,
-    as_rule,
-    checked_fraction,
-)
+from prunelaw.keep import Easy, Hard, Random, SignedEasy, SignedHard
+from prunelaw_sim.pools import Pool, make_pool
 
 RANKED = (Hard, Easy, Random, SignedHard, SignedEasy)  # keep exactly round(f P) examples
 MIN_WIDTH = 256  # arrays are padded to powers of two from here on: few compilations serve all sizes
-
-
-class Pool(NamedTuple):
-    """What all trials at one point share: P = `drawn` examples, of which about `kept` are kept."""
-
-    seed: int
-    drawn: int
-    kept: int
-    f: float
-    theta: float
-    rule: KeepRule
-    dim: int
-
-
-def example_counts(alpha_tot: float | int, f: float | int, dim: int) -> tuple[int, int]:
-    """(P, K): round(alpha_tot N) examples, of which round(f P) are kept; halves round up.
-
-    Raises `InputError` if either is zero.
-    """
-    drawn = int(np.floor(alpha_tot * dim + 0.5))
-    kept = int(np.floor(f * drawn + 0.5))
-    if kept < 1:
-        raise InputError(
-            f"alpha_tot={alpha_tot:g}, f={f:g} at dim={dim} draw {drawn} and keep {kept} examples; "
-            "at least one must be kept: increase dim, alpha_tot or f"
-        )
-    return drawn, kept
+# Each part of a trial has a stream of its own; the order is part of the numbers.
+PARTS = ("pool", "subset", "others", "labels", "inputs", "teacher", "direction", "probe")
 
 
 def padded(count: int) -> int:
@@ -87,47 +58,20 @@ def draw_kept(
     Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
     trial = check_integer("trial", trial, 0, 2**32 - 1)
-    return _draw_one(make_pool(alpha_tot, f, theta, rule, dim, seed), trial)
+    pool = make_pool(alpha_tot, f, theta, rule, dim, seed)
+    return draw_in_plane(pool, trial, pool.theta)
 
 
-def make_pool(alpha_tot: Any, f: Any, theta: Any, rule: Any, dim: Any, seed: Any) -> Pool:
-    """The checked arguments of a simulation; `InputError` names what is out of range."""
-    alpha_tot, f, theta, keep = check_point(alpha_tot, f, theta, rule)
-    dim, seed = check_integer("dim", dim, 2), check_seed(seed)
-    return Pool(seed, *example_counts(alpha_tot, f, dim), f, theta, keep, dim)
-
-
-def check_point(
-    alpha_tot: Any, f: Any, theta: Any, rule: Any
-) -> tuple[float, float, float, KeepRule]:
-    """One point of the theory's domain; `InputError` names what is out of range."""
-    keep = as_rule(rule)
-    angle = one_number("theta", theta, 0.0, np.pi / 2)
-    load = one_number("alpha_tot", alpha_tot, 0.0, low_open=True)
-    given = None if f is None else one_number("f", f, 0.0, 1.0, low_open=True)
-    return load, float(checked_fraction(keep, given, np.array(angle))), angle, keep
-
-
-def one_number(name: str, value: Any, *bounds: float, low_open: bool = False) -> float:
-    """One number inside its range, as a float; `InputError` otherwise."""
-    array = check_real(name, value, *bounds, low_open=low_open)
-    if array.ndim:
-        raise InputError(f"{name} must be one number for a simulation, got shape {array.shape}")
-    return float(array)
-
-
-def check_seed(seed: Any) -> int:
-    """An integer below 2^53, which a table of float64 holds exactly; `InputError` otherwise."""
-    return check_integer("seed", seed, 0, 2**53 - 1)
-
-
-def draw_rows(
-    pool: Pool, trials: Int[np.ndarray, " batch"]
+def stacked(
+    drawn: Sequence[Float[np.ndarray, "_ N"]], width: int
 ) -> tuple[Float[np.ndarray, "batch N K_padded"], Int[np.ndarray, " batch"]]:
-    """Transposed kept rows of several trials, zero beyond the kept ones, and how many those are."""
-    drawn = [_draw_one(pool, int(trial)) for trial in trials]
+    """Rows of several trials, transposed and zero beyond the trial's own, and how many those are.
+
+    At least `width` wide: trials of one width are compiled once.
+    """
     counts = np.array([len(rows) for rows in drawn])
-    padded_rows = np.zeros((len(trials), pool.dim, max(most_kept(pool), padded(int(counts.max())))))
+    widest = max(width, padded(int(counts.max())))
+    padded_rows = np.zeros((len(drawn), drawn[0].shape[1], widest))
     for out, rows in zip(padded_rows, drawn, strict=True):
         out[:, : len(rows)] = rows.T
     return padded_rows, counts
@@ -140,28 +84,52 @@ def most_kept(pool: Pool) -> int:
     return padded(min(pool.drawn, int(pool.kept + 8 * np.sqrt(pool.kept) + 8)))
 
 
-def _draw_one(pool: Pool, trial: int) -> Float[np.ndarray, "K N"]:
-    """The kept rows y x of one trial."""
-    fields = _stream(pool.seed, trial, "pool").standard_normal((pool.drawn, 2))
+def draw_in_plane(pool: Pool, trial: int, theta: float) -> Float[np.ndarray, "K N"]:
+    """The kept rows y x of one trial with Gaussian inputs and a probe at angle theta.
+
+    Raises `InputError` if none is kept.
+    """
+    fields = stream(pool.seed, trial, "pool").standard_normal((pool.drawn, 2))
     t, u = fields.T
-    chosen = _chosen(pool, trial, t, u)
-    if not len(chosen):
+    labels = noisy(pool, trial, np.sign(t))
+    kept = chosen(pool, trial, t * np.cos(theta) + u * np.sin(theta), labels, theta)
+    rows = np.empty((len(kept), pool.dim))
+    rows[:, :2] = labels[kept, None] * fields[kept]
+    rows[:, 2:] = stream(pool.seed, trial, "others").standard_normal((len(kept), pool.dim - 2))
+    return rows
+
+
+def noisy(pool: Pool, trial: int, labels: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
+    """The labels of the data set: each of the teacher's flipped with probability `label_noise`."""
+    if pool.label_noise == 0.0:
+        return labels
+    flip = stream(pool.seed, trial, "labels").random(len(labels)) < pool.label_noise
+    return np.where(flip, -labels, labels)
+
+
+def chosen(
+    pool: Pool,
+    trial: int,
+    z: Float[np.ndarray, " P"],
+    labels: Float[np.ndarray, " P"],
+    theta: float,
+) -> Int[np.ndarray, " K"]:
+    """Indices of the kept examples, the rule's favourites first where it ranks them.
+
+    z is the probe's field, theta its angle to the teacher.  Raises `InputError` if none is kept.
+    """
+    kept = _preferred(pool, trial, z, labels * z, theta)
+    if not len(kept):
         raise InputError(
             f"trial {trial} of rule {pool.rule.name} keeps none of {pool.drawn} examples: "
             "increase dim, alpha_tot or f"
         )
-    rows = np.empty((len(chosen), pool.dim))
-    rows[:, 0] = np.abs(t[chosen])
-    rows[:, 1] = np.sign(t[chosen]) * u[chosen]
-    others = _stream(pool.seed, trial, "others")
-    rows[:, 2:] = others.standard_normal((len(chosen), pool.dim - 2))
-    return rows
+    return kept
 
 
-def _chosen(pool: Pool, trial: int, t: np.ndarray, u: np.ndarray) -> Int[np.ndarray, " K"]:
-    """Indices of the kept examples, the rule's favourites first where it ranks them."""
-    z = t * np.cos(pool.theta) + u * np.sin(pool.theta)
-    m = np.sign(t) * z
+def _preferred(
+    pool: Pool, trial: int, z: np.ndarray, m: np.ndarray, theta: float
+) -> Int[np.ndarray, " K"]:
     match pool.rule:
         case Hard():
             rank = np.abs(z)
@@ -172,14 +140,16 @@ def _chosen(pool: Pool, trial: int, t: np.ndarray, u: np.ndarray) -> Int[np.ndar
         case SignedEasy():
             rank = -m
         case Random():
-            rank = _stream(pool.seed, trial, "subset").random(pool.drawn)
+            rank = stream(pool.seed, trial, "subset").random(pool.drawn)
         case rule:
-            weight = rule.weight(m if rule.uses_labels else z, pool.f, pool.theta)
-            return np.flatnonzero(_stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
+            angle = min(theta, np.pi / 2)  # a trained probe may be worse than none
+            f = pool.f if rule.fraction(np.array(angle)) is None else None
+            weight = rule.weight(m if rule.uses_labels else z, f, angle)
+            return np.flatnonzero(stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
     return np.argsort(rank, kind="stable")[: pool.kept]
 
 
-def _stream(seed: int, trial: int, part: str) -> np.random.Generator:
+def stream(seed: int, trial: int, part: str) -> np.random.Generator:
     """An independent stream for each part of each trial: more examples extend what fewer gave."""
-    key = (trial, ("pool", "subset", "others").index(part))
+    key = (trial, PARTS.index(part))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))

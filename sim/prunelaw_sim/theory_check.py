@@ -18,8 +18,10 @@ import prunelaw
 from prunelaw.errors import InputError
 from prunelaw_sim.agreement import P_THRESHOLD, Agreement, agreement
 from prunelaw_sim.design import Design, describe
+from prunelaw_sim.expectations import predicted_error
 from prunelaw_sim.measured import by_point
 from prunelaw_sim.store import Store
+from prunelaw_sim.text_forms import CHOICES
 
 Point = Mapping[str, Any]
 Theory = Callable[[Sequence[Point]], Float[np.ndarray, " points"]]
@@ -60,7 +62,10 @@ class TheoryCheck:
         found = self.agreement
         rows = pd.DataFrame(
             {
-                **{name: [p[name] for p in self.points] for name in self.points[0]},
+                **{
+                    name: [point.get(name, CHOICES.get(name)) for point in self.points]
+                    for name in dict.fromkeys(name for point in self.points for name in point)
+                },
                 "theory": found.theory,
                 "simulated": found.limit.value,
                 "stderr": found.limit.stderr,
@@ -102,8 +107,8 @@ def check_theory(
     """Judge the theory by every point of a finished store, extrapolated to N → ∞.
 
     `theory` takes the points (mappings with alpha_tot, f, theta, rule) and returns their errors;
-    by default it is `prunelaw.solve`.  `order` is the power of 1/N the means are fitted with, as in
-    `agreement`, whose verdict this is.
+    by default it is `prunelaw.solve`, for ridge students `solve_ridge`.  `order` is the power of
+    1/N the means are fitted with, as in `agreement`, whose verdict this is.
 
     Raises `InputError` if the store is not finished, holds a single dimension, or not every point
     at the same ones.
@@ -133,7 +138,12 @@ def check_theory(
 
 
 def solved(points: Sequence[Point]) -> Float[np.ndarray, " points"]:
-    """The exact errors at these points."""
+    """The exact errors at these points, each for its student and the angle of its probe.
+
+    Raises `InputError` for a point that the theory does not cover (see `expectations`).
+    """
+    if any(name in point for point in points for name in CHOICES):
+        return np.array([predicted_error(point) for point in points])
     columns = ([point[name] for point in points] for name in ("alpha_tot", "f", "theta", "rule"))
     return np.asarray(prunelaw.solve(*columns).error)
 

@@ -1,8 +1,8 @@
 """Simulated students: the errors that the theory of data pruning predicts, measured.
 
-Each trial draws data (`teacher`), prunes it, trains the max-margin student (`students`) and
-reads off its error exactly from its angle to the teacher: no test set, no sampling noise but
-that of the training data.
+Each trial draws data and prunes it (`batches`), trains a student (`students`: max margin;
+`penalised`: others) and reads its error off its angle to the teacher (`overlaps`): no test set, no
+sampling noise but that of the training data.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,14 @@ from jaxtyping import Bool, Float
 
 from prunelaw._checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.students import GAP_LIMIT, MaxMargin, train
-from prunelaw_sim.teacher import Pool, draw_rows, make_pool, most_kept, padded
+from prunelaw_sim.batches import batch_size, draw_batch
+from prunelaw_sim.penalised import Student, as_student, check_separable
+from prunelaw_sim.pools import Pool, make_pool
+from prunelaw_sim.students import GAP_LIMIT
+from prunelaw_sim.teacher import most_kept
+from prunelaw_sim.text_forms import CHOICES
 
-MEMORY_LIMIT = 2**29  # bytes that one batch of trials may take
-MAX_BATCH = 25
+PER_TRIAL = ("error", "kappa", "R", "rho", "relative_gap", "converged")
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,12 @@ class Simulation:
     """Trials at one point (alpha_tot, f, theta, rule), each with its certificate.
 
     Per trial: error (probability that student and teacher disagree on a new input), kappa (margin
-    at |J| = 1 for inputs of unit variance), R = J.T, rho = J.J_probe, relative_gap (duality gap)
-    and converged.  A trial that missed the gap is NaN in `error` and left out of `mean`.
-    `kept` is round(f P): exact for rules that rank, about the mean for others.
+    at |J| = 1 for inputs of unit variance), R = J.T, rho = J.J_probe, probe_theta (the probe's
+    angle, radians), relative_gap (proven, of student or trained probe, whichever is larger) and
+    converged.  A trial that missed the gap is NaN in `error` and left out of `mean`.
+    `kept` is round(f P): exact for rules that rank, about the mean for others (for rules that use
+    labels, without label noise).  `theta` is what was asked for; with a trained probe it is what
+    the theory expects, pi eps(ALPHA).  `student`, `inputs`, `probe`: canonical texts.
     """
 
     alpha_tot: float
@@ -46,6 +52,11 @@ class Simulation:
     rho: Float[np.ndarray, " trials"]
     relative_gap: Float[np.ndarray, " trials"]
     converged: Bool[np.ndarray, " trials"]
+    probe_theta: Float[np.ndarray, " trials"]
+    student: str = "max-margin"
+    inputs: str = "gaussian"
+    probe: str = "given"
+    label_noise: float = 0.0
 
     @property
     def trials(self) -> int:
@@ -59,9 +70,32 @@ class Simulation:
 
     @property
     def per_trial(self) -> dict[str, np.ndarray]:
-        """What was measured in each trial, by name; shape (trials,) each."""
-        names = ("error", "kappa", "R", "rho", "relative_gap", "converged")
+        """What was measured in each trial, by name; shape (trials,) each.
+
+        The probe's angle is among them where it was measured and not given.
+        """
+        names = PER_TRIAL if self.probe == "given" else (*PER_TRIAL, "probe_theta")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def theta_mean(self) -> float:
+        """Mean angle of the certified trials' probes, radians: theta itself where it was given."""
+        if self.probe == "given":
+            return self.theta
+        return float(np.mean(self.probe_theta[self.converged])) if self.converged.any() else np.nan
+
+    @property
+    def theta_stderr(self) -> float:
+        """Standard error of `theta_mean`; 0 where theta was given."""
+        if self.probe == "given":
+            return 0.0
+        return _standard_error(self.probe_theta[self.converged])
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Student, inputs, probe and label noise, those that are not at their usual value."""
+        chosen = {name: getattr(self, name) for name in CHOICES}
+        return {name: value for name, value in chosen.items() if value != CHOICES[name]}
 
     @property
     def min_margin(self) -> Float[np.ndarray, " trials"]:
@@ -81,17 +115,15 @@ class Simulation:
     @property
     def stderr(self) -> float:
         """Standard error of `mean`; NaN for fewer than two certified trials."""
-        certified = self.error[self.converged]
-        if certified.size < 2:
-            return np.nan
-        return float(np.std(certified, ddof=1) / np.sqrt(certified.size))
+        return _standard_error(self.error[self.converged])
 
     def to_sweep_rows(self) -> pd.DataFrame:
         """One row in the canonical columns of a sweep: the mean error and its standard error."""
-        point = f"a{self.alpha_tot:g}-f{self.f:g}-t{self.theta:g}-{self.rule}"
+        point = f"a{self.alpha_tot:g}-f{self.f:g}-t{self.theta_mean:g}-{self.rule}"
+        extra = "".join(f" {name}={value}" for name, value in self.changed.items())
         row = {
-            "run": f"perceptron-{point}-n{self.dim}-s{self.seed}",
-            "group": f"perceptron N={self.dim} theta={self.theta:g}",
+            "run": f"perceptron-{point}-n{self.dim}-s{self.seed}{extra}",
+            "group": f"perceptron N={self.dim} theta={self.theta_mean:g}{extra}",
             "dataset_size": self.drawn,
             "keep_fraction": self.f,
             "rule": self.rule,
@@ -110,6 +142,10 @@ def simulate(
     rule: Any = "hard",
     *,
     dim: Any = 200,
+    student: Any = "max-margin",
+    inputs: Any = "gaussian",
+    probe: Any = "given",
+    label_noise: Any = 0.0,
     trials: Any = 100,
     seed: Any = 0,
     first: Any = 0,
@@ -117,70 +153,79 @@ def simulate(
     progress: Callable[[int, int], None] | None = None,
     batch: Any = None,
 ) -> Simulation:
-    """Train `trials` max-margin students on pruned data of a teacher, and measure their errors.
+    """Train `trials` students on pruned data of a teacher, and measure their errors.
 
     P = round(alpha_tot N) examples in N = `dim` dimensions, of which round(f P) are kept by the
     field of a probe at angle theta (radians) to the teacher.  `rule` is any keep rule, as object or
     text; those of a weight w keep each example independently, so that the number kept varies, and
-    need no `f` (see `teacher.draw_kept`).
-    The error of a student J is angle(J, T) / pi, exactly.  Trial i depends on (seed, i) alone;
-    `first` is the i of the first of them, so that a simulation can be continued.
+    need no `f` (see `teacher.draw_kept`).  What else may be chosen, as object or text:
+
+    - student: max-margin, ridge:LAMBDA or logistic:LAMBDA (`penalised`).
+    - inputs: gaussian, signs, student-t:NU or correlated:R (`inputs`).
+    - probe: given, independent:ALPHA, same or same:ALPHA (`probes`); theta belongs to `given`.
+    - label_noise: probability in [0, 1/2) that a label is flipped before pruning, so that the
+      student and rules that use labels see it; not for max margin.
+
+    The error of a student J is angle(J, T) / pi, exactly for Gaussian inputs (correlated ones in
+    the metric of their covariance); for the others it is the error on Gaussian test inputs.
+    Trial i depends on (seed, i) alone; `first` is the i of the first of them, so that a simulation
+    can be continued.  Every student and rule sees the same pool.
 
     `batch` trials are in memory at once: by default at most 25, and as many as fit in 512 MiB at
-    40 N K + 64 P bytes each (K and P padded to powers of two), rows and work space together.
+    40 N K + 64 P bytes each (K and P padded to powers of two; K no less than the examples of a
+    trained probe), rows and work space together.  Inputs that are not Gaussian, and probes trained
+    on the same data, take 24 N P bytes more, of one trial at a time.
     `progress(done, total)` is called after each batch.
 
     Raises `InputError` for arguments out of range or if no example is kept, `ConvergenceError` if
-    a trial's relative duality gap is above 1e-9 (`throw=False` flags it in `converged` instead).
+    the relative duality gap of a student or its probe is above 1e-9 (`throw=False` flags it in
+    `converged` instead).
 
     Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
-    pool = make_pool(alpha_tot, f, theta, rule, dim, seed)
+    pool = make_pool(alpha_tot, f, theta, rule, dim, seed, inputs, probe, label_noise)
+    trained = as_student(student)
+    check_separable(trained, pool.label_noise)
     trials, first = check_integer("trials", trials, 1), check_integer("first", first, 0)
     size = batch_size(trials, pool) if batch is None else check_integer("batch", batch, 1)
-    students = []
+    measured = []
     for done in range(0, trials, size):
         indices = first + np.arange(done, done + size)  # a last batch too long is cut below
-        students.append(_train_trials(pool, indices))
+        measured.append(_measure_trials(pool, trained, indices))
         if progress is not None:
             progress(min(done + size, trials), trials)
-    measured = _measure(students, pool.theta, trials)
-    point = (float(alpha_tot), pool.f, pool.theta, pool.rule.name, pool.dim, pool.seed)
-    result = Simulation(*point, pool.drawn, pool.kept, **measured)
+    columns = {name: np.concatenate([m[name] for m in measured])[:trials] for name in measured[0]}
+    result = Simulation(
+        float(alpha_tot), pool.f, pool.theta, pool.rule.name, pool.dim, pool.seed, pool.drawn,
+        pool.kept, **columns, student=trained.name, inputs=pool.inputs.name,
+        probe=pool.probe.name, label_noise=pool.label_noise,
+    )  # fmt: skip
     if throw and result.failed:
         raise ConvergenceError(_describe_failure(result))
     return result
 
 
-def batch_size(trials: int, pool: Pool) -> int:
-    """Trials at a time: equal batches of at most 25 that keep to the memory limit."""
-    a_trial = 40 * pool.dim * most_kept(pool) + 64 * padded(pool.drawn)
-    fitting = max(1, MEMORY_LIMIT // a_trial)
-    batches = -(-trials // min(fitting, MAX_BATCH))
-    return -(-trials // batches)
+def _standard_error(values: Float[np.ndarray, " some"]) -> float:
+    if values.size < 2:
+        return np.nan
+    return float(np.std(values, ddof=1) / np.sqrt(values.size))
 
 
-def _train_trials(pool: Pool, indices: np.ndarray) -> MaxMargin:
-    return train(*draw_rows(pool, indices))
-
-
-def _measure(students: list[MaxMargin], theta: float, trials: int) -> dict[str, np.ndarray]:
-    """Error and overlaps of the first `trials` students; T = e1, probe in the (e1, e2) plane."""
-
-    def joined(name: str) -> np.ndarray:
-        return np.concatenate([getattr(part, name) for part in students])[:trials]
-
-    J, converged = joined("J"), joined("converged")
-    R = J[:, 0]
-    # atan2 keeps all digits of a small angle, where arccos(R) loses half of them.
-    error = np.arctan2(np.linalg.norm(J[:, 1:], axis=1), R) / np.pi
+def _measure_trials(pool: Pool, student: Student, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """One batch of trials: the per-trial columns of a `Simulation`."""
+    data = draw_batch(pool, indices)
+    trained = student.train(data.rows, pool.drawn, most_kept(pool))
+    overlaps = [frame.of(J) for frame, J in zip(data.frames, trained.J, strict=True)]
+    R, rho, error = (np.array(column) for column in zip(*overlaps, strict=True))
+    converged = trained.converged & data.probe_converged
     return {
         "error": np.where(converged, error, np.nan),
-        "kappa": joined("kappa"),
+        "kappa": trained.kappa,
         "R": R,
-        "rho": np.cos(theta) * R + np.sin(theta) * J[:, 1],
-        "relative_gap": joined("relative_gap"),
+        "rho": rho,
+        "relative_gap": np.maximum(trained.relative_gap, data.probe_gap),
         "converged": converged,
+        "probe_theta": np.array([frame.theta for frame in data.frames]),
     }
 
 
@@ -190,5 +235,6 @@ def _describe_failure(result: Simulation) -> str:
         f"{result.failed} of {result.trials} trials missed the relative duality gap "
         f"{GAP_LIMIT:g}; the worst is trial {worst} with {result.relative_gap[worst]:.1e} "
         f"(alpha_tot={result.alpha_tot:g}, f={result.f:g}, theta={result.theta:g}, "
-        f"rule={result.rule}, dim={result.dim}, seed={result.seed}); throw=False leaves them out"
+        f"rule={result.rule}, dim={result.dim}, seed={result.seed}, student={result.student}); "
+        "throw=False leaves them out"
     )

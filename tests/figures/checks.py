@@ -40,6 +40,7 @@ def simulation(alpha_tot, f, theta, rule, *, dim, error, seed=0):
         drawn=drawn,
         kept=round(f * drawn),
         converged=np.ones(len(error), bool),
+        probe_theta=np.full(len(error), float(theta)),
         **measured,
     )
 

@@ -11,6 +11,7 @@ import prunelaw
 from prunelaw.errors import ConvergenceError
 from prunelaw_figures.cli import main
 
+SIMULATE = ["simulate", "--alpha-tot", "3", "--keep", "0.5"]
 POINT = ["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "0.3", "--rule", "hard"]
 
 
@@ -154,6 +155,13 @@ BAD = [
     (["simulate", "--alpha-tot", "-3", "--keep", "0.5"], ["--alpha-tot", "(0, inf)", "-3"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--trials", "0"], ["--trials", "2", "0"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--seed", "-1"], ["--seed", "0", "-1"]),
+    ([*SIMULATE, "--student", "svm"], ["--student must be max-margin, ridge:LAMBDA", "'svm'"]),
+    ([*SIMULATE, "--student", "ridge:0"], ["LAMBDA of student ridge", "(0, inf)", "0.0"]),
+    ([*SIMULATE, "--inputs", "student-t:3"], ["NU of student-t", "(4, inf)", "3.0"]),
+    ([*SIMULATE, "--probe", "trained"], ["--probe must be given, independent:ALPHA", "'trained'"]),
+    ([*SIMULATE, "--probe", "same", "--theta", "0.1"], ["theta must be left out", "0.1"]),
+    ([*SIMULATE, "--label-noise", "0.1"], ["label_noise", "max-margin", "ridge:LAMBDA", "0.1"]),
+    ([*SIMULATE, "--label-noise", "0.5"], ["--label-noise", "[0, 0.5)", "0.5"]),
     (["fit", "nowhere.csv"], ["nowhere.csv", "no such file"]),
     (["fit", "x.csv", "--law", "cubic"], ["--law", "utility, no-decay", "'cubic'"]),
     (["fit", "x.csv", "--convention", "mine"], ["--convention", "official_code", "'mine'"]),
@@ -243,6 +251,23 @@ def test_simulate_reports_the_students_and_the_theory():
     assert one["trials"] == 30
     assert 0 < one["max_relative_gap"] <= 1e-8
     assert (one["drawn"], one["kept"]) == (60, 30)
+
+
+def test_simulate_says_where_it_leaves_the_theory():
+    point = ("--dim", 20, "--alpha-tot", 3, "--keep", 0.5, "--trials", 20)
+    trained = answer("simulate", *point, "--probe", "independent:2")
+    assert trained["departures"] == [] and trained["probe"] == "independent:2"
+    exact = float(prunelaw.solve(2.0, 1.0, 0.0, "random").error)
+    assert trained["theta"] == pytest.approx(3.141592653589793 * exact)
+    assert abs(trained["probe_theta"] - trained["theta"]) < 5 * trained["probe_theta_stderr"]
+    noisy = answer(
+        "simulate", *point, "--student", "ridge:0.010", "--label-noise", 0.1, "--inputs", "signs"
+    )
+    assert (noisy["student"], noisy["label_noise"]) == ("ridge:0.01", 0.1)
+    assert noisy["theory"]["kappa"] is None and len(noisy["departures"]) == 2
+    shown = run("simulate", *point, "--student", "logistic:1", "--probe", "same").stdout
+    assert "beyond the theory: the probe was trained on the examples that it prunes" in shown
+    assert "there is no theory of student logistic:1" in shown and "nan" not in shown
 
 
 class TestRules:

@@ -59,6 +59,19 @@ def test_export_gives_points_that_fit_reads_and_trials(store, tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["points.csv", "t.csv"]
 
 
+def test_a_sweep_over_students_inputs_and_probes(tmp_path):
+    path, point = tmp_path / "runs.db", ("--alpha-tot", 3, "--keep", 0.5, "--dim", 20)
+    choices = ("--student", "ridge:0.1", "--student", "logistic:0.1", "--label-noise", "0,0.1")
+    more = ("--inputs", "signs", "--probe", "independent:2", "--trials", 2)
+    assert answer("run", path, *point, *choices, *more)["measured"] == 4
+    assert answer("run", path)["measured"] == 0  # the store knows its choices
+    answer("export", path, "--output", tmp_path / "runs.csv")
+    table = pd.read_csv(tmp_path / "runs.csv")
+    assert list(table["student"]) == 2 * ["ridge:0.1"] + 2 * ["logistic:0.1"]
+    assert list(table["label_noise"]) == [0.0, 0.1, 0.0, 0.1]
+    assert set(table["inputs"]) == {"signs"} and set(table["probe"]) == {"independent:2"}
+
+
 @pytest.fixture(scope="module")
 def two_dims(tmp_path_factory):
     path = tmp_path_factory.mktemp("check") / "runs.db"
@@ -108,6 +121,9 @@ def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkey
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["run", "NEW", *AXES, "--student", "svm"], "student must be max-margin"),
+        (["run", "NEW", *AXES, "--probe", "same:9"], "must be at most alpha_tot=1"),
+        (["run", "NEW", *AXES, "--label-noise", "0.1"], "label_noise must be 0"),
         (["run", "STORE", *SMALL, "--seed", "5"], "holds another design: its seed is 0, not 5"),
         (["run", "NEW"], "NEW does not exist"),
         (["run", "NEW", "--keep", "0.5"], "--alpha-tot must be given for a new sweep"),

@@ -7,9 +7,11 @@ import pytest
 from prunelaw import solve
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.keep import Band, Function, Mixture, Piecewise, SignedBand
+from prunelaw_sim.batches import MEMORY_LIMIT, batch_size
+from prunelaw_sim.pools import make_pool
 from prunelaw_sim.students import max_margin
-from prunelaw_sim.teacher import draw_kept, make_pool
-from prunelaw_sim.trials import MEMORY_LIMIT, Simulation, batch_size, simulate
+from prunelaw_sim.teacher import draw_kept
+from prunelaw_sim.trials import Simulation, simulate
 
 THEORY = 0.245942318165279  # (alpha_tot, f, theta) = (3, .5, .3) hard, N to infinity
 POINT = (3, 0.5, 0.3, "hard")
