@@ -40,6 +40,12 @@ def command() -> None:
 @click.option("--theta", type=NumberList(), help="Angles of probe and teacher, radians.  [0]")
 @click.option("--rule", multiple=True, help="Keep rule; may be given several times.  [hard]")
 @click.option("--dim", type=NumberList(), help="Inputs N; at least 2.  [200]")
+@click.option(
+    "--student", multiple=True, help="As in `prunelaw simulate`; may be given several times."
+)
+@click.option("--inputs", multiple=True, help="As in `prunelaw simulate`; likewise.")
+@click.option("--probe", multiple=True, help="As in `prunelaw simulate`; likewise.")
+@click.option("--label-noise", type=NumberList(), help="Fractions of labels flipped.  [0]")
 @click.option("--trials", type=int, help="Students at each point.  [100]")
 @click.option("--unit", type=int, help="Students in one piece of work.  [25]")
 @click.option("--seed", type=int, help="Same seed, same numbers, whoever measures them.  [0]")
@@ -58,6 +64,9 @@ def run(store: Path, workers: int, dask: str | None, as_json: bool, **asked: Any
     \b
     A new sweep, on both cores:
       prunelaw sweep run runs.db --alpha-tot 1,3,10 --keep 0.2,0.5 --trials 50 --workers 2
+    Three students at one point, on noisy labels:
+      prunelaw sweep run runs.db --alpha-tot 3 --keep 0.5 --label-noise 0.1 \\
+               --student ridge:0.01 --student ridge:1 --student logistic:0.01
     Interrupted or killed? The store knows its design:
       prunelaw sweep run runs.db --workers 2
     Theory against simulation at 64 points, at N = 50 and 100 (see prunelaw sweep check):
@@ -214,16 +223,16 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
     columns = ("keep", "α_tot", "f", "θ", "theory ε", "simulated, N → ∞", "z", "p, corrected")
     rows = tuple(
         (
-            row.rule,
-            f"{row.alpha_tot:g}",
-            f"{row.f:.4g}",
-            f"{row.theta:g}",
-            f"{row.theory:.6f}",
-            f"{row.simulated:.5f} ± {row.stderr:.5f}",
-            f"{row.z:+.2f}",
-            f"{row.p_adjusted:.3g}",
+            str(row["rule"]),
+            f"{row['alpha_tot']:g}",
+            f"{row['f']:.4g}",
+            f"{row['theta']:g}",
+            f"{row['theory']:.6f}",
+            f"{row['simulated']:.5f} ± {row['stderr']:.5f}",
+            f"{row['z']:+.2f}",
+            f"{row['p_adjusted']:.3g}",
         )
-        for row in table.itertuples()
+        for row in table.to_dict("records")
     )
     if rows:
         print_table(make_table(f"the {len(rows)} points farthest from the theory", columns, rows))
@@ -240,9 +249,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
     print_table(make_table("theory against simulation", ("", ""), tests))
 
 
-def _design(
-    store: Path, degrees: bool, standard: bool, rule: tuple[str, ...], keep: Any, **asked: Any
-) -> "Design":
+def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any) -> "Design":
     """The design asked for, or that of the store if none is."""
     import numpy as np
 
@@ -251,9 +258,8 @@ def _design(
     from prunelaw_sim.store import Store
     from prunelaw_sim.theory_check import standard_design
 
-    given = {name: value for name, value in asked.items() if value is not None}
+    given = {name: value for name, value in asked.items() if value not in (None, ())}
     given |= {"f": keep} if keep is not None else {}
-    given |= {"rule": rule} if rule else {}
     if not given and not standard:
         with Store.open(store) as opened:
             return opened.design
@@ -262,7 +268,7 @@ def _design(
     if degrees and "theta" in given:
         given["theta"] = [float(np.radians(value)) for value in given["theta"]]
     if standard:
-        fixed = [name for name in ("alpha_tot", "f", "theta", "rule") if name in given]
+        fixed = [name for name in given if name not in ("dim", "trials", "unit", "seed")]
         if fixed:
             raise InputError(f"--standard fixes the points and takes no axis but --dim: {fixed[0]}")
         return standard_design(**given)
