@@ -56,12 +56,14 @@ def start(path, **environment):
 
 
 def wait_for_units(path, count):
-    while True:
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
         if path.exists() and path.stat().st_size:
             with Store.open(path) as store:
                 if store.status().done >= count:
                     return
         time.sleep(0.02)
+    raise TimeoutError(f"{path} does not hold {count} units after a minute")
 
 
 @pytest.mark.slow
@@ -69,10 +71,10 @@ def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(tmp_path, und
     path, draw = tmp_path / "a.db", random.Random(0)
     done = [0]
     for kill in range(KILLS):
-        sweep = start(path, SECONDS_A_UNIT="0.02")
+        sweep = start(path, SECONDS_A_UNIT="0.1")
         if kill % 2:  # while it measures; the others anywhere from before the store is opened
-            wait_for_units(path, done[-1] + 1)
-        time.sleep((0.06 if kill % 2 else 1.0) * draw.random())
+            wait_for_units(path, min(done[-1] + 1, DESIGN.n_units))
+        time.sleep((0.3 if kill % 2 else 1.0) * draw.random())
         sweep.send_signal(signal.SIGKILL)
         assert sweep.wait() in (-signal.SIGKILL, 0)
         if path.exists() and path.stat().st_size:
