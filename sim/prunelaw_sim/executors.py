@@ -156,4 +156,4 @@ def dask_executor(address: str) -> Iterator[Executor]:
     except (OSError, ValueError) as cause:
         raise InputError(f"no Dask scheduler answers at {address!r}: {cause}") from cause
     with client:
-        yield client.get_executor()
+        yield client.get_executor(pure=False)  # a task that is tried again is run again

@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from prunelaw._checks import check_integer
 from prunelaw.errors import ConvergenceError
 from prunelaw_sim.design import Design, Unit, describe
-from prunelaw_sim.executors import Here, Processes
+from prunelaw_sim.executors import Here, Processes, WorkerDiedError
 from prunelaw_sim.pools import example_counts
 from prunelaw_sim.store import LEASE, Store
 
@@ -110,6 +110,19 @@ def measure(point: Mapping[str, Any], seed: int, first: int, trials: int) -> dic
     return simulate(**point, seed=seed, first=first, trials=trials, throw=False).per_trial
 
 
+class _Raised(NamedTuple):
+    """What the measurement of a unit raised; whatever else fails is the executor's doing."""
+
+    why: str
+
+
+def _attempt(task: Callable[..., dict[str, np.ndarray]], *arguments: Any) -> Any:
+    try:
+        return task(*arguments)
+    except Exception as error:  # told apart from the death of a worker, which raises here
+        return _Raised(f"{type(error).__name__}: {error}")
+
+
 class _Run:
     """The state of one call: what waits, what is under way, and what others are measuring."""
 
@@ -128,6 +141,8 @@ class _Run:
         self.waiting = deque(u for u in store.design.units() if (u.point, u.first) not in done)
         self.elsewhere: list[Unit] = []
         self.running: dict[Future, Unit] = {}
+        self.suspects: deque[Unit] = deque()
+        self.last_chance: set[Unit] = set()
         self.failed: dict[Unit, str] = {}
         self.done = len(done)
         self.measured = 0
@@ -158,6 +173,9 @@ class _Run:
     def _start_more(self) -> bool:
         """Claims and submits units up to the limit; whether any was."""
         room = self.limit - len(self.running)
+        if not self.waiting and not self.running and self.suspects:
+            self._submit(self.suspects.popleft())
+            return True
         if not room or not self.waiting:
             return False
         tried: list[Unit] = []
@@ -165,11 +183,14 @@ class _Run:
         self.elsewhere += [unit for unit in tried if unit not in claimed]
         self.last_write = time.monotonic()
         for unit in sorted(claimed):
-            seed = self.store.design.point_seed(unit.point)
-            point = self.store.design.points[unit.point]
-            task = self.executor.submit(measure, point, seed, unit.first, unit.trials)
-            self.running[task] = unit
+            self._submit(unit)
         return bool(claimed)
+
+    def _submit(self, unit: Unit) -> None:
+        seed = self.store.design.point_seed(unit.point)
+        point = self.store.design.points[unit.point]
+        task = self.executor.submit(_attempt, measure, point, seed, unit.first, unit.trials)
+        self.running[task] = unit
 
     def _take(self, tried: list[Unit]) -> Iterator[Unit]:
         while self.waiting:
@@ -192,7 +213,7 @@ class _Run:
 
     def _collect(self, finished: set[Future]) -> None:
         """Stores what came, in one transaction, and notes what failed."""
-        good = {task: self.running[task] for task in finished if task.exception() is None}
+        good = {task: self.running[task] for task in finished if _is_good(task)}
         if good:
             self.store.put([(unit, task.result()) for task, unit in good.items()])
             self.last_write = time.monotonic()
@@ -203,15 +224,24 @@ class _Run:
                 self.cost_done += _cost(self.store.design, unit)
                 self._count(unit)
             else:
-                self._note_failure(unit, task.exception())
+                self._note_failure(unit, task)
         if finished:
             self._report()
 
-    def _note_failure(self, unit: Unit, error: BaseException | None) -> None:
+    def _note_failure(self, unit: Unit, task: Future) -> None:
+        error = task.exception()
         if isinstance(error, BrokenExecutor):
             raise error
-        self.failed[unit] = f"{type(error).__name__}: {error}"
-        self.store.fail(unit, self.failed[unit])
+        if error is None:
+            why = task.result().why
+        elif isinstance(error, WorkerDiedError) or unit in self.last_chance:
+            why = f"{type(error).__name__}: {error}"
+        else:  # perhaps another unit killed the worker that held this one: alone, at the end
+            self.last_chance.add(unit)
+            self.suspects.append(unit)
+            return
+        self.failed[unit] = why
+        self.store.fail(unit, why)
 
     def _count(self, unit: Unit) -> None:
         self.done += 1
@@ -227,7 +257,7 @@ class _Run:
         for task in self.running:
             task.cancel()
         finished = [t for t in self.running if t.done() and not t.cancelled()]
-        good = [(self.running[t], t.result()) for t in finished if t.exception() is None]
+        good = [(self.running[t], t.result()) for t in finished if _is_good(t)]
         try:
             self.store.put(good)
         except Exception:  # the store itself is what failed: the first error tells
@@ -239,6 +269,10 @@ class _Run:
         seconds = time.monotonic() - self.begin
         left = seconds * self.cost_left / self.cost_done if self.cost_done else None
         self.progress(Progress(self.done, self.store.design.n_units, seconds, left))
+
+
+def _is_good(task: Future) -> bool:
+    return task.exception() is None and not isinstance(task.result(), _Raised)
 
 
 def _cost(design: Design, unit: Unit) -> float:

@@ -75,8 +75,8 @@ def test_a_worker_killed_in_the_middle_costs_nothing(cluster, tmp_path, monkeypa
 
 def test_a_unit_that_always_kills_its_worker_is_reported(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "measure", poisoned)
-    with dask_executor(cluster.scheduler_address) as pool:
-        result = run_sweep(DESIGN, tmp_path / "a.db", executor=pool, in_flight=4, throw=False)
+    with dask_executor(cluster.scheduler_address) as pool:  # many wait on a worker that dies
+        result = run_sweep(DESIGN, tmp_path / "a.db", executor=pool, in_flight=16, throw=False)
     assert result.done == DESIGN.n_units - 1
     ((unit, why),) = result.failed.items()
     assert (DESIGN.points[unit.point]["rule"], unit.first) == ("easy", 10)
