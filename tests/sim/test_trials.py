@@ -239,3 +239,26 @@ def test_a_rule_that_contradicts_f_is_refused():
         InputError, match=r"rule band:3,3\.1 keeps none of 60 examples|at least one"
     ):
         simulate(3, None, 0.3, "band:3,3.1", dim=20, trials=2)
+
+
+def test_one_example_gives_the_student_that_points_at_it():
+    """P = K = 1: J is the example itself, so that its margin is its length."""
+    found = simulate(0.5, 1.0, dim=2, trials=5, seed=8)
+    assert (found.drawn, found.kept) == (1, 1)
+    for trial in range(5):
+        (row,) = draw_kept(0.5, 1.0, dim=2, seed=8, trial=trial)
+        assert found.kappa[trial] == pytest.approx(np.linalg.norm(row), rel=1e-8)
+        assert found.R[trial] == pytest.approx(row[0] / np.linalg.norm(row), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"alpha_tot": 0.1, "f": 1.0, "dim": 2}, "draw 0 and keep 0 examples"),
+        ({"alpha_tot": 3.0, "f": 0.001, "dim": 20}, "draw 60 and keep 0 examples"),
+        ({"alpha_tot": 3.0, "f": 0.5, "dim": 1}, r"dim must be an integer of at least 2, got 1"),
+    ],
+)
+def test_nothing_to_train_on_is_refused(arguments, words):
+    with pytest.raises(InputError, match=words):
+        simulate(**arguments)
