@@ -129,7 +129,7 @@ class TestAgainstLoop:
 
 
 class TestManyPasses:
-    """A running sum up to 2^17 passes, an integral beyond: both against a sum in long double."""
+    """No sum over passes is taken any more; against such a sum, in long double."""
 
     @pytest.mark.parametrize("tau", [1e-3, 1.0, 700.0, 1e4, 1e5, 1e6, 1e12])
     @pytest.mark.parametrize("passes", [1e3, 2.0**17, 2.0**17 + 1, 2.0**17 + 2.5, 1e6 + 0.25])
@@ -176,7 +176,7 @@ class TestManyPasses:
         assert got == pytest.approx(math.exp(log_y) + 0.1, rel=1e-11)
 
     def test_many_half_lives_at_once_equal_one_by_one(self):
-        """A table of running sums where it is small, one series after another where it is not."""
+        """The nodes of the integral serve all of them: none may spoil another."""
         tau = np.array([0.7, 30.0, 2e4, 4e5, np.inf])
         for passes in (np.array([[40.5], [3.0]]), np.array([[4e6 + 0.5], [2e5]])):
             alone = [[float(log_growth(x, t, "paper")) for t in tau] for x in passes[:, 0]]

@@ -1,149 +1,75 @@
-"""Sums over passes for the laws of utility decay: any number of passes, any rate of decay.
+"""How far repeated passes carry the first one, G, and dG/dlog τ: any number of passes, any decay.
 
-A pass more multiplies the error by exp(b_eff(k) · log of a ratio); the logs are summed here. Up to
-2^17 passes they are added one by one (fewer where they have died out before), later ones go
-through an integral with an Euler–Maclaurin correction: a million passes cost what a few do, with
-no decay as well.
+Repeating a pool multiplies the error by exp(b G). With K whole passes, a part of the next one and
+δ = e^−rate, the utility law has G = Σ_{k<K} δ^k log(1 + 1/k) + δ^K log(passes/K). No pass is added
+after another: log(1 + 1/k) = ∫ φ(t) e^{−kt} dt over t > 0, φ = (1 − e^{−t})/t, so that the sum over
+k = 1..M is a geometric series inside an integral. With x = e^{−(rate + t)},
+
+    Σ δ^k log(1 + 1/k)    = δ ∫ φ(t) e^{−t} (1 − x^M)/(1 − x) dt
+    Σ k δ^k log(1 + 1/k)  = Σ δ^k − δ ∫ (−φ′(t)) e^{−t} (1 − x^M)/(1 − x) dt     (by parts)
+
+and the second is −d/drate of the first. The integrands are positive and analytic in log t: the
+trapezoidal rule in u, t = exp(u − e^{−u})/scale, reaches rounding with some forty nodes for tens of
+passes and a hundred for 1e9. 1 − x^M = P + Q R and (1 − x) e^t = E + ρ never cancel; P, Q and E
+belong to the nodes and the number of passes, R and ρ to the rate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
+from scipy.special import gammainc
 
-_SUMMED = 2**17  # passes added one by one; later ones go through an integral
-_DEAD = 46.0  # exp(−46) < 1e-19: a utility that weak changes no digit
-_TABLE = 2**22  # entries of a table of running sums; beyond, one series after another
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+_STEP = 0.25  # of the trapezoidal rule, whose error is about exp(−π²/step)
+_LOW = -3.75  # at this u, t·scale is below 1e-19
+_FAR = 42.0  # e^{−t} beyond this t changes no digit
+_BLOCK = 2**14  # numbers held at once, so that they stay in the cache
+_FAST = 1e4  # rates above it are as good as this one: δ = 0
+_MANY = 1e250  # more passes than any decay above 1e-200 survives
+_SMALL = 0.5  # below it, 1/(e^x − 1) is taken apart into 1/x − 1/2 and a series
+_SERIES = (
+    *(1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160),
+    *(-691 / 1307674368000, 1 / 74724249600),
+)
 
 
-def log_effective(
-    passes: Float[np.ndarray, " n"], rate: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
-    """log(n_eff/N) = log((1 − δ^K)/(1 − δ) + δ^K (passes − K)), K = ⌊passes⌋ ≥ 1, δ = e^−rate."""
-    whole = np.floor(passes)
-    return np.log(_geometric(rate, whole) + np.exp(-rate * whole) * (passes - whole))
+class _Rule(NamedTuple):
+    """Nodes t and, for both integrals, weights; of the integrand (1 − x^M) / ((1 − x) e^t)."""
+
+    t: Float[np.ndarray, " nodes"]
+    growing: Float[np.ndarray, " nodes"]
+    """e^t − 1"""
+    weights: Float[np.ndarray, "nodes 2"]
 
 
 def decayed_log(
-    passes: Float[np.ndarray, " n"], rate: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
-    """Σ_{k=1}^{K−1} δ^k log(1 + 1/k) + δ^K log(passes/K), K = ⌊passes⌋ ≥ 1, δ = e^−rate."""
-    whole = np.floor(passes)
-    rates, series = np.unique(rate, return_inverse=True)
-    sums = _sum_terms(
-        lambda i, k: np.exp(-rates[i] * k) * np.log1p(1.0 / k), whole - 1.0, series, rates
-    )
-    return sums + np.exp(-rate * whole) * np.log1p((passes - whole) / whole)
+    passes: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """G of the utility law and dG/dlog τ, broadcast; 0 up to the end of the first pass."""
+    shape = np.broadcast_shapes(passes.shape, rate.shape)
+    whole, part, rate = _aligned(passes, rate)
+    last = np.exp(-rate * whole) * np.log1p(part / whole)
+    sums, weighted = _sums(whole - 1.0, rate)
+    growth = _unless_constant(rate, sums + last, passes)
+    slope = rate * weighted + rate * whole * last
+    return growth.reshape(shape), slope.reshape(shape)
 
 
-def effective_mixture(
-    passes: Float[np.ndarray, " n"],
-    share: Float[np.ndarray, " pools"],
-    b: Float[np.ndarray, " pools"],
-    rate: Float[np.ndarray, " pools"],
-) -> Float[np.ndarray, " n"]:
-    """Σ_k b_eff(k) log(E_{k+1}/E_k) of `mixture_error`: 0 for the first pass, part of the last."""
-    again = passes > 1.0
-    whole = np.floor(passes[again])
-    growth = np.zeros_like(passes)
-    if whole.size:
-        sums = _sum_terms(
-            lambda _, k: _effective_term(share, b, rate, k, 1.0),
-            whole - 1.0,
-            np.zeros(whole.size, dtype=np.int64),
-            rate.min(keepdims=True),
-        )
-        rest = _effective_term(share, b, rate, whole, passes[again] - whole)
-        growth[again] = sums + rest
-    return growth
-
-
-def _effective_term(
-    share: Float[np.ndarray, " pools"],
-    b: Float[np.ndarray, " pools"],
-    rate: Float[np.ndarray, " pools"],
-    k: Float[np.ndarray, "..."],
-    part: Any,
-) -> Float[np.ndarray, "..."]:
-    """b_eff(k) log(1 + part · m(k)/E_k), m(k) = Σ w_i δ_i^k.
-
-    Decay is taken relative to the slowest pool, so that b_eff never becomes 0/0.
-    """
-    slowest = rate.min()
-    each = rate.reshape(-1, *[1] * k.ndim)
-    alive = np.exp(-(each - slowest) * k)
-    mean = np.tensordot(share, alive, 1)
-    step = mean * np.exp(-slowest * k) / np.tensordot(share, _geometric(each, k), 1)
-    return np.tensordot(share * b, alive, 1) / mean * np.log1p(part * step)
-
-
-def _sum_terms(
-    term: Callable[[Any, Any], Any],
-    last: Float[np.ndarray, " n"],
-    series: Int[np.ndarray, " n"],
-    rates: Float[np.ndarray, " m"],
-) -> Float[np.ndarray, " n"]:
-    """Σ_{k=1}^{last} term(series, k) for every entry; terms of series i die like exp(−rates[i] k).
-
-    A running sum of each series serves all its entries; past 2^17 passes that are still alive,
-    an integral.
-    """
-    slowest = float(rates.min())
-    alive = _DEAD / slowest + 1.0 if slowest > 0.0 else np.inf
-    top = int(min(last.max(), _SUMMED, alive))
-    if rates.size > 1 and rates.size * top > _TABLE:
-        return _one_series_at_a_time(term, last, series, rates)
-    k = np.arange(1.0, top + 1.0)
-    running = np.zeros((rates.size, top + 1))
-    np.cumsum(term(np.arange(rates.size)[:, None], k[None, :]), axis=1, out=running[:, 1:])
-    sums = running[series, np.minimum(last, top).astype(np.int64)]
-    end = np.minimum(last, np.ceil(alive))
-    beyond = end > top
-    if beyond.any():
-        which = series[beyond]
-        sums[beyond] += _integrated(lambda t: term(which, t), float(top), end[beyond])
-    return sums
-
-
-def _one_series_at_a_time(
-    term: Callable[[Any, Any], Any],
-    last: Float[np.ndarray, " n"],
-    series: Int[np.ndarray, " n"],
-    rates: Float[np.ndarray, " m"],
-) -> Float[np.ndarray, " n"]:
-    sums = np.zeros_like(last)
-    for i in range(rates.size):
-        mine = series == i
-        none = np.zeros(int(mine.sum()), dtype=np.int64)
-        sums[mine] = _sum_terms(
-            lambda j, k, i=i: term(i + j, k), last[mine], none, rates[i : i + 1]
-        )
-    return sums
-
-
-def _integrated(
-    term: Callable[[Any], Any], top: float, end: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
-    """Σ_{k=top+1}^{end} f(k) = ∫_{top+½}^{end+½} f dt − [f′]/24 + O(f‴), Gauss–Legendre in log t.
-
-    The first term left out is 7/5760 [f‴]; with f < 1/k and k > 2^17 it is below 1e-20.
-    """
-    low, high = math.log(top + 0.5), np.log(end + 0.5)
-    panels = math.ceil(high.max() - low) + 1
-    width = (high - low) / panels
-    place = (np.arange(panels)[:, None] + 0.5 + 0.5 * _NODES).ravel()
-    t = np.exp(low + place[:, None] * width)
-    weight = np.tile(0.5 * _WEIGHTS, panels)[:, None] * width * t
-    area = (term(t) * weight).sum(axis=0)
-    start = np.full_like(end, top)
-    slope_top = term(start + 1.0) - term(start)
-    slope_end = term(end + 1.0) - term(end)
-    return area - (slope_end - slope_top) / 24.0
+def log_effective(
+    passes: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """G = log(n_eff/N), n_eff/N = (1 − δ^K)/(1 − δ) + δ^K (passes − K), and dG/dlog τ."""
+    shape = np.broadcast_shapes(passes.shape, rate.shape)
+    whole, part, rate = _aligned(passes, rate)
+    full = geometric(rate, whole)
+    last = np.exp(-rate * whole) * part
+    growth = _unless_constant(rate, np.log(full + last), passes)
+    slope = (full * (rate * _mean_pass(rate, whole)) + rate * whole * last) / (full + last)
+    return growth.reshape(shape), slope.reshape(shape)
 
 
 def decay_rate(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -152,9 +78,108 @@ def decay_rate(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return np.where(rate < 1e-200, 0.0, rate)
 
 
-def _geometric(
+def geometric(
     rate: Float[np.ndarray, "..."], k: Float[np.ndarray, "..."]
 ) -> Float[np.ndarray, "..."]:
     """Σ_{j<k} exp(−rate j) = (1 − δ^k)/(1 − δ), which is k when nothing decays."""
     safe = np.where(rate > 0.0, rate, 1.0)
     return np.where(rate > 0.0, np.expm1(-safe * k) / np.expm1(-safe), k)
+
+
+def _aligned(
+    passes: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Whole passes (at least one), the part of the next, the rate: with as many axes, one at least.
+
+    Both are held where their product is a float: what is cut off is dead, or does not decay.
+    """
+    axes = max(passes.ndim, rate.ndim, 1)
+    passes, rate = (a.reshape((1,) * (axes - a.ndim) + a.shape) for a in (passes, rate))
+    passes = np.clip(passes, 1.0, _MANY)
+    whole = np.floor(passes)
+    return whole, passes - whole, np.minimum(rate, _FAST)
+
+
+def _unless_constant(
+    rate: Float[np.ndarray, "..."], growth: Float[np.ndarray, "..."], passes: Any
+) -> Float[np.ndarray, "..."]:
+    """G, which is log(passes) where nothing decays."""
+    return np.where(rate > 0.0, growth, np.log(np.maximum(passes, 1.0)))
+
+
+def _sums(
+    last: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Σ δ^k log(1 + 1/k) and Σ k δ^k log(1 + 1/k) for k = 1..last, of aligned arrays."""
+    shape = np.broadcast_shapes(last.shape, rate.shape)
+    if math.prod(shape) == 0:
+        return np.zeros(shape), np.zeros(shape)
+    slowest = float(rate.min())
+    alive = 2.0 / slowest if slowest > 0.0 else _MANY
+    scale = min(float(last.max()), alive, _MANY)
+    rule = _rule(math.ceil(math.log2(max(scale, 1.0))))
+    axis = int(np.argmax(shape))
+    integrals = _integrals(last.swapaxes(0, axis), rate.swapaxes(0, axis), rule)
+    first, second = (integrals[..., i].swapaxes(0, axis) for i in (0, 1))
+    delta = np.exp(-rate)
+    return delta * first, delta * (geometric(rate, last) - second)
+
+
+def _integrals(
+    last: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."], rule: _Rule
+) -> Float[np.ndarray, "... 2"]:
+    """Both integrals over t, in blocks along the first axis.
+
+    P and Q are computed once where the passes are the same all along that axis.
+    """
+    lost, lost_each = -np.expm1(-rate * last), -np.expm1(-rate)[..., None]  # R and ρ
+    integrals = np.empty((*lost.shape, 2))
+    step = max(1, _BLOCK // (lost[0].size * rule.t.size))
+    reached = -np.expm1(-last[:1, ..., None] * rule.t)  # P
+    left = 1.0 - reached  # Q
+    for start in range(0, len(lost), step):
+        block = slice(start, start + step)
+        if len(last) > 1:
+            reached = -np.expm1(-last[block, ..., None] * rule.t)
+            left = 1.0 - reached
+        kernel = left * lost[block, ..., None]
+        kernel += reached
+        kernel /= (lost_each[block] if len(rate) > 1 else lost_each) + rule.growing
+        np.matmul(kernel, rule.weights, out=integrals[block])
+    return integrals
+
+
+@lru_cache(maxsize=64)
+def _rule(doublings: int) -> _Rule:
+    """The trapezoidal rule for sums whose longest scale is 2^doublings passes."""
+    scale = 2.0**doublings
+    u = np.arange(_LOW, math.log(_FAR * scale) + _STEP, _STEP)
+    t = np.exp(u - np.exp(-u)) / scale
+    measure = _STEP * (1.0 + np.exp(-u))  # dt/t; φ t = 1 − e^{−t}, −φ′ t = γ(2, t)/t
+    weights = measure[:, None] * np.stack([-np.expm1(-t), gammainc(2.0, t) / t], axis=1)
+    return _Rule(t, np.expm1(t), weights)
+
+
+def _mean_pass(
+    rate: Float[np.ndarray, "..."], k: Float[np.ndarray, "..."]
+) -> Float[np.ndarray, "..."]:
+    """Mean of j = 0..k−1 weighted by δ^j: 1/(e^r − 1) − k/(e^{kr} − 1), without cancellation."""
+    x = rate * k
+    slow = x < _SMALL
+    half = 0.5 * (k - 1.0) - (k * _remainder(x) - _remainder(rate))
+    safe = np.where(slow, 1.0, rate)
+    return np.where(slow, half, _bose(safe) - k * _bose(safe * k))
+
+
+def _bose(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """1/(e^x − 1) for x > 0, which dies out instead of overflowing."""
+    return np.exp(-x) / -np.expm1(-x)
+
+
+def _remainder(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """1/(e^x − 1) − 1/x + 1/2 for x < 1/2: odd Bernoulli terms."""
+    square = np.minimum(x, _SMALL) ** 2
+    total = np.zeros_like(square)
+    for coefficient in reversed(_SERIES):
+        total = total * square + coefficient
+    return total * np.minimum(x, _SMALL)

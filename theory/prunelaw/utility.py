@@ -29,7 +29,8 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw._checks import check_choice, check_real
-from prunelaw._passes import decay_rate, decayed_log, effective_mixture, log_effective
+from prunelaw._effective import effective_mixture
+from prunelaw._passes import decay_rate, decayed_log, log_effective
 from prunelaw.errors import InputError
 
 CONVENTIONS = ("paper", "official_code", "effective_data")
@@ -133,18 +134,29 @@ def log_growth(passes: Any, tau: Any, convention: str) -> Float[np.ndarray, "...
         paper, official_code   G = Σ_{k=1}^{K−1} δ^k log(1 + 1/k) + δ^K log(1 + r/K)
         effective_data         G = log(n_eff/N) = log((1 − δ^K)/(1 − δ) + δ^K r)
     """
+    return growth_and_slope(passes, tau, convention)[0]
+
+
+def growth_and_slope(
+    passes: Any, tau: Any, convention: str
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """G of `log_growth` and its slope dG/dlog τ ≥ 0, both exact, for arrays that broadcast.
+
+    With s = log 2/τ, dδ^k/dlog τ = k s δ^k; with K whole passes and a part r, as in `log_growth`,
+
+        paper, official_code   dG/dlog τ = s [Σ_{k=1}^{K−1} k δ^k log(1 + 1/k) + K δ^K log(1 + r/K)]
+        effective_data         dG/dlog τ = s (Σ_{k<K} k δ^k + K δ^K r) / (n_eff/N)
+
+    Both are 0 up to the end of the first pass and in the limits τ → 0; at τ = ∞, G = log(passes)
+    and the slope is 0. The cost grows with the logarithm of the number of passes.
+    """
     check_choice("convention", convention, CONVENTIONS)
     made = check_real("passes", passes, 0.0, low_open=True)
     half_life = np.asarray(tau, dtype=np.float64)
     if not (half_life > 0.0).all():
         raise InputError(f"tau must be in (0, inf], got {tau!r}")
-    made, rate = np.broadcast_arrays(made, decay_rate(half_life))
-    growth = np.zeros(made.shape)
-    again = made > 1.0
-    if again.any():
-        law = log_effective if convention == "effective_data" else decayed_log
-        growth[again] = law(made[again], rate[again])
-    return growth
+    law = log_effective if convention == "effective_data" else decayed_log
+    return law(made, decay_rate(half_life))
 
 
 def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndarray, "..."]:
