@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from prunelaw_sim.design import Design
     from prunelaw_sim.expectations import Comparison, compare
     from prunelaw_sim.fit_pruning import PruningFit
-    from prunelaw_sim.fit_utility import Fit
+    from prunelaw_sim.fit_utility import UtilityFit
+    from prunelaw_sim.fits import Fit
     from prunelaw_sim.laws import LAWS, fit
     from prunelaw_sim.precision import simulate_until
     from prunelaw_sim.readers import read
@@ -40,6 +41,7 @@ __all__ = [
     "Store",
     "Sweep",
     "SweepRun",
+    "UtilityFit",
     "compare",
     "fit",
     "max_margin",
@@ -53,7 +55,8 @@ _HOMES = {
     "design": ("Design",),
     "expectations": ("Comparison", "compare"),
     "fit_pruning": ("PruningFit",),
-    "fit_utility": ("Fit",),
+    "fit_utility": ("UtilityFit",),
+    "fits": ("Fit",),
     "laws": ("LAWS", "fit"),
     "students": ("MaxMargin", "NotSeparableError", "max_margin"),
     "precision": ("simulate_until",),

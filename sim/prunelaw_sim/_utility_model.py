@@ -1,9 +1,13 @@
-"""The utility laws as functions of a parameter vector: predictions, Jacobian, bounds and starts.
+"""The utility laws as functions of a parameter vector: predictions, Jacobian, box and starts.
 
-Parameters are (log a, d, log −b of each pool, log τ of each pool). With x = a n_1/1e5, n_1 the
-samples of the first pass and G the log growth of the later ones (`prunelaw.utility.log_growth`),
+Parameters are log a and d of each group, log −b of each pool (and group), log τ of each pool.  With
+x = a n_1/1e5, n_1 the samples of the first pass, G the log growth of the later ones
+(`prunelaw.utility.growth_and_slope`) and τ(U) = τ (U/U_min)^s in a subset of U unique samples,
 
     paper, effective_data   y = x^b e^(bG) + d            official_code   y = (x^b + d) e^(bG)
+
+Groups are experiments with laws of their own, as downstream tasks or architectures; fitted
+together they share the half-lives.
 """
 
 from __future__ import annotations
@@ -17,254 +21,357 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from prunelaw.errors import TableError
-from prunelaw.utility import DIVISOR, UtilityLaw, combine, log_growth
+from prunelaw._checks import check_real
+from prunelaw.errors import InputError, TableError
+from prunelaw.utility import DIVISOR, growth_and_slope, log_growth
+from prunelaw_sim._least_squares import Model
+from prunelaw_sim._rows import Rows
 
 _LOG_A = 60.0  # bound on |log(a n / 1e5)| at the middle of the data
 _LOG_B = (math.log(1e-6), math.log(20.0))
 _LOG_TAU = (math.log(1e-2), math.log(1e4))  # times the passes made; beyond, τ = ∞ to all digits
+_STRETCH = (-1.0, 3.0)
+_FLOORS = np.array([0.0, 0.3, 0.6, 0.85, 0.97])  # of the least error: where d is first looked for
+_LINES = 61  # values of log a that are looked at
+_HALF_LIVES = 7
 _STARTS = 5  # starts that are run besides the best one for each d
-_VAGUE = 0.5  # a relative standard error above this leaves a parameter open
+CAP_POWER = 8
+"""q of the ceiling y/(1 + (y/c)^q)^(1/q): at y = c/2 it takes away .05 %, at y = c 8 %."""
+_KINDS = {"a": "log", "d": "linear", "b": "neglog", "tau": "log", "stretch": "linear"}
 _AT_LOW = {
     "a": "at the lower edge of the search: any smaller a fits as well",
     "d": "at its bound 0: the data show no irreducible error",
     "b": "at 0: this pool's samples do not lower the error",
     "tau": "at the lower edge of the search: repeats are worth nothing, whatever smaller τ",
+    "stretch": "at the lower edge of the search",
 }
 _AT_HIGH = {
     "a": "at the upper edge of the search: any larger a fits as well",
     "d": "at its bound, the least error in the table: that run would be perfect",
     "b": "at the steep edge of the search: errors fall faster than any power the law allows",
     "tau": "at the upper edge of the search: no decay is visible, any larger τ fits as well",
+    "stretch": "at the upper edge of the search",
 }
-_STEP = 1e-5  # of log τ, for the one derivative taken by central differences
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The columns that a law needs, checked; `sizes` are the pools and where their τ is quoted."""
+@dataclass(frozen=True)
+class Form:
+    """Which law: convention, whether repeats decay, the exponent s of τ in the subset's size
+    (None: fitted), the ceiling of the error (None: none), and bounds of the parameters' values
+    by name ("tau[top 10%]") or by kind ("tau")."""
 
-    samples_seen: Float[np.ndarray, " rows"]
-    unique_samples: Float[np.ndarray, " rows"]
-    pool: Int[np.ndarray, " rows"]
-    sizes: Mapping[str, float]
-
-    @classmethod
-    def read(cls, frame: pd.DataFrame, sizes: Mapping[str, float] | None) -> Rows:
-        """Check and take the columns; with `sizes=None` the pools are those of the frame."""
-        for name in ("pool", "unique_samples", "samples_seen"):
-            if name not in frame:
-                raise TableError(f"column {name} is missing; the table has {list(frame.columns)}")
-        seen = _column(frame, "samples_seen", low_open=True)
-        unique = _column(frame, "unique_samples", low_open=True)
-        names = [str(name) for name in frame["pool"]]
-        if sizes is None:
-            sizes = dict.fromkeys(dict.fromkeys(names), math.inf)
-            for name, size in zip(names, unique.tolist(), strict=True):
-                sizes[name] = min(sizes[name], size)
-        place = {name: i for i, name in enumerate(sizes)}
-        for row, name in zip(frame.index, names, strict=True):
-            if name not in place:
-                raise TableError(f"row {row}: pool must be one of {list(sizes)}, got {name!r}")
-        return cls(seen, unique, np.array([place[name] for name in names], dtype=np.int64), sizes)
-
-    def measured(
-        self, frame: pd.DataFrame
-    ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
-        """The errors and their weights: 1/error_se where the table has it, else 1."""
-        if "error" not in frame:
-            raise TableError(f"column error is missing; the table has {list(frame.columns)}")
-        error = _column(frame, "error", low_open=False)
-        if "error_se" not in frame or bool(frame["error_se"].isna().all()):
-            return error, np.ones_like(error)
-        return error, 1.0 / _column(frame, "error_se", low_open=True)
+    convention: str
+    decays: bool = True
+    stretch: float | None = 1.0
+    ceiling: float | None = None
+    bounds: Mapping[str, tuple[float, float]] | None = None
 
 
-class UtilityModel:
-    """Predictions for fixed rows as a function of the parameter vector."""
+class UtilityModel(Model):
+    """Predictions for fixed rows as a function of parameter vectors, a batch at a time."""
 
-    def __init__(self, rows: Rows, convention: str, decays: bool) -> None:
-        self.rows, self.convention, self.decays = rows, convention, decays
+    def __init__(
+        self, rows: Rows, form: Form, least: Mapping[str, float], most_passes: float | None = None
+    ) -> None:
+        """`least`: the largest d that the search may try, for each group."""
+        self.rows, self.form = rows, form
         self.passes = rows.samples_seen / rows.unique_samples
-        self.log_first = np.log(np.minimum(rows.samples_seen, rows.unique_samples) / DIVISOR)
-        self.n_pools = len(rows.sizes)
-        names = list(rows.sizes)
-        self.parameters = ("a", "d", *(f"b[{name}]" for name in names)) + (
-            tuple(f"tau[{name}]" for name in names) if decays else ()
+        self.most_passes = most_passes or max(float(self.passes.max()), 1.0)
+        self._n_first = np.minimum(rows.samples_seen, rows.unique_samples)
+        self.log_first = np.log(self._n_first / DIVISOR)
+        self.parameters, self._column = _layout(rows, form)
+        self.kinds = tuple(_KINDS[kind_of(name)] for name in self.parameters)
+        self._log_size = np.log(
+            rows.unique_samples / np.array(list(rows.sizes.values()))[rows.pool]
         )
-        sizes = np.array(list(rows.sizes.values()), dtype=np.float64)
-        self._stretch = rows.unique_samples / sizes[rows.pool]
-        self._member = (rows.pool[:, None] == np.arange(self.n_pools)).astype(np.float64)
-        self.varied = np.array([not self._never_repeated(name) for name in self.parameters])
-        self._last: tuple[bytes, Float[np.ndarray, " rows"]] | None = None
+        self._least = dict(least)
+        self.low, self.high = self._box()
 
-    def pack(self, a: float, d: float, b: Any, tau: Any) -> Float[np.ndarray, " p"]:
-        """The parameter vector of natural parameters."""
-        log_tau = np.log(tau) if self.decays else []
-        return np.concatenate([[math.log(a), d], np.log(-np.asarray(b)), log_tau])
+    def on(self, frame: pd.DataFrame) -> UtilityModel:
+        """The same law and box on other rows of the same pools and groups (else `TableError`)."""
+        rows = Rows.read(frame, self.rows)
+        other = UtilityModel(rows, self.form, self._least, self.most_passes)
+        other.parameters, other._column = self.parameters, _columns_of(rows, self.parameters, frame)
+        other.kinds, other.low, other.high = self.kinds, self.low, self.high
+        return other
 
-    def unpack(self, p: Float[np.ndarray, " p"]) -> dict[str, Any]:
-        """a, d and pools → {b, tau, unique_samples, prefactor}."""
-        a, d, b, tau = self._natural(p)
-        pools = {
-            name: {
-                "b": float(b[i]),
-                "tau": float(tau[i]),
-                "unique_samples": size,
-                "prefactor": UtilityLaw(a, float(b[i]), float(tau[i]), d).prefactor,
-            }
-            for i, (name, size) in enumerate(self.rows.sizes.items())
+    def evaluate(
+        self, p: Float[np.ndarray, "batch p"]
+    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
+        """Errors, and ∂ error / ∂ (log a, d, log −b, log τ, s), all exact."""
+        at = self._column
+        b, d = -np.exp(p[:, at["b"]]), p[:, at["d"]]
+        growth, slope = self._growth(p)
+        official = self.form.convention == "official_code"
+        jacobian = np.zeros((len(p), self.log_first.size, p.shape[1]))
+        row = np.arange(self.log_first.size)
+        with np.errstate(over="ignore", invalid="ignore"):
+            log_x = p[:, at["a"]] + self.log_first
+            later = np.exp(b * growth)
+            power = np.exp(b * log_x) * later
+            grown = power + d * later if official else power
+            error = grown if official else power + d
+            jacobian[:, row, at["a"]] = b * power
+            jacobian[:, row, at["d"]] = later if official else 1.0
+            jacobian[:, row, at["b"]] = b * (log_x * power + growth * grown)
+            if "tau" in at:
+                by_log_tau = b * slope * grown
+                jacobian[:, row, at["tau"]] = by_log_tau
+                if "stretch" in at:
+                    jacobian[:, row, at["stretch"]] = by_log_tau * self._log_size
+            return _capped(error, jacobian, self.form.ceiling)
+
+    def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
+        """Samples seen, epochs and unique samples."""
+        rows = self.rows
+        return {
+            "samples_seen": rows.samples_seen,
+            "epochs": self.passes,
+            "unique_samples": rows.unique_samples,
         }
-        return {"a": a, "d": d, "pools": pools}
 
-    def predict(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, " rows"]:
-        """The errors of all rows."""
-        _, d, b, tau = self._natural(p)
-        b_row = b[self.rows.pool]
-        first = b_row * (p[0] + self.log_first)
-        return combine(first, b_row * self._growth(tau), d, self.convention)
+    def kind_of_rows(self) -> Int[np.ndarray, " rows"]:
+        """One number for each group and pool."""
+        return self.rows.group * len(self.rows.sizes) + self.rows.pool
 
-    def jacobian(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, "rows p"]:
-        """∂ error / ∂ (log a, d, log −b, log τ); only ∂G/∂log τ is taken by differences."""
-        _, d, b, tau = self._natural(p)
-        b_row = b[self.rows.pool]
-        growth = self._growth(tau)
-        log_x = p[0] + self.log_first
-        later = np.exp(b_row * growth)
-        power = np.exp(b_row * log_x) * later
-        official = self.convention == "official_code"
-        grown = power + d * later if official else power
-        columns = np.zeros((log_x.size, p.size))
-        columns[:, 0] = b_row * power
-        columns[:, 1] = later if official else 1.0
-        each = np.arange(log_x.size)
-        columns[each, 2 + self.rows.pool] = b_row * (log_x * power + growth * grown)
-        if self.decays:
-            up, down = (self._growth(tau * math.exp(s)) for s in (_STEP, -_STEP))
-            slope = (up - down) / (2.0 * _STEP)
-            columns[each, 2 + self.n_pools + self.rows.pool] = b_row * slope * grown
-        return columns
+    def values(self, p: Float[np.ndarray, " p"]) -> dict[str, float]:
+        """Natural values by name."""
+        return dict(zip(self.parameters, natural(p, self.kinds).tolist(), strict=True))
 
-    def bounds(
-        self, error: Float[np.ndarray, " rows"]
-    ) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
-        """Box of the search: 0 ≤ d ≤ least error; the others so wide that only limits touch it."""
-        middle = float(np.mean(np.log(self.rows.samples_seen / DIVISOR)))
-        most = math.log(max(float(self.passes.max()), 1.0))
-        pools, taus = self.n_pools, self.n_pools * self.decays
-        low = [-middle - _LOG_A, 0.0, *[_LOG_B[0]] * pools, *[_LOG_TAU[0]] * taus]
-        top = max(float(error.min()), 1e-12)
-        high = [-middle + _LOG_A, top, *[_LOG_B[1]] * pools, *[most + _LOG_TAU[1]] * taus]
-        return np.array(low), np.array(high)
+    def internal(self, values: Mapping[str, float]) -> Float[np.ndarray, " p"]:
+        """The parameter vector of natural values by name."""
+        return np.array(
+            [to_internal(values[n], k) for n, k in zip(self.parameters, self.kinds, strict=True)]
+        )
+
+    def at_edge(self, name: str, upper: bool) -> str:
+        """What it means that a parameter stands at an end of its box."""
+        return (_AT_HIGH if upper else _AT_LOW)[kind_of(name)]
+
+    def uninformed(self) -> dict[str, str]:
+        """Parameters of which no row knows anything, and why."""
+        reasons = {}
+        repeated = self.passes > 1.0
+        for i, name in enumerate(self.parameters):
+            kind = kind_of(name)
+            if kind == "tau" and not (repeated & (self._column["tau"] == i)).any():
+                reasons[name] = "no row of this pool sees its data twice"
+            elif kind == "stretch" and not (repeated & (self._log_size != 0.0)).any():
+                reasons[name] = "no pool is repeated in subsets of different size"
+        return reasons
 
     def starts(
         self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
-    ) -> list[Float[np.ndarray, " p"]]:
-        """Starts for d and τ on a grid, τ shared by the pools or the best of the grid for each.
+    ) -> Float[np.ndarray, "starts p"]:
+        """For every group alone: d and τ on a grid, b and log a by linear regression.
 
         Given d and τ, log(error − d) ≈ b (log a + log n_1/1e5 + G): for each log a on a line, b of
-        every pool by weighted linear regression; the best log a is taken. Returned are the best
-        start for each d and the `_STARTS` best others.
+        every pool by weighted linear regression; the best log a is taken.  The k-th best starts of
+        all groups make one joint start, with the mean of their log τ where τ is shared.
         """
-        low, high = self.bounds(error)
-        lines = np.linspace(low[0], high[0], 121)
-        most = max(float(self.passes.max()), 1.0)
-        taus = np.geomspace(0.3, 10.0 * most, 7) if self.decays else np.array([math.inf])
-        growths = [self._growth(np.full(self.n_pools, tau)) for tau in taus]
-        found: list[tuple[float, Float[np.ndarray, " p"]]] = []
-        best_of_floor = []
-        for floor in np.array([0.0, 0.3, 0.6, 0.85, 0.97]) * high[1]:
-            trust = weight * np.maximum(error - floor, 1e-300)
-            target = np.log(np.maximum(error - floor, 1e-300))
-            fits = [_regress(self._log_x(lines) + g, target, trust, self._member) for g in growths]
+        made = []
+        for s in (0.0, 1.0) if self.form.stretch is None else (self.form.stretch,):
+            found = [self._of_group(g, s, error, weight) for g in range(len(self.rows.groups))]
+            for k in range(max(len(part) for part in found)):
+                made.append(self._joined([part[min(k, len(part) - 1)] for part in found], s))
+        return np.clip(np.array(made), self.low, self.high)
+
+    def _joined(self, parts: list[dict[int, float]], s: float) -> list[float]:
+        """One parameter vector from those of the groups; what several have is averaged."""
+        joined = []
+        for i, name in enumerate(self.parameters):
+            given = [part[i] for part in parts if i in part]
+            joined.append(s if kind_of(name) == "stretch" else float(np.mean(given)))
+        return joined
+
+    def _of_group(
+        self, group: int, s: float, error: Float[np.ndarray, " all"], weight: Any
+    ) -> list[dict[int, float]]:
+        """Starts of one group, best first for each d, then the best others: {column: value}."""
+        mine = np.flatnonzero(self.rows.group == group)
+        error, weight = error[mine], weight[mine]
+        at = {kind: columns[mine] for kind, columns in self._column.items()}
+        slopes, member = np.unique(at["b"], return_inverse=True)
+        belongs = (member[:, None] == np.arange(slopes.size)).astype(np.float64)
+        a, d = int(at["a"][0]), int(at["d"][0])
+        lines = np.linspace(self.low[a], self.high[a], _LINES)
+        growths = [self._start_growth(mine, tau, s) for tau in self._start_taus(at)]
+        found: list[tuple[float, dict[int, float]]] = []
+        firsts = []
+        for floor in self.low[d] + _FLOORS * (self._start_ceiling(d, error) - self.low[d]):
+            above = np.maximum(error - floor, 1e-300)
+            log_x = lines[:, None] + self.log_first[mine]
+            fits = [_regress(log_x + g, np.log(above), weight * above, belongs) for _, g in growths]
             b, cost = (np.stack(part) for part in zip(*fits, strict=True))
             here = []
             for chosen in _choices(cost):
                 line = int(np.argmin(_pick(cost, chosen).sum(axis=-1)))
-                pick = chosen[line], line, np.arange(self.n_pools)
-                start = self.pack(math.exp(lines[line]), floor, b[pick], taus[chosen[line]])
-                start = np.clip(start, low, high)
-                here.append((float(np.sum((weight * (self.predict(start) - error)) ** 2)), start))
+                start = {a: float(lines[line]), d: float(floor)}
+                for pool, column in enumerate(slopes):
+                    pick = chosen[line, pool]
+                    start[int(column)] = math.log(-b[pick, line, pool])
+                    if "tau" in at:
+                        own = int(at["tau"][member == pool][0])
+                        start[own] = math.log(growths[pick][0])
+                here.append((float(_pick(cost, chosen)[line].sum()), start))
             here.sort(key=lambda pair: pair[0])
-            best_of_floor.append(here[0])
+            firsts.append(here[0])
             found += here[1:]
         found.sort(key=lambda pair: pair[0])
-        return [start for _, start in best_of_floor + found[:_STARTS]]
+        firsts.sort(key=lambda pair: pair[0])
+        return [start for _, start in firsts + found[:_STARTS]]
 
-    def at_bound(
-        self, p: Float[np.ndarray, " p"], error: Float[np.ndarray, " rows"]
-    ) -> dict[str, str]:
-        """Parameters that the box holds, with what that means."""
-        low, high = self.bounds(error)
-        width = np.where(np.arange(p.size) == 1, 1e-3 * high[1], 1e-3)
-        held = {}
-        for i, name in enumerate(self.parameters):
-            kind = name.partition("[")[0]
-            if p[i] - low[i] < width[i]:
-                held[name] = _AT_LOW[kind]
-            elif high[i] - p[i] < width[i]:
-                held[name] = _AT_HIGH[kind]
-        return held
+    def _start_taus(self, at: Mapping[str, Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " n"]:
+        if "tau" not in at:
+            return np.array([math.inf])
+        low = float(np.exp(self.low[at["tau"]].max()))
+        high = float(np.exp(self.high[at["tau"]].min()))
+        taus = np.geomspace(0.3, 10.0 * self.most_passes, _HALF_LIVES)
+        return np.unique(np.clip(taus, low, high))
 
-    def doubts(
-        self,
-        p: Float[np.ndarray, " p"],
-        spread: Float[np.ndarray, " p"],
-        correlation: Float[np.ndarray, "p p"],
-        spare: int,
-    ) -> dict[str, str]:
-        """Free parameters that the data leave open; `spread` is of logs, except for d."""
-        relative = np.where(np.arange(p.size) == 1, spread / max(p[1], 1e-300), spread)
-        reasons = {}
+    def _start_growth(
+        self, mine: Int[np.ndarray, " rows"], tau: float, s: float
+    ) -> tuple[float, Float[np.ndarray, " rows"]]:
+        stretched = tau * np.exp(s * self._log_size[mine])
+        return tau, log_growth(self.passes[mine], stretched, self.form.convention)
+
+    def _start_ceiling(self, d: int, error: Float[np.ndarray, " rows"]) -> float:
+        """The largest d that leaves log(error − d) defined."""
+        return min(float(self.high[d]), max(float(error.min()), 1e-12))
+
+    def _growth(
+        self, p: Float[np.ndarray, "batch p"]
+    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows"]]:
+        """G of every row and ∂G/∂ log τ."""
+        at = self._column
+        if "tau" not in at:
+            growth = log_growth(self.passes, math.inf, self.form.convention)
+            return np.tile(growth, (len(p), 1)), np.zeros((len(p), growth.size))
+        s = p[:, at["stretch"][:1]] if "stretch" in at else self.form.stretch
+        tau = np.exp(p[:, at["tau"]] + s * self._log_size)
+        return growth_and_slope(self.passes, tau, self.form.convention)
+
+    def _box(self) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
+        """0 ≤ d ≤ `least`; the others so wide that only limits touch it; `bounds` narrow it."""
+        middle = float(np.mean(np.log(self.rows.samples_seen / DIVISOR)))
+        most = math.log(self.most_passes)
+        boxes = {
+            "a": (-middle - _LOG_A, -middle + _LOG_A),
+            "b": _LOG_B,
+            "tau": (_LOG_TAU[0], most + _LOG_TAU[1]),
+            "stretch": _STRETCH,
+        }
+        box = []
         for i, name in enumerate(self.parameters):
-            if self._never_repeated(name):
-                reasons[name] = "no row of this pool sees its data twice"
-            elif spare <= 0:
-                reasons[name] = "as many free parameters as rows: nothing is left to judge it by"
-            elif relative[i] > _VAGUE:
-                partner = _partner(correlation, i)
-                reasons[name] = f"its standard error is {relative[i]:.2g} of its value" + (
-                    ""
-                    if partner is None
-                    else f"; it trades off with {self.parameters[partner]} "
-                    f"(correlation {correlation[i, partner]:.4f})"
+            kind = kind_of(name)
+            if kind == "d":
+                group = int(self.rows.group[self._column["d"] == i][0])
+                box.append((0.0, max(self._least[self.rows.groups[group]], 1e-12)))
+            else:
+                box.append(boxes[kind])
+        low, high = (np.array(ends) for ends in zip(*box, strict=True))
+        return self._narrowed(low, high)
+
+    def _narrowed(self, low: Any, high: Any) -> tuple[Any, Any]:
+        known = {*self.parameters, *(kind_of(name) for name in self.parameters)}
+        for wanted, ends in (self.form.bounds or {}).items():
+            if wanted not in known:
+                raise InputError(
+                    f"bounds must name one of {', '.join(sorted(known))}; got {wanted!r}"
                 )
-        return reasons
+            least, most = _check_bounds(wanted, ends)
+            for i, name in enumerate(self.parameters):
+                if wanted in (name, kind_of(name)):
+                    inner = to_internal(least, self.kinds[i]), to_internal(most, self.kinds[i])
+                    low[i], high[i] = min(inner), max(inner)
+        return low, high
 
-    def natural(
-        self, p: Float[np.ndarray, " p"], spread: Float[np.ndarray, " p"]
-    ) -> Float[np.ndarray, " p"]:
-        """Standard errors of a, d, b, τ from those of the parameter vector."""
-        value = np.exp(p)
-        value[1] = 1.0
-        return spread * value
 
-    def _never_repeated(self, name: str) -> bool:
-        if not name.startswith("tau["):
-            return False
-        pool = list(self.rows.sizes).index(name[4:-1])
-        return bool((self.passes[self.rows.pool == pool] <= 1.0).all())
+def kind_of(name: str) -> str:
+    """`tau` of `tau[top 10%]`."""
+    return name.partition("[")[0]
 
-    def _natural(
-        self, p: Float[np.ndarray, " p"]
-    ) -> tuple[float, float, Float[np.ndarray, " pools"], Float[np.ndarray, " pools"]]:
-        b = -np.exp(p[2 : 2 + self.n_pools])
-        tau = np.exp(p[2 + self.n_pools :]) if self.decays else np.full(self.n_pools, math.inf)
-        return math.exp(p[0]), float(p[1]), b, tau
 
-    def _log_x(self, log_a: Float[np.ndarray, " lines"]) -> Float[np.ndarray, "lines rows"]:
-        return log_a[:, None] + self.log_first
+def natural(p: Float[np.ndarray, "... p"], kinds: tuple[str, ...]) -> Float[np.ndarray, "... p"]:
+    """Values from internal coordinates: exp p, −exp p or p."""
+    with np.errstate(over="ignore"):
+        grown = np.exp(p)
+    kind = np.array(kinds)
+    return np.where(kind == "log", grown, np.where(kind == "neglog", -grown, p))
 
-    def _growth(self, tau: Float[np.ndarray, " pools"]) -> Float[np.ndarray, " rows"]:
-        """log_growth of every row, with τ stretched in proportion to the pool's size.
 
-        The last answer is kept: the Jacobian asks for what the prediction has just asked.
-        """
-        key = tau.tobytes()
-        if self._last is None or self._last[0] != key:
-            stretched = tau[self.rows.pool] * self._stretch
-            self._last = key, log_growth(self.passes, stretched, self.convention)
-        return self._last[1]
+def to_internal(value: float, kind: str) -> float:
+    """The internal coordinate of a value; 0 goes to a very negative logarithm."""
+    if kind == "linear":
+        return float(value)
+    size = value if kind == "log" else -value
+    return math.log(max(size, 1e-300))
+
+
+def _check_bounds(name: str, ends: Any) -> tuple[float, float]:
+    try:
+        least, most = (float(check_real(f"bounds[{name!r}]", end)) for end in ends)
+    except TypeError as cause:
+        raise InputError(f"bounds[{name!r}] must be a pair (low, high), got {ends!r}") from cause
+    kind = kind_of(name)
+    good = least <= most and (kind == "stretch" or (most <= 0.0 if kind == "b" else least >= 0.0))
+    if not good:
+        sign = {"b": "negative", "stretch": "real"}.get(kind, "positive")
+        raise InputError(
+            f"bounds[{name!r}] must be a pair low <= high of {sign} numbers, got {ends!r}"
+        )
+    return least, most
+
+
+def _layout(rows: Rows, form: Form) -> tuple[tuple[str, ...], dict[str, Int[np.ndarray, " rows"]]]:
+    """Names of the parameters, and for each kind the column that every row looks at."""
+    pools, groups = list(rows.sizes), rows.groups
+    pairs = list(dict.fromkeys(zip(rows.group.tolist(), rows.pool.tolist(), strict=True)))
+    one = len(groups) == 1
+    names = ["a", "d"] if one else [f"{kind}[{g}]" for kind in "ad" for g in groups]
+    names += [f"b[{pools[p]}]" if one else f"b[{groups[g]}, {pools[p]}]" for g, p in sorted(pairs)]
+    if form.decays:
+        names += [f"tau[{name}]" for name in pools]
+        if form.stretch is None:
+            names.append("stretch")
+    return tuple(names), _columns_of(rows, tuple(names))
+
+
+def _columns_of(
+    rows: Rows, names: tuple[str, ...], frame: pd.DataFrame | None = None
+) -> dict[str, Int[np.ndarray, " rows"]]:
+    place = {name: i for i, name in enumerate(names)}
+    pools, groups = list(rows.sizes), rows.groups
+    one = len(groups) == 1
+
+    def columns(name: Any) -> Int[np.ndarray, " rows"]:
+        wanted = [name(g, p) for g, p in zip(rows.group.tolist(), rows.pool.tolist(), strict=True)]
+        for i, one in enumerate(wanted):
+            if one not in place:
+                row = frame.index[i] if frame is not None else i
+                raise TableError(f"row {row}: {one} was not fitted: no run has this pool and group")
+        return np.array([place[one] for one in wanted], dtype=np.int64)
+
+    at = {
+        "a": columns(lambda g, p: "a" if one else f"a[{groups[g]}]"),
+        "d": columns(lambda g, p: "d" if one else f"d[{groups[g]}]"),
+        "b": columns(lambda g, p: f"b[{pools[p]}]" if one else f"b[{groups[g]}, {pools[p]}]"),
+    }
+    if any(kind_of(name) == "tau" for name in names):
+        at["tau"] = columns(lambda g, p: f"tau[{pools[p]}]")
+    if "stretch" in place:
+        at["stretch"] = columns(lambda g, p: "stretch")
+    return at
+
+
+def _capped(error: Any, jacobian: Any, ceiling: float | None) -> tuple[Any, Any]:
+    """y/(1 + (y/c)^q)^(1/q), which keeps an error rate below c."""
+    if ceiling is None:
+        return error, jacobian
+    damp = 1.0 + (error / ceiling) ** CAP_POWER
+    capped = np.where(np.isfinite(damp), error * damp ** (-1.0 / CAP_POWER), ceiling)
+    slope = np.where(np.isfinite(damp), damp ** (-1.0 / CAP_POWER - 1.0), 0.0)
+    return capped, np.where(slope[..., None] > 0.0, jacobian * slope[..., None], 0.0)
 
 
 def _regress(
@@ -291,26 +398,3 @@ def _pick(
     cost: Float[np.ndarray, "taus lines pools"], chosen: Int[np.ndarray, "lines pools"]
 ) -> Float[np.ndarray, "lines pools"]:
     return np.take_along_axis(cost, chosen[None], axis=0)[0]
-
-
-def _partner(correlation: Float[np.ndarray, "p p"], i: int) -> int | None:
-    """The parameter that i trades off with most, where that is nearly all there is."""
-    others = np.abs(np.nan_to_num(correlation[i]))
-    others[i] = 0.0
-    best = int(np.argmax(others))
-    return best if others[best] > 0.95 else None
-
-
-def _column(frame: pd.DataFrame, name: str, low_open: bool) -> Float[np.ndarray, " rows"]:
-    """A column as finite numbers ≥ 0 (> 0 with `low_open`); `TableError` names the row."""
-    column: Any = pd.to_numeric(frame[name], errors="coerce")
-    values = np.asarray(column, dtype=np.float64)
-    good = np.isfinite(values) & ((values > 0.0) if low_open else (values >= 0.0))
-    if not good.all():
-        i = int(np.flatnonzero(~good)[0])
-        allowed = "(0, inf)" if low_open else "[0, inf)"
-        raise TableError(
-            f"row {frame.index[i]}, column {name}: must be a number in {allowed}, "
-            f"got {frame[name].iloc[i]!r}"
-        )
-    return values

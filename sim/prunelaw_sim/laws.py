@@ -14,7 +14,7 @@ def fit(
     *,
     convention: str = "paper",
     hold_out_above: float | int | None = None,
-) -> utility.Fit | PruningFit:
+) -> utility.UtilityFit | PruningFit:
     """Fit "utility", "no-decay", "effective-data" or "pruning" to the runs of one group.
 
     `convention` is that of the utility law.  Rows with more `samples_seen` (pruning:

@@ -9,7 +9,8 @@ import pytest
 
 from prunelaw.errors import InputError, TableError
 from prunelaw.utility import CONVENTIONS, UtilityLaw
-from prunelaw_sim._utility_model import Rows, UtilityModel
+from prunelaw_sim._rows import Rows, measured
+from prunelaw_sim._utility_model import Form, UtilityModel
 from prunelaw_sim.fit_utility import fit_utility
 
 TRUTH = {"good": (-0.21, 6.0, 1e6), "poor": (-0.12, 2.5, 4e6)}
@@ -190,24 +191,26 @@ class TestEvidence:
 
 
 class TestModel:
+    @pytest.mark.parametrize("ceiling", [None, 1.0])
     @pytest.mark.parametrize("convention", CONVENTIONS)
-    def test_jacobian_against_differences(self, convention):
-        model = UtilityModel(Rows.read(exact_table(), None), convention, decays=True)
-        p = model.pack(0.03, 0.1, [-0.2, -0.15], [5.0, 0.9])
-        step = 1e-5
-        columns = [
-            (model.predict(p + step * unit) - model.predict(p - step * unit)) / (2 * step)
-            for unit in np.eye(p.size)
-        ]
-        np.testing.assert_allclose(model.jacobian(p), np.stack(columns, axis=1), atol=1e-9)
+    def test_jacobian_against_differences(self, convention, ceiling):
+        table = pd.concat([exact_table(), exact_table().assign(group="other")])
+        form = Form(convention, stretch=None, ceiling=ceiling)
+        model = UtilityModel(Rows.read(table), form, {"synthetic": 0.2, "other": 0.3})
+        values = dict.fromkeys(model.parameters, 0.1)
+        values |= {name: -0.2 for name in model.parameters if name.startswith("b")}
+        values |= {"tau[good]": 5.0, "tau[poor]": 0.9, "stretch": 0.7}
+        p, step = model.internal(values), 1e-5
+        ends = model.evaluate(np.vstack([p + step * np.eye(p.size), p - step * np.eye(p.size)]))[0]
+        differences = (ends[: p.size] - ends[p.size :]).T / (2 * step)
+        np.testing.assert_allclose(model.evaluate(p[None])[1][0], differences, atol=1e-9)
 
     def test_starts_lie_inside_the_box(self):
         table = noisy_table()
-        model = UtilityModel(Rows.read(table, None), "paper", decays=True)
-        error, weight = model.rows.measured(table)
-        low, high = model.bounds(error)
-        starts = np.array(model.starts(error, weight))
-        assert ((starts >= low) & (starts <= high)).all()
+        error, weight = measured(table)
+        model = UtilityModel(Rows.read(table), Form("paper"), {"synthetic": float(error.min())})
+        starts = model.starts(error, weight)
+        assert ((starts >= model.low) & (starts <= model.high)).all()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from prunelaw.errors import ConvergenceError, InputError, TableError
 from prunelaw_sim.fit_pruning import PARAMETERS, PruningFit, fit_pruning
-from prunelaw_sim.fit_utility import Fit, fit_utility
+from prunelaw_sim.fit_utility import UtilityFit, fit_utility
 from prunelaw_sim.replicates import averaged
 from prunelaw_sim.sweep import Sweep
 
@@ -33,7 +33,7 @@ class LawFit:
 
     law: str
     group: str
-    fit: PruningFit | Fit
+    fit: PruningFit | UtilityFit
     rmse: float
     points: int
     hold_out_above: float
