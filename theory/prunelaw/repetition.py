@@ -159,8 +159,9 @@ class Overfit:
     The penalty is 0 up to the first epoch, and grows with the repeats R and with the parameters a
     unique sample has to itself. r_star = inf (S = R) on a `DataConstrained` with r_d = r_n = inf is
     the form of Lovelace et al. 2026, arXiv 2605.01640. A finite r_star, at which the harm levels
-    off, is prunelaw's own extension: not published. With p = 1 it predicts the C4 runs with the
-    most tokens best of the forms compared (`prunelaw_sim._other_models`).
+    off, is prunelaw's own extension: not published. With p = 1 it predicts the C4 runs of the most
+    tokens best of the forms compared, if the fitted runs show the levelling; if they do not, r_star
+    is open and no form predicts them.
 
     `law`: a `DataConstrained`, `NoDecay` or `UtilityLaw`. `c` ≥ 0, `q` ≥ 0, `p` > 0, `r_star` > 0
     or inf; `InputError` otherwise. With q = 0 the penalty needs no `parameters`.
