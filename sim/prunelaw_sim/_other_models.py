@@ -1,0 +1,315 @@
+"""The laws of `prunelaw.repetition` as functions of many parameter vectors at once, for fitting.
+
+A model is built from columns of runs; `evaluate` gives predictions and the exact Jacobian for a
+batch of vectors p. Coordinates of p are logs of positive parameters ("log": value = exp p), logs of
+minus negative ones ("neglog") or the value itself ("linear"), inside the box [low, high], in which
+nothing overflows. `starts` needs no random numbers: exponents and R* from a grid, the factors that
+enter linearly by least squares.
+
+    DataConstrainedModel  E + A/N_eff^α + B/D_eff^β (+ c S(R, R*_P)^p (N/U)^q)
+    PowerLawModel         k C^s (+ d)
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import gammainc
+
+from prunelaw._checks import check_choice, check_real
+from prunelaw.repetition import DataConstrained, Overfit, PowerLaw
+
+PENALTIES = ("none", "power", "saturating")
+_LOG_FACTOR = (-40.0, 150.0)  # of A, B, c and k: beyond, a term is 0 or far above any loss
+_LOG_EXPONENT = (math.log(1e-3), math.log(3.0))
+_LOG_R_STAR = (math.log(1e-2), math.log(1e5))
+_FAR = 600.0  # log of N/U_N above which N_eff is at its limit for every R* in the box
+_KEPT = 10  # starts that are returned
+_GRID = {
+    "alpha": (0.15, 0.3, 0.5, 0.8),
+    "beta": (0.15, 0.3, 0.5, 0.8),
+    "r_d": (3.0, 15.0, 100.0),
+    "r_n": (3.0, 30.0),
+}
+_PENALTY_GRID = {
+    "none": [()],
+    "power": [(p, q) for p in (0.3, 0.6, 1.0) for q in (0.3, 0.6, 1.2)],
+    "saturating": [(r, q) for r in (10.0, 50.0, 200.0, 1000.0) for q in (0.3, 0.6, 1.2)],
+}
+
+Batch = Float[np.ndarray, "batch rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Columns of runs for the data-constrained laws: D, U (above D it counts as D), N; all > 0."""
+
+    samples_seen: Float[np.ndarray, " rows"]
+    unique_samples: Float[np.ndarray, " rows"]
+    parameters: Float[np.ndarray, " rows"]
+
+    def __post_init__(self) -> None:
+        for name in ("samples_seen", "unique_samples", "parameters"):
+            check_real(name, getattr(self, name), 0.0, low_open=True)
+
+
+class DataConstrainedModel:
+    """`DataConstrained` or `Overfit` for fixed runs; E in [0, highest_floor], the least loss, say.
+
+    `tied`: α = β. `repeats`: R*_D is fitted (else ∞: a repeat is worth a fresh sample).
+    `saturates`: R*_N is fitted (else ∞). `penalty`: "power" adds c R^p (N/U)^q (Lovelace et al.
+    2026), "saturating" c S(R, R*_P) (N/U)^q, prunelaw's extension; see `prunelaw.repetition`.
+    """
+
+    def __init__(
+        self,
+        runs: Runs,
+        highest_floor: float,
+        *,
+        tied: bool = False,
+        repeats: bool = True,
+        saturates: bool = True,
+        penalty: str = "none",
+    ) -> None:
+        check_choice("penalty", penalty, PENALTIES)
+        self.tied, self.repeats, self.saturates, self.penalty = tied, repeats, saturates, penalty
+        names = ["E", "A", "B", "alpha"]
+        names += [] if tied else ["beta"]
+        names += ["r_d"] if repeats else []
+        names += ["r_n"] if saturates else []
+        names += {"none": [], "power": ["c", "q", "p"], "saturating": ["c", "q", "r_star"]}[penalty]
+        self.parameters = tuple(names)
+        self.kinds = tuple("linear" if name == "E" else "log" for name in names)
+        boxes = [_box(name, highest_floor) for name in names]
+        self.low = np.array([low for low, _ in boxes])
+        self.high = np.array([high for _, high in boxes])
+        self._place = {name: i for i, name in enumerate(names)}
+        if tied:
+            self._place["beta"] = self._place["alpha"]
+        once = np.minimum(runs.samples_seen, runs.unique_samples)
+        self._log_n, self._log_u = np.log(runs.parameters), np.log(once)
+        self._repeats = (runs.samples_seen - once) / once
+
+    def law(self, p: Float[np.ndarray, " p"]) -> DataConstrained | Overfit:
+        """The law of one vector."""
+        value = {name: self._value(p[None], name).item() for name in self._place}
+        extra = {name: value.pop(name) for name in ("c", "q", "p", "r_star") if name in value}
+        base = DataConstrained(**value)
+        return Overfit(base, **extra) if extra else base
+
+    def evaluate(
+        self, p: Float[np.ndarray, "batch p"]
+    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
+        """Losses, and their derivatives by every coordinate of p."""
+        jacobian = np.zeros((len(p), self._log_n.size, len(self.parameters)))
+        jacobian[:, :, self._place["E"]] = 1.0
+        loss = self._value(p, "E") + self._capacity(p, jacobian) + self._data(p, jacobian)
+        if self.penalty != "none":
+            loss = loss + self._harm(p, jacobian)
+        return loss, jacobian
+
+    def starts(
+        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
+    ) -> Float[np.ndarray, "starts p"]:
+        """The best few of a grid of exponents and R*, each with its best E, A, B and c."""
+        names = [name for name in _GRID if name in self.parameters]
+        shape = {"none": (), "power": ("p", "q"), "saturating": ("r_star", "q")}[self.penalty]
+        points = np.array(list(itertools.product(*(_GRID[name] for name in names))))
+        grids = []
+        for penalty in _PENALTY_GRID[self.penalty]:
+            p = np.zeros((len(points), len(self.parameters)))
+            p[:, [self._place[name] for name in names]] = np.log(points)
+            p[:, [self._place[name] for name in shape]] = np.log(penalty)
+            grids.append(self._with_factors(p, error, weight))
+        return _best(self, grids, error, weight)
+
+    def _with_factors(
+        self,
+        p: Float[np.ndarray, "batch p"],
+        error: Float[np.ndarray, " rows"],
+        weight: Float[np.ndarray, " rows"],
+    ) -> Float[np.ndarray, "batch p"]:
+        """p with the best E, A, B and c for its other coordinates, inside the box."""
+        factors = [name for name in ("A", "B", "c") if name in self.parameters]
+        columns = [np.ones((len(p), error.size)), *(self._shape(p, name) for name in factors)]
+        best = _least_squares(np.stack(columns, axis=-1), error, weight)
+        p[:, self._place["E"]] = best[:, 0]
+        p[:, [self._place[name] for name in factors]] = np.log(best[:, 1:])
+        return np.clip(p, self.low, self.high)
+
+    def _shape(self, p: Float[np.ndarray, "batch p"], factor: str) -> Batch:
+        """A term divided by its factor; N_eff = N here, as U_N hangs on A and B."""
+        if factor == "A":
+            return np.exp(-self._value(p, "alpha") * self._log_n)
+        unit = p.copy()
+        unit[:, self._place[factor]] = 0.0
+        scratch = np.zeros((len(p), self._log_n.size, len(self.parameters)))
+        return self._data(unit, scratch) if factor == "B" else self._harm(unit, scratch)
+
+    def _capacity(
+        self, p: Float[np.ndarray, "batch p"], jacobian: Float[np.ndarray, "batch rows p"]
+    ) -> Batch:
+        """A / N_eff^α; with e = ∂log N_eff/∂log N, ∂log N_eff/∂log U_N = 1 − e."""
+        at, alpha = self._place, self._value(p, "alpha")
+        log_a = p[:, at["A"], None]
+        if not self.saturates:
+            term = np.exp(log_a - alpha * self._log_n)
+            jacobian[:, :, at["A"]] += term
+            jacobian[:, :, at["alpha"]] -= term * alpha * self._log_n
+            return term
+        beta, r_star = self._value(p, "beta"), self._value(p, "r_n")
+        ratio = np.log(alpha / beta) + log_a - p[:, at["B"], None]
+        matched = (ratio + beta * self._log_u) / alpha
+        excess = np.clip(self._log_n - matched, 0.0, _FAR)
+        repeats = np.expm1(excess)
+        worth, by_r_star = _saturated(repeats, r_star)
+        log_eff = self._log_n - np.maximum(self._log_n - matched, 0.0) + np.log1p(worth)
+        elastic = np.exp(excess - repeats / r_star) / (1.0 + worth)
+        term = np.exp(log_a - alpha * log_eff)
+        rest = term * (1.0 - elastic)
+        jacobian[:, :, at["A"]] += term * elastic
+        jacobian[:, :, at["B"]] += rest
+        jacobian[:, :, at["alpha"]] -= term * alpha * log_eff + rest * (1.0 - alpha * matched)
+        jacobian[:, :, at["beta"]] += rest * (1.0 - beta * self._log_u)
+        jacobian[:, :, at["r_n"]] -= term * alpha * by_r_star / (1.0 + worth)
+        return term
+
+    def _data(
+        self, p: Float[np.ndarray, "batch p"], jacobian: Float[np.ndarray, "batch rows p"]
+    ) -> Batch:
+        """B / D_eff^β."""
+        at, beta = self._place, self._value(p, "beta")
+        if self.repeats:
+            worth, by_r_star = _saturated(self._repeats, self._value(p, "r_d"))
+        else:
+            worth, by_r_star = self._repeats, 0.0
+        log_eff = self._log_u + np.log1p(worth)
+        term = np.exp(p[:, at["B"], None] - beta * log_eff)
+        jacobian[:, :, at["B"]] += term
+        jacobian[:, :, at["beta"]] -= term * beta * log_eff
+        if self.repeats:
+            jacobian[:, :, at["r_d"]] -= term * beta * by_r_star / (1.0 + worth)
+        return term
+
+    def _harm(
+        self, p: Float[np.ndarray, "batch p"], jacobian: Float[np.ndarray, "batch rows p"]
+    ) -> Batch:
+        """c S^p (N/U)^q of the runs that repeat; the others have none."""
+        at, again = self._place, self._repeats > 0.0
+        log_crowding = self._log_n[again] - self._log_u[again]
+        q = self._value(p, "q")
+        term = np.zeros((len(p), again.size))
+        exponent = p[:, at["c"], None] + q * log_crowding
+        if self.penalty == "power":
+            power, log_repeats = self._value(p, "p"), np.log(self._repeats[again])
+            term[:, again] = np.exp(exponent + power * log_repeats)
+            jacobian[:, again, at["p"]] += term[:, again] * power * log_repeats
+        else:
+            worth, by_r_star = _saturated(self._repeats[again], self._value(p, "r_star"))
+            factor = np.exp(exponent)
+            term[:, again] = factor * worth
+            jacobian[:, again, at["r_star"]] += factor * by_r_star
+        jacobian[:, :, at["c"]] += term
+        jacobian[:, again, at["q"]] += term[:, again] * q * log_crowding
+        return term
+
+    def _value(self, p: Float[np.ndarray, "batch p"], name: str) -> Float[np.ndarray, "batch 1"]:
+        column = p[:, self._place[name], None]
+        return column if name == "E" else np.exp(column)
+
+
+class PowerLawModel:
+    """`PowerLaw` for fixed compute > 0; with `floor`, d is fitted in [0, highest_floor]."""
+
+    def __init__(
+        self, compute: Float[np.ndarray, " rows"], highest_floor: float, *, floor: bool = False
+    ) -> None:
+        self._log_c = np.log(check_real("compute", compute, 0.0, low_open=True))
+        self.parameters = ("k", "s", "d") if floor else ("k", "s")
+        self.kinds = ("log", "neglog", "linear")[: len(self.parameters)]
+        boxes = [_box(name, highest_floor) for name in self.parameters]
+        self.low = np.array([low for low, _ in boxes])
+        self.high = np.array([high for _, high in boxes])
+
+    def law(self, p: Float[np.ndarray, " p"]) -> PowerLaw:
+        """The law of one vector."""
+        return PowerLaw(math.exp(p[0]), -math.exp(p[1]), *p[2:].tolist())
+
+    def evaluate(
+        self, p: Float[np.ndarray, "batch p"]
+    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
+        """Errors, and their derivatives by log k, log −s (and d)."""
+        fall = -np.exp(p[:, 1, None]) * self._log_c
+        power = np.exp(p[:, 0, None] + fall)
+        jacobian = np.ones((*power.shape, p.shape[1]))
+        jacobian[:, :, 0] = power
+        jacobian[:, :, 1] = power * fall
+        return power + p[:, 2:].sum(axis=1, keepdims=True), jacobian
+
+    def starts(
+        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
+    ) -> Float[np.ndarray, "starts p"]:
+        """Exponents on a grid, k (and d) by least squares."""
+        s = np.geomspace(0.005, 2.0, 40)
+        power = np.exp(-s[:, None] * (self._log_c - self._log_c.mean()))
+        columns = [power, np.ones_like(power)][: len(self.parameters) - 1]
+        best = _least_squares(np.stack(columns, axis=-1), error, weight)
+        log_k = np.log(best[:, 0]) + s * self._log_c.mean()
+        p = np.column_stack([log_k, np.log(s), *best[:, 1:].T])
+        return _best(self, [np.clip(p, self.low, self.high)], error, weight)
+
+
+def _box(name: str, highest_floor: float) -> tuple[float, float]:
+    """Bounds of a coordinate."""
+    if name in ("E", "d"):
+        highest = float(check_real("highest_floor", highest_floor, 0.0, low_open=True))
+        return 0.0, highest
+    if name in ("A", "B", "c", "k"):
+        return _LOG_FACTOR
+    return _LOG_R_STAR if name.startswith("r_") else _LOG_EXPONENT
+
+
+def _saturated(repeats: Any, r_star: Float[np.ndarray, "batch 1"]) -> tuple[Batch, Batch]:
+    """S = R* (1 − exp(−R/R*)) and dS/dlog R* = R* (1 − (1 + R/R*) exp(−R/R*)).
+
+    The bracket is the incomplete gamma function P(2, R/R*), without cancellation.
+    """
+    ratio = repeats / r_star
+    return -r_star * np.expm1(-ratio), r_star * gammainc(2.0, ratio)
+
+
+def _least_squares(
+    columns: Float[np.ndarray, "grid rows k"],
+    error: Float[np.ndarray, " rows"],
+    weight: Float[np.ndarray, " rows"],
+) -> Float[np.ndarray, "grid k"]:
+    """Positive factors of the columns, by weighted least squares at every point of the grid.
+
+    A factor that comes out negative is set to where its term is a thousandth of the errors, and
+    the others are left: these are starts.
+    """
+    size = columns.mean(axis=1)
+    size = np.where(size > 0.0, size, 1.0)
+    scaled = columns / size[:, None, :] * weight[:, None]
+    normal = np.einsum("grk,grl->gkl", scaled, scaled)
+    ridge = 1e-10 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(normal.shape[-1])
+    right = np.einsum("grk,r->gk", scaled, weight * error)
+    factors = np.linalg.solve(normal + ridge, right[..., None])[..., 0]
+    return np.maximum(factors, 1e-3 * float(np.mean(np.abs(error)))) / size
+
+
+def _best(
+    model: DataConstrainedModel | PowerLawModel,
+    grids: list[Float[np.ndarray, "_ p"]],
+    error: Float[np.ndarray, " rows"],
+    weight: Float[np.ndarray, " rows"],
+) -> Float[np.ndarray, "starts p"]:
+    """The vectors of least weighted squares of all grids, best first."""
+    costs = [np.sum((weight * (model.evaluate(p)[0] - error)) ** 2, axis=1) for p in grids]
+    order = np.argsort(np.concatenate(costs), kind="stable")
+    return np.concatenate(grids)[order[:_KEPT]]
