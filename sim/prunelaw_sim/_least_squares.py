@@ -78,9 +78,19 @@ class Model(ABC):
         """Parameters of which no row knows anything, and why."""
         return {}
 
+    def scaled(
+        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
+    ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
+        """Errors and weights on the scale on which `evaluate` predicts: here the same."""
+        return error, weight
+
+    def to_error(self, scaled: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Errors from numbers on the scale of `evaluate`; increasing, so that ends stay ends."""
+        return scaled
+
     def predict(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, " rows"]:
         """The errors of all rows at one parameter vector."""
-        return self.evaluate(p[None])[0][0]
+        return self.to_error(self.evaluate(p[None])[0][0])
 
 
 @dataclass(frozen=True, eq=False)
