@@ -8,6 +8,9 @@ that its gradient pushes against is held there for the step; a step is cut off a
 damping follows the reduction reached against the one that the linear model of the *cut* step
 promises (Nielsen 1999; Kanzow, Yamashita, Fukushima, J. Comput. Appl. Math. 172, 375 (2004)).
 
+Where residuals are large and the law bends, steps of the linear model creep.  Problems that have
+not settled after a while take every other step with second derivatives of the law added to JᵀJ.
+
 A problem is settled if no free direction is left in which the linear model promises more than
 rounding: what is promised is measured by the step to the model's minimum, without damping.
 """
@@ -27,6 +30,9 @@ MOST_STEPS = 500
 _PROMISE = 1e-11  # relative to the cost: a settled problem could gain less than this by one step
 _ROUNDING = 1e-28  # relative to Σ (weight · target)²: residuals of 1e-14 are rounding, not misfit
 _LOOSE = 1e-5  # `_PROMISE` of a first look at many starts
+_SLOW = 40  # steps after which the curvature of the law is looked at
+_DIFFERENCE = 1e-4  # step of the differences of the Jacobian, in logarithms or shares of the box
+_AT_BOUND = 1e-10  # this close to a bound is at it: no step gains there what can be measured
 _LEAST_DAMPING, _MOST_DAMPING = 1e-15, 1e15
 
 Evaluate = Callable[
@@ -198,6 +204,10 @@ class _Batch:
     def step(self, active: Int[np.ndarray, " active"]) -> None:
         """One damped step of each active problem, taken if it lowers the cost."""
         move, promised = self._direction(active, self.damping[active])
+        slow = np.flatnonzero((self.steps[active] >= _SLOW) & (self.steps[active] % 2 == 0))
+        if slow.size:
+            which = active[slow]
+            move[slow], promised[slow] = self._curved_direction(which, self.damping[which])
         there = np.clip(self.p[active] + move, self.low, self.high)
         residual, jacobian = self._look(there, active)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -207,7 +217,8 @@ class _Batch:
         better = finite & (gain > 0.0)
         self.steps[active] += 1
         self._take(active[better], there[better], residual[better], jacobian[better], cost[better])
-        ratio = np.where(better, gain / np.maximum(promised, 1e-300), 0.0)
+        ratio = np.where(better, 1.0, 0.0)
+        np.divide(gain, promised, out=ratio, where=better & (gain < promised))
         self._adapt(active, better, ratio)
 
     def _take(self, which: Any, p: Any, residual: Any, jacobian: Any, cost: Any) -> None:
@@ -226,8 +237,44 @@ class _Batch:
     def _direction(self, which: Any, damping: Any) -> tuple[Any, Any]:
         """The damped step of each problem, cut off at the box, and the reduction it promises."""
         move = self._move(which, damping)
-        cut = np.clip(self.p[which] + move, self.low, self.high) - self.p[which]
+        cut = self._cut(which, move)
         return cut, self._reduction(which, cut)
+
+    def _curved_direction(self, which: Any, damping: Any) -> tuple[Any, Any]:
+        """The same with ½ of the full Hessian of the cost, H = JᵀJ + Σ r ∂²r; |H| is downhill."""
+        jacobian = self.jacobian[which]
+        gradient = np.einsum("brp,br->bp", jacobian, self.residual[which])
+        hessian = np.einsum("brp,brq->bpq", jacobian, jacobian) + self._curvature(which)
+        free = ~self._pushed(self.p[which], gradient)
+        length = np.sqrt(np.einsum("brp,brp->bp", jacobian, jacobian))
+        scale = np.where(free & (length > 0.0), 1.0 / np.where(length > 0.0, length, 1.0), 0.0)
+        values, axes = np.linalg.eigh(hessian * scale[:, :, None] * scale[:, None, :])
+        size = np.abs(values)
+        known = size > 1e-14 * size.max(axis=1, keepdims=True)
+        shrink = np.where(known, 1.0, 0.0) / np.where(known, size + damping[:, None], 1.0)
+        along = np.einsum("bpk,bp->bk", axes, scale * gradient)
+        cut = self._cut(which, -scale * np.einsum("bpk,bk->bp", axes, shrink * along))
+        promised = -np.einsum(
+            "bp,bp->b", cut, 2.0 * gradient + np.einsum("bpq,bq->bp", hessian, cut)
+        )
+        return cut, promised
+
+    def _curvature(self, which: Any) -> Any:
+        """Σ r ∂²r of each problem, by differences of Jᵀr with r held; 0 where they fail."""
+        p, residual = self.p[which], self.residual[which]
+        found = np.empty((*p.shape, p.shape[1]))
+        wide = self.high - self.low
+        steps = _DIFFERENCE * np.where(wide > 0.0, np.minimum(wide, 1.0), 1.0)
+        for k, step in enumerate(steps):
+            shift = step * (np.arange(p.shape[1]) == k)
+            up, down = (self._look(p + s, which)[1] for s in (shift, -shift))
+            found[:, k] = np.einsum("brp,br->bp", up - down, residual) / (2.0 * step)
+        found = 0.5 * (found + found.transpose(0, 2, 1))
+        usable = np.isfinite(found).all(axis=(1, 2), keepdims=True)
+        return np.where(usable, found, 0.0)
+
+    def _cut(self, which: Any, move: Any) -> Any:
+        return np.clip(self.p[which] + move, self.low, self.high) - self.p[which]
 
     def _promise(self, which: Any) -> Any:
         """What the step to the linear model's minimum promises; not cut: 0 at a solution only."""
@@ -248,7 +295,7 @@ class _Batch:
         return -np.sum(change * (2.0 * self.residual[which] + change), axis=1)
 
     def _pushed(self, p: Any, gradient: Any) -> Any:
-        at_low, at_high = p <= self.low, p >= self.high
+        at_low, at_high = p <= self.low + _AT_BOUND, p >= self.high - _AT_BOUND
         return (at_low & (gradient >= 0.0)) | (at_high & (gradient <= 0.0))
 
 
