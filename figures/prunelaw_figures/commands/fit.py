@@ -135,22 +135,22 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = _one_group(sweep, group)
-    options: dict[str, Any] = {"hold_out_above": hold_out_above}
-    options |= {"convention": convention} if convention else {}
-    options |= {"log_error": True} if log_error else {}
+    chosen: dict[str, Any] = {"hold_out_above": hold_out_above}
+    chosen |= {"convention": convention} if convention else {}
+    chosen |= {"log_error": True} if log_error else {}
     from prunelaw_figures import fit_tables
 
     if law == "all":
         from prunelaw_sim.law_comparison import compare_laws
 
-        found = compare_laws(sweep, **options)
+        found = compare_laws(sweep, **chosen)
         if figure:
             _draw(found, figure)
         show = fit_tables.print_comparison
     else:
         from prunelaw_sim.laws import fit
 
-        found, show = fit(law, sweep, **options), fit_tables.print_fit
+        found, show = fit(law, sweep, **chosen), fit_tables.print_fit
     if as_json:
         print_json(found.to_dict())
     else:
