@@ -168,7 +168,7 @@ def profile(
         low, high = model.low.copy(), model.high.copy()
         low[column] = high[column] = held[i]
         data = fit.problem.error[None], fit.problem.weight[None]
-        found = minimise(lambda p, _: model.evaluate(p), start[i : i + 1], *data, low, high)
+        found = minimise(lambda p, _: (p, *model.evaluate(p)), start[i : i + 1], *data, low, high)
         cost[i], ends[i] = found.cost[0], found.p[0]
     return cost, natural(ends, model.kinds)
 
@@ -304,11 +304,12 @@ class _Profiles:
         """(g reached, z there, parameters) with g pulled to the targets."""
         problem, quantities, q = self.problem, self.quantities, self.which[which]
 
-        def evaluate(p: Any, part: Any) -> tuple[Any, Any]:
+        def evaluate(p: Any, part: Any) -> tuple[Any, Any, Any]:
             predicted, jacobian = problem.model.evaluate(p)
             values, slopes = quantities.evaluate(p)
             mine = np.arange(len(p)), q[part]
             return (
+                p,
                 np.concatenate([predicted, values[mine][:, None]], axis=1),
                 np.concatenate([jacobian, slopes[mine][:, None]], axis=1),
             )
