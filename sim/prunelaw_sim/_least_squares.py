@@ -216,7 +216,8 @@ class _Batch:
 
     def unsettled(self, wanted: float, rounding: float) -> Int[np.ndarray, " active"]:
         """Problems that still have something to gain and somewhere to go."""
-        self.settled |= self.promise <= np.maximum(wanted * self.cost, rounding * self.size)
+        enough = np.maximum(wanted * self.cost, rounding * self.size)
+        self.settled |= (self.promise <= enough) & np.isfinite(self.cost)
         return np.flatnonzero(~self.settled & ~self.stuck)
 
     def step(self, active: Int[np.ndarray, " active"]) -> None:
