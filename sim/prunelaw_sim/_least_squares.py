@@ -83,7 +83,7 @@ class Model(ABC):
         """Parameters of which no row knows anything, and why."""
         return {}
 
-    def inner(self) -> Bool[np.ndarray, " p"]:
+    def linear(self) -> Bool[np.ndarray, " p"]:
         """Parameters that `eliminated` sets to their best values."""
         return np.zeros(len(self.parameters), dtype=bool)
 
@@ -97,12 +97,22 @@ class Model(ABC):
         Float[np.ndarray, "batch rows"],
         Float[np.ndarray, "batch rows p"],
     ]:
-        """p with the inner parameters at their best for these errors, and `evaluate` there."""
+        """p with the linear parameters at their best for these errors, and `evaluate` there."""
         return p, *self.evaluate(p)
+
+    def scaled(
+        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
+    ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
+        """Errors and weights on the scale on which `evaluate` predicts: here the same."""
+        return error, weight
+
+    def to_error(self, scaled: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Errors from numbers on the scale of `evaluate`; increasing, so that ends stay ends."""
+        return scaled
 
     def predict(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, " rows"]:
         """The errors of all rows at one parameter vector."""
-        return self.evaluate(p[None])[0][0]
+        return self.to_error(self.evaluate(p[None])[0][0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +178,7 @@ def minimise_model(
         weights,
         model.low,
         model.high,
-        inner=model.inner(),
+        inner=model.linear(),
         loose=loose,
         most_steps=most_steps,
     )

@@ -110,7 +110,7 @@ class UtilityModel(Model):
         """Errors, and ∂ error / ∂ (log a, d, log −b, log τ, s), all exact."""
         return self._assembled(p, *self._growth(p))
 
-    def inner(self) -> Bool[np.ndarray, " p"]:
+    def linear(self) -> Bool[np.ndarray, " p"]:
         """d, and a of groups of one pool, in which C = a^b is linear; under a ceiling, none."""
         return np.isin(np.arange(len(self.parameters)), self._linear)
 

@@ -60,7 +60,8 @@ class Ensemble:
 
     def predict(self, frame: pd.DataFrame) -> Float[np.ndarray, "replicates rows"]:
         """Every replicate's prediction at every row."""
-        return self.fit.problem.model.on(frame).evaluate(self.p)[0]
+        model = self.fit.problem.model.on(frame)
+        return model.to_error(model.evaluate(self.p)[0])
 
     def interval(
         self, numbers: Float[np.ndarray, "replicates ..."], level: float = 0.9
@@ -122,8 +123,8 @@ def _resampled(
 ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows"]]:
     """Errors and weights of each replicate."""
     problem = fit.problem
-    predicted = problem.model.predict(fit.point)
-    residual = problem.error - predicted
+    residual = problem.residual(fit.point)
+    predicted = problem.error - residual
     _, run = np.unique(problem.run, return_inverse=True)
     runs = int(run.max()) + 1
     errors = np.tile(problem.error, (len(which), 1))

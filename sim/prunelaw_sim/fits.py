@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float
 from scipy.stats import chi2
 
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim._least_squares import Model, Solved, minimise_model
+from prunelaw_sim._rows import has_error_bars, measured
 from prunelaw_sim._utility_model import natural
 
 _ALIKE, _SAME = 1e-3, 1e-6  # predictions this close (of the errors' range) are one optimum
@@ -37,23 +39,35 @@ class Problem:
     law: str
     model: Model
     error: Float[np.ndarray, " rows"]
+    """on the scale that is fitted: logarithms where the model predicts logarithms"""
     weight: Float[np.ndarray, " rows"]
     known_scatter: bool
     """whether the weights are 1/standard error; else the scatter is estimated from the residuals"""
     run: np.ndarray
     """name of the run of every row: rows of one run are resampled together"""
 
+    @classmethod
+    def of(cls, law: str, model: Model, table: pd.DataFrame) -> Problem:
+        """The model against the rows that it was built on; refuses too few of them."""
+        error, weight = model.scaled(*measured(table))
+        refuse_too_few(law, model, error.size)
+        runs = table["run"] if "run" in table else pd.Series(np.arange(len(table)))
+        return cls(law, model, error, weight, has_error_bars(table), np.array(runs, dtype=str))
+
+    def residual(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, " rows"]:
+        """Measured − predicted, on the scale that is fitted."""
+        return self.error - self.model.evaluate(p[None])[0][0]
+
     def cost(self, p: Float[np.ndarray, " p"]) -> float:
         """Σ (weight · residual)²."""
-        predicted, _ = self.model.evaluate(p[None])
-        return float(np.sum((self.weight * (predicted[0] - self.error)) ** 2))
+        return float(np.sum((self.weight * self.residual(p)) ** 2))
 
 
 @dataclass(frozen=True)
 class FitWarning:
     """Something that a reader of the fit must know; `kind` is for programs, `message` for people.
 
-    kinds: "not_identified", "at_bound", "ridge", "other_optimum", "misfit".
+    kinds: "not_identified", "at_bound", "ridge", "other_optimum", "misfit", "assumption".
     """
 
     kind: str
@@ -117,6 +131,35 @@ class Fit:
         left_out = ("problem", "point", "other_points")
         named = {n: getattr(self, n) for n in self.__dataclass_fields__ if n not in left_out}
         return plain(named | {"not_identified": self.not_identified})
+
+
+def fit_fields(
+    problem: Problem, table: pd.DataFrame, fitted: Bool[np.ndarray, " rows"]
+) -> dict[str, Any]:
+    """Solves the problem, which holds the `fitted` rows of `table`: every field of a `Fit`."""
+    starts = problem.model.starts(problem.error, problem.weight)
+    optima = solve_from_starts(problem, starts)
+    predicted = problem.model.on(table).predict(optima.p[0])
+    residuals = measured(table)[0] - predicted
+    return {
+        "law": problem.law,
+        "values": named(problem.model, optima.p[0]),
+        "rmse": root_mean_square(residuals[fitted]),
+        "points": int(fitted.sum()),
+        "held_out": None
+        if fitted.all()
+        else {"rmse": root_mean_square(residuals[~fitted]), "points": int((~fitted).sum())},
+        "parameters": problem.model.parameters,
+        **evidence(problem, optima),
+        "n_starts": len(starts),
+        "other_optima": other_optima(problem, optima),
+        "predicted": predicted,
+        "residuals": residuals,
+        "fitted": fitted,
+        "problem": problem,
+        "point": optima.p[0],
+        "other_points": optima.p[1:],
+    }
 
 
 def solve_from_starts(problem: Problem, starts: Float[np.ndarray, "starts p"]) -> Solved:
@@ -191,10 +234,9 @@ def evidence(problem: Problem, optima: Solved) -> dict[str, Any]:
 
 def other_optima(problem: Problem, optima: Solved) -> tuple[dict[str, Any], ...]:
     """rmse and values of all optima but the best one."""
-    found = []
+    error, found = problem.model.to_error(problem.error), []
     for p in optima.p[1:]:
-        predicted, _ = problem.model.evaluate(p[None])
-        rmse = root_mean_square(problem.error - predicted[0])
+        rmse = root_mean_square(error - problem.model.predict(p))
         found.append({"rmse": rmse, "values": named(problem.model, p)})
     return tuple(found)
 

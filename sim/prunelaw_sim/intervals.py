@@ -125,17 +125,18 @@ def prediction_intervals(
     """
     quantities = _Quantities(fit, np.array([], dtype=np.int64), frame)
     ends = _Profiles(fit, quantities, level).limits()
-    values = quantities.values(fit.point)
+    values, to_error = quantities.values(fit.point), fit.problem.model.to_error
     below, above = values - ends.low, ends.high - values
     if new_run:
-        noise = _critical(fit, level) * _scatter_of(fit, frame)
+        noise = _critical(fit, level) * _scatter_of(fit, frame, to_error(values))
         below, above = np.hypot(below, noise), np.hypot(above, noise)
+    low, value, high = (to_error(x) for x in (values - below, values, values + above))
     outside = beyond_data(fit.problem.model, frame)
     return tuple(
         Prediction(
-            float(values[i]),
-            float(values[i] - below[i]),
-            float(values[i] + above[i]),
+            float(value[i]),
+            float(low[i]),
+            float(high[i]),
             level,
             bool(ends.low_open[i]),
             bool(ends.high_open[i]),
@@ -375,10 +376,13 @@ def _critical(fit: Fit, level: float) -> float:
     return float(stats.t.ppf(0.5 + 0.5 * level, fit.freedom))
 
 
-def _scatter_of(fit: Fit, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]:
-    """Standard deviation of one more run at each row."""
+def _scatter_of(
+    fit: Fit, frame: pd.DataFrame, error: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """Standard deviation of one more run at each row, on the scale that is fitted."""
     if "error_se" in frame:
-        return fit.scatter * np.asarray(frame["error_se"], dtype=np.float64)
+        weight = 1.0 / np.asarray(frame["error_se"], dtype=np.float64)
+        return fit.scatter / fit.problem.model.scaled(error, weight)[1]
     typical = float(np.sqrt(np.mean(1.0 / fit.problem.weight**2)))
     return np.full(len(frame), fit.scatter * typical)
 
@@ -399,7 +403,9 @@ def _first_reach(fit: Fit, quantities: _Quantities) -> Float[np.ndarray, " q"]:
     _, singular, axes = np.linalg.svd(weighted / length, full_matrices=False)
     along = (slopes / length) @ axes.T / np.maximum(singular, 1e-8 * singular[0])
     error = fit.scatter * np.linalg.norm(along, axis=1)
-    most = np.where(np.arange(values.size) < quantities.columns.size, 1.0, np.abs(values))
+    errors = np.maximum(np.abs(problem.model.to_error(values)), 1e-300)
+    relative = 1.0 / problem.model.scaled(errors, 1.0 / errors)[1]  # 100 % of a prediction
+    most = np.where(np.arange(values.size) < quantities.columns.size, 1.0, relative)
     wide = quantities.high - quantities.low
     most = _LONGEST_START * np.minimum(most, np.where(np.isfinite(wide), wide, np.inf))
     least = 1e-9 * np.maximum(np.abs(values), 1e-3)
