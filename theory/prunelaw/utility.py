@@ -14,7 +14,8 @@ Every convention has `a` inside the power with the divisor 1e5, as in the publis
     official_code   y = (F + d) · exp(Σ ...): the later passes shrink d too
     effective_data  y = (a n_eff / 1e5)^b + d,  n_eff = Σ_k δ^k (n_{k+1} − n_k)   (Muennighoff 2023)
 
-The law is not a probability: weak pools give errors above 1, and nothing here clips them.
+The law is not a probability: weak pools give errors above 1, nothing here clips them, and
+`exceeds_one` flags them.
 """
 
 from __future__ import annotations
@@ -26,11 +27,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from prunelaw._checks import check_choice, check_real
 from prunelaw._effective import effective_mixture
-from prunelaw._passes import decay_rate, decayed_log, log_effective
+from prunelaw._passes import (
+    decay_rate,
+    decayed_log,
+    decayed_log_limit,
+    log_effective,
+    log_effective_limit,
+)
 from prunelaw.errors import InputError
 
 CONVENTIONS = ("paper", "official_code", "effective_data")
@@ -71,14 +78,26 @@ class UtilityLaw:
             return float(np.exp(self.b * np.log(self.a / DIVISOR)))
 
     def error(self, samples_seen: Any, pool_size: Any) -> Float[np.ndarray, "..."]:
-        """Error after `samples_seen` > 0 samples from a pool of `pool_size` > 0 unique ones.
+        """Error after `samples_seen` ≥ 1 samples from a pool of `pool_size` > 0 unique ones.
 
         Arrays broadcast. The last pass may be partial; fewer samples than the pool is fine.
         """
-        seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
+        seen = check_real("samples_seen", samples_seen, 1.0)
         size = check_real("pool_size", pool_size, 0.0, low_open=True)
         first = self.b * np.log(self.a / DIVISOR * np.minimum(seen, size))
         growth = self.b * log_growth(seen / size, self.tau, self.convention)
+        return _finite(combine(first, growth, self.d, self.convention))
+
+    def limit(self, pool_size: Any) -> Float[np.ndarray, "..."]:
+        """Error after infinitely many epochs on a pool of `pool_size` > 0 unique samples.
+
+        With G_∞ of `log_growth_limit`: (a N/1e5)^b exp(b G_∞) + d, under official_code
+        ((a N/1e5)^b + d) exp(b G_∞). Without decay (tau = inf) and with b < 0 it is d, or 0 under
+        official_code, where later passes shrink d as well.
+        """
+        size = check_real("pool_size", pool_size, 0.0, low_open=True)
+        growth = self.b * float(log_growth_limit(self.tau, self.convention)) if self.b else 0.0
+        first = self.b * np.log(self.a / DIVISOR * size)
         return _finite(combine(first, growth, self.d, self.convention))
 
 
@@ -110,7 +129,7 @@ def mixture_error(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray,
     Source: arXiv 2404.07177, section on mixtures of pools, and the authors' published functions.
     """
     law = _shared_law(pools)
-    seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
+    seen = check_real("samples_seen", samples_seen, 1.0)
     sizes = np.array([pool.size for pool in pools], dtype=np.float64)
     total = sizes.sum()
     share = sizes / total
@@ -152,11 +171,39 @@ def growth_and_slope(
     """
     check_choice("convention", convention, CONVENTIONS)
     made = check_real("passes", passes, 0.0, low_open=True)
+    half_life = _half_life(tau)
+    law = log_effective if convention == "effective_data" else decayed_log
+    return law(made, decay_rate(half_life))
+
+
+def log_growth_limit(tau: Any, convention: str) -> Float[np.ndarray, "..."]:
+    """G_∞ = lim G for infinitely many passes, for tau > 0; inf where nothing decays (tau = inf).
+
+        paper, official_code   G_∞ = Σ_{k≥1} δ^k log(1 + 1/k) = −((1 − δ)/δ) ∂_s Li_s(δ) at s = 0
+        effective_data         G_∞ = log(1/(1 − δ))
+
+    Slow decay gives log(τ/log 2) − γ + O(log τ/τ), γ Euler's constant, and log(τ/log 2) + O(1/τ).
+    The derivation is in `prunelaw.derivations.infinite_passes`.
+    """
+    check_choice("convention", convention, CONVENTIONS)
+    law = log_effective_limit if convention == "effective_data" else decayed_log_limit
+    half_life = _half_life(tau)
+    return law(np.atleast_1d(half_life)).reshape(half_life.shape)
+
+
+def _half_life(tau: Any) -> Float[np.ndarray, "..."]:
     half_life = np.asarray(tau, dtype=np.float64)
     if not (half_life > 0.0).all():
         raise InputError(f"tau must be in (0, inf], got {tau!r}")
-    law = log_effective if convention == "effective_data" else decayed_log
-    return law(made, decay_rate(half_life))
+    return half_life
+
+
+def exceeds_one(error: Any) -> Bool[np.ndarray, "..."]:
+    """Where an error of this law is above 1 and so no probability: out of the law's range.
+
+    That is so for few samples of weak pools, below n = 1e5/a in the first pass. Nothing is clipped.
+    """
+    return np.asarray(check_real("error", error, 0.0) > 1.0)
 
 
 def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndarray, "..."]:
