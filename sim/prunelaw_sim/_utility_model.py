@@ -61,7 +61,7 @@ class Form:
     decays: bool = True
     stretch: float | None = 1.0
     ceiling: float | None = None
-    bounds: Mapping[str, tuple[float, float]] | None = None
+    bounds: Mapping[str, Any] | None = None
 
 
 class UtilityModel(Model):
