@@ -10,7 +10,9 @@ promises (Nielsen 1999; Kanzow, Yamashita, Fukushima, J. Comput. Appl. Math. 172
 
 Parameters that enter linearly need no steps: a model may set them to their best values at every
 point (variable projection; Golub, Pereyra 1973, with Kaufman's Jacobian, BIT 15, 49 (1975)), which
-takes the long ridge of a, b and d out of the search.
+takes the long ridge of a, b and d out of the search.  Where residuals are large and the law bends,
+steps of the linear model creep: problems without such parameters that have not settled after a
+while take every other step with second derivatives of the law added to JᵀJ.
 
 A problem is settled if no free direction is left in which the linear model promises more than
 rounding: what is promised is measured by the step to the model's minimum, without damping.
@@ -31,6 +33,9 @@ MOST_STEPS = 500
 _PROMISE = 1e-11  # relative to the cost: a settled problem could gain less than this by one step
 _ROUNDING = 1e-28  # relative to Σ (weight · target)²: residuals of 1e-14 are rounding, not misfit
 _LOOSE = 1e-5, 1e-14  # `_PROMISE` and `_ROUNDING` of a first look at many starts
+_SLOW = 40  # steps after which the curvature of the law is looked at
+_DIFFERENCE = 1e-4  # step of the differences of the Jacobian, in logarithms or shares of the box
+_AT_BOUND = 1e-10  # this close to a bound is at it: no step gains there what can be measured
 _KNOWN = 1e-14  # singular values below this part of the largest are rounding
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-15, 1e15
 _FASTEST = 1.0 / 30.0  # the damping falls by no more than this from step to step
@@ -233,8 +238,12 @@ class _Batch:
     def step(self, active: Int[np.ndarray, " active"]) -> None:
         """One damped step of each active problem, taken if it lowers the cost."""
         here = self.p[active]
-        there = np.minimum(np.maximum(here + self._damped(active), self.low), self.high)
-        promised = self._reduction(active, there - here)
+        move = self._cut(active, self._damped(active))
+        promised = self._reduction(active, move)
+        slow = np.flatnonzero((self.steps[active] >= _SLOW) & (self.steps[active] % 2 == 0))
+        if slow.size and not self.inner.size:
+            move[slow], promised[slow] = self._curved(active[slow])
+        there = np.minimum(np.maximum(here + move, self.low), self.high)
         there, residual, jacobian = self._look(there, active)
         with np.errstate(over="ignore", invalid="ignore"):
             cost = np.einsum("br,br->b", residual, residual)
@@ -271,7 +280,7 @@ class _Batch:
         length = np.sqrt(np.einsum("brp,brp->bp", jacobian, jacobian))
         gradient = np.einsum("brp,br->bp", jacobian, residual)
         p = self.p[which]
-        held = ((p <= self.low) & (gradient >= 0.0)) | ((p >= self.high) & (gradient <= 0.0))
+        held = self._pushed(p, gradient)
         if self.inner.size:
             jacobian = self.jacobian[which] = _without(jacobian, self.inner, held)
             known = _KNOWN * length
@@ -290,6 +299,48 @@ class _Batch:
         singular, damping = self.singular[which], self.damping[which]
         shrink = singular / (singular**2 + damping[:, None])
         return -np.einsum("bkp,bk->bp", self.axes[which], shrink * self.along[which])
+
+    def _curved(self, which: Int[np.ndarray, " some"]) -> tuple[Any, Any]:
+        """The damped step with ½ of the full Hessian of the cost, H = JᵀJ + Σ r ∂²r, made downhill
+        by |H|; and the reduction that it promises."""
+        jacobian, damping = self.jacobian[which], self.damping[which]
+        gradient = np.einsum("brp,br->bp", jacobian, self.residual[which])
+        hessian = np.einsum("brp,brq->bpq", jacobian, jacobian) + self._curvature(which)
+        free = ~self._pushed(self.p[which], gradient)
+        length = np.sqrt(np.einsum("brp,brp->bp", jacobian, jacobian))
+        scale = np.where(free & (length > 0.0), 1.0 / np.where(length > 0.0, length, 1.0), 0.0)
+        values, axes = np.linalg.eigh(hessian * scale[:, :, None] * scale[:, None, :])
+        size = np.abs(values)
+        known = size > _KNOWN * size.max(axis=1, keepdims=True)
+        shrink = np.where(known, 1.0, 0.0) / np.where(known, size + damping[:, None], 1.0)
+        along = np.einsum("bpk,bp->bk", axes, scale * gradient)
+        cut = self._cut(which, -scale * np.einsum("bpk,bk->bp", axes, shrink * along))
+        bent = 2.0 * gradient + np.einsum("bpq,bq->bp", hessian, cut)
+        return cut, -np.einsum("bp,bp->b", cut, bent)
+
+    def _curvature(self, which: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some p p"]:
+        """Σ r ∂²r of each problem, by differences of Jᵀr with r held; 0 where they fail."""
+        p, residual = self.p[which], self.residual[which]
+        found = np.empty((*p.shape, p.shape[1]))
+        wide = self.high - self.low
+        steps = _DIFFERENCE * np.where(wide > 0.0, np.minimum(wide, 1.0), 1.0)
+        for k, step in enumerate(steps):
+            shift = step * (np.arange(p.shape[1]) == k)
+            up, down = (self._look(p + s, which)[2] for s in (shift, -shift))
+            found[:, k] = np.einsum("brp,br->bp", up - down, residual) / (2.0 * step)
+        found = 0.5 * (found + found.transpose(0, 2, 1))
+        usable = np.isfinite(found).all(axis=(1, 2), keepdims=True)
+        return np.where(usable, found, 0.0)
+
+    def _cut(self, which: Any, move: Any) -> Any:
+        """As much of a move as stays in the box."""
+        here = self.p[which]
+        return np.minimum(np.maximum(here + move, self.low), self.high) - here
+
+    def _pushed(self, p: Any, gradient: Any) -> Any:
+        """Parameters at a bound against which their gradient pushes."""
+        at_low, at_high = p <= self.low + _AT_BOUND, p >= self.high - _AT_BOUND
+        return (at_low & (gradient >= 0.0)) | (at_high & (gradient <= 0.0))
 
     def _reduction(self, which: Any, move: Any) -> Any:
         """|r|² − |r + J move|²."""

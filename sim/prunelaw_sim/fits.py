@@ -48,11 +48,16 @@ class Problem:
 
     @classmethod
     def of(cls, law: str, model: Model, table: pd.DataFrame) -> Problem:
-        """The model against the rows that it was built on; refuses too few of them."""
+        """The model against the rows that it was built on; refuses too few of them.
+
+        Without error bars all rows weigh the same, on the scale that is fitted.
+        """
         error, weight = model.scaled(*measured(table))
+        known = has_error_bars(table)
+        weight = weight if known else np.ones_like(error)
         refuse_too_few(law, model, error.size)
         runs = table["run"] if "run" in table else pd.Series(np.arange(len(table)))
-        return cls(law, model, error, weight, has_error_bars(table), np.array(runs, dtype=str))
+        return cls(law, model, error, weight, known, np.array(runs, dtype=str))
 
     def residual(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, " rows"]:
         """Measured − predicted, on the scale that is fitted."""
@@ -201,7 +206,7 @@ def evidence(problem: Problem, optima: Solved) -> dict[str, Any]:
     given = model.low == model.high
     free = (length > 0.0) & ~given & ~np.isin(np.arange(best.size), list(held))
     _, singular, axes = np.linalg.svd(jacobian[:, free] / length[free], full_matrices=False)
-    inverse = (axes.T / np.maximum(singular, 1e-300) ** 2) @ axes
+    inverse = (axes.T / np.maximum(singular, 1e-150) ** 2) @ axes
     scale = np.sqrt(np.diag(inverse))
     spare = problem.error.size - int(free.sum())
     residual = problem.weight * (problem.error - predicted[0])

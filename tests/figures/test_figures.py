@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from prunelaw.errors import InputError
 from prunelaw.utility import UtilityLaw
 from prunelaw_figures.best_filter import best_filter_figure
 from prunelaw_figures.capacity import capacity
 from prunelaw_figures.decay_fits import decay_fits
+from prunelaw_figures.law_comparison import law_comparison
 from prunelaw_figures.learning_curves import learning_curves
 from prunelaw_figures.parts.sweep import check_sweeps
 from prunelaw_figures.parts.utility import check_utility
@@ -18,6 +20,7 @@ from prunelaw_figures.style import save
 from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
 from prunelaw_sim.fit_utility import fit_utility
 from prunelaw_sim.intervals import parameter_intervals
+from prunelaw_sim.law_comparison import compare_laws
 
 from . import checks
 
@@ -70,6 +73,27 @@ def test_learning_curves_draw_theory_and_simulated_points(tmp_path):
     assert "N = 50" in panel.get_title(loc="left")
     points = [y for bar in panel.containers for y in bar.lines[0].get_ydata()]
     assert points == [pytest.approx(0.22)]
+
+
+@pytest.mark.slow
+def test_laws_side_by_side_show_every_run_and_open_the_held_out_ones(tmp_path):
+    table = checks.repetition_sweep(noise=0.02)
+    found = compare_laws(table, ["no-decay", "utility"])
+    panels = drawn(law_comparison(found), tmp_path).axes
+    assert [panel.get_title(loc="left").split("\n")[0] for panel in panels] == [
+        f"{name} (best)" if name == found.best else name for name in found.fits
+    ]
+    for panel in panels:
+        points = [line for line in panel.lines if line.get_linestyle() == "None"]
+        hollow = [line for line in points if line.get_fillstyle() == "none"]
+        assert sum(len(line.get_xdata()) for line in points) == len(table)
+        held_out = (table["samples_seen"] > found.hold_out_above).sum()
+        assert sum(len(line.get_xdata()) for line in hollow) == held_out
+        dashed = [line for line in panel.lines if line.get_linestyle() == "--"]
+        for line in dashed:
+            assert np.isfinite(line.get_ydata()[-1])  # predictions beyond the fitted runs
+    with pytest.raises(InputError, match="laws must be one of"):
+        law_comparison(found, ["overfit"])
 
 
 def test_save_never_overwrites(tmp_path):
