@@ -16,23 +16,18 @@ Compute is counted in samples seen.  Selecting among pools takes scores, and sco
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from prunelaw._checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.utility import Real
-from prunelaw_sim.pool_ensemble import PoolEnsemble, from_pools
+from prunelaw_sim.pool_ensemble import PoolEnsemble
 
-_TIE = 1e-13  # relative; as in `prunelaw.filtering`: equal unions, and the smaller one is named
-_GRID = 128  # budgets at which a switch is first looked for, between the two ends
-_ROUNDS = 60  # of the search for a root; a dozen is usual
-_CLOSE = 1e-13  # in log n
+TIE = 1e-13  # relative; as in `prunelaw.filtering`: equal unions, and the smaller one is named
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,32 +74,6 @@ class Decision:
         return np.where(there, found + 1, 0)
 
 
-@dataclass(frozen=True, eq=False)
-class Switch:
-    """From which budget the best union holds more than `from_pools` pools."""
-
-    from_pools: int
-    to_pools: int
-    added: str
-    """name of the pool that is added"""
-    budget: float
-    """median over the replicates; inf: not within the range in half of them"""
-    low: float
-    high: float
-    level: float
-    """of [low, high]; an end below the range is -inf, one beyond it inf"""
-    probability: float
-    """that it pays somewhere in [least, most]; a replicate without the switch counts as never"""
-    already: float
-    """probability that it pays at `least` already"""
-    at_point: float
-    """the same for the best estimate alone"""
-    least: float
-    most: float
-    each: Float[np.ndarray, " replicates"]
-    """of each replicate: -inf already at `least`, inf never"""
-
-
 def decide(
     ensemble: PoolEnsemble, budgets: Any, *, selection: Real = 0.0, level: float = 0.9
 ) -> Decision:
@@ -128,130 +97,37 @@ def decide(
         error=expected,
         low=low,
         high=high,
-        probability=ensemble.mean(wins.astype(np.float64)),
+        probability=ensemble.probability(wins),
         regret=ensemble.mean(errors - least),
         n_pools=_smallest_best(expected, axis=0) + 1,
     )
 
 
 def union_errors(
-    ensemble: PoolEnsemble, budgets: Float[np.ndarray, "..."], selection: float = 0.0
+    ensemble: PoolEnsemble,
+    budgets: Float[np.ndarray, "..."],
+    selection: float = 0.0,
+    *,
+    all_scored: bool = False,
 ) -> Float[np.ndarray, "replicates unions n"]:
-    """Errors of all unions at compute budgets, for which the selection has been paid.
+    """Errors of all unions at compute budgets, after the selection has been paid.
 
     budgets: (n,), or (replicates, n).  inf where less than one sample is left to train on.
+    all_scored: the union of all pools pays, too.
     """
     pools = len(ensemble.names)
     if selection == 0.0:
         return ensemble.union_errors(budgets)
     left = budgets - selection
-    filtered = [ensemble.error(range(p), np.maximum(left, 1.0)) for p in range(1, pools)]
-    filtered = [np.where(left >= 1.0, errors, np.inf) for errors in filtered]
-    return np.stack([*filtered, ensemble.error(range(pools), budgets)], axis=1)
-
-
-def switch_distribution(
-    ensemble: PoolEnsemble,
-    least: Real,
-    most: Real,
-    *,
-    selection: Real = 0.0,
-    level: float = 0.9,
-) -> tuple[Switch, ...]:
-    """For each added pool p → p+1: from which budget in [least, most] it pays, in each replicate.
-
-    It pays where the best union holds more than p pools: min_{q>p} e_q < min_{q≤p} e_q.  The first
-    such budget counts; it is bracketed on 128 budgets in equal ratios (spells narrower than their
-    distance may stay unseen) and refined to rounding.  The medians and intervals are those of the
-    distribution over replicates, with "never" at +inf.
-    """
-    least = float(check_real("least", least, 1.0))
-    most = float(check_real("most", most, least, low_open=True))
-    cost = float(check_real("selection", selection, 0.0))
-    level = float(check_real("level", level, 0.0, 1.0, low_open=True, high_open=True))
-    alone = from_pools(ensemble.point, stretch=max(ensemble.point_stretch, 0.0))
-    starts, single = (_first_budgets(e, least, most, cost) for e in (ensemble, alone))
-    found = []
-    for p, each in enumerate(starts):
-        low, high = ensemble.interval(each, level)
-        found.append(
-            Switch(
-                from_pools=p + 1,
-                to_pools=p + 2,
-                added=ensemble.names[p + 1],
-                budget=float(ensemble.quantile(each, 0.5)),
-                low=float(low),
-                high=float(high),
-                level=level,
-                probability=float(ensemble.mean((each < np.inf).astype(np.float64))),
-                already=float(ensemble.mean((each == -np.inf).astype(np.float64))),
-                at_point=float(single[p][0]),
-                least=least,
-                most=most,
-                each=each,
-            )
-        )
-    return tuple(found)
-
-
-def _first_budgets(
-    ensemble: PoolEnsemble, least: float, most: float, cost: float
-) -> list[Float[np.ndarray, " replicates"]]:
-    """For p = 1, 2, ...: the first budget at which more than p pools are best."""
-    grid = np.linspace(math.log(least), math.log(most), _GRID)
-    errors = union_errors(ensemble, np.exp(grid), cost)
-    found = []
-    for p in range(1, errors.shape[1]):
-        pays = _gain(errors, p) > 0.0
-        first = np.argmax(pays, axis=1)
-        ever, already = pays.any(axis=1), pays[:, 0]
-        right = np.where(ever & ~already, first, 1)
-
-        def gain(log_n: Float[np.ndarray, " replicates"], p: int = p) -> Any:
-            return _gain(union_errors(ensemble, np.exp(log_n)[:, None], cost), p)[:, 0]
-
-        at = np.exp(_root(gain, grid[right - 1], grid[right], ever & ~already))
-        found.append(np.where(already, -np.inf, np.where(ever, at, np.inf)))
-    return found
-
-
-def _gain(
-    errors: Float[np.ndarray, "replicates unions n"], p: int
-) -> Float[np.ndarray, "replicates n"]:
-    """By how much the best of the larger unions beats the best of the first p; > 0: they pay."""
-    small, large = errors[:, :p].min(axis=1), errors[:, p:].min(axis=1)
-    small = np.where(np.isfinite(small), small, 2.0 * large)  # a union that cannot be paid for
-    return small * (1.0 - _TIE) - large
-
-
-def _root(
-    gain: Callable[[Any], Any],
-    low: Float[np.ndarray, " n"],
-    high: Float[np.ndarray, " n"],
-    wanted: Bool[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
-    """A root of every `wanted` gain between low (gain ≤ 0) and high (> 0): regula falsi (Illinois).
-
-    Every third step halves the bracket, which bounds the number of steps.
-    """
-    low, high = low.copy(), high.copy()
-    below, above = gain(low), gain(high)
-    for step in range(_ROUNDS):
-        if not (wanted & (high - low > _CLOSE * high)).any():
-            break
-        slope = np.where(above > below, above - below, 1.0)
-        middle = high - (high - low) * np.clip(above / slope, 0.0, 1.0)
-        inside = (middle > low) & (middle < high)
-        middle = np.where(inside & (step % 3 < 2), middle, 0.5 * (low + high))
-        value = gain(middle)
-        right = value > 0.0
-        below = np.where(right, 0.5 * below, value)
-        above = np.where(right, value, 0.5 * above)
-        low, high = np.where(right, low, middle), np.where(right, middle, high)
-    return high
+    paying = pools if all_scored else pools - 1
+    scored = [ensemble.error(range(p), np.maximum(left, 1.0)) for p in range(1, paying + 1)]
+    errors = [np.where(left >= 1.0, error, np.inf) for error in scored]
+    if not all_scored:
+        errors.append(ensemble.error(range(pools), budgets))
+    return np.stack(errors, axis=1)
 
 
 def _smallest_best(errors: Float[np.ndarray, "..."], axis: int) -> Int[np.ndarray, "..."]:
     """Index of the smallest union whose error is the least one, up to a tie."""
     least = errors.min(axis=axis, keepdims=True)
-    return np.argmax(errors <= least * (1.0 + _TIE), axis=axis)
+    return np.argmax(errors <= least * (1.0 + TIE), axis=axis)

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.stats import norm
 
 from prunelaw._checks import check_choice, check_integer, check_real
@@ -111,6 +111,11 @@ class PoolEnsemble:
     def mean(self, numbers: Float[np.ndarray, "replicates ..."]) -> Float[np.ndarray, "..."]:
         """The weighted mean of numbers computed from each replicate."""
         return np.tensordot(self.weight, numbers, axes=1)
+
+    def probability(self, flags: Bool[np.ndarray, "replicates ..."]) -> Float[np.ndarray, "..."]:
+        """The weight of the replicates in which something holds; exactly 1 if in all of them."""
+        held = flags.astype(np.float64)
+        return np.asarray(self.mean(held) / self.mean(np.ones_like(held)))
 
     def quantile(self, numbers: Any, probability: float) -> Float[np.ndarray, "..."]:
         """The least number that holds this probability at or below it; inf is a number like others.

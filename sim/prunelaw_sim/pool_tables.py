@@ -26,7 +26,9 @@ from prunelaw._checks import check_choice, check_real
 from prunelaw.errors import InputError, TableError
 from prunelaw.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw_sim.columns import Column, Where, check_column, is_error_rate, series
-from prunelaw_sim.pool_ensemble import PoolEnsemble, from_pools, from_standard_errors
+from prunelaw_sim.ensemble import bootstrap
+from prunelaw_sim.fit_utility import fit_utility
+from prunelaw_sim.pool_ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
 from prunelaw_sim.readers.table import read_cells, sweep_from_cells
 from prunelaw_sim.sweep import Sweep
 
@@ -118,6 +120,28 @@ def read_pools(
         if given is not None:
             raise InputError(f"{name} is fitted to a table of runs; it cannot be given")
     return _runs(cells, path, dict(mapping or {}), units, batch_size)
+
+
+def fitted_pools(
+    sweep: Sweep,
+    *,
+    convention: str = "paper",
+    stretch: float | None = 1.0,
+    group: str | None = None,
+    sizes: Mapping[str, float] | None = None,
+    replicates: int = 400,
+    seed: int = 0,
+) -> PoolEnsemble:
+    """The law of a table of runs, bootstrapped: `fit_utility`, `bootstrap` and `from_fit` in a row.
+
+    What the fit refuses (fewer rows than parameters, errors that are all the same, several groups)
+    is said with the name of the table.
+    """
+    try:
+        fit = fit_utility(sweep.frame, "utility", convention, group=group, stretch=stretch)
+    except InputError as error:
+        raise TableError(f"{sweep.source}: {error}") from error
+    return from_fit(bootstrap(fit, replicates, seed=seed), group=group, sizes=sizes)
 
 
 def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> PoolTable:

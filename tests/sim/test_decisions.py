@@ -12,10 +12,11 @@ from scipy.stats import norm
 from prunelaw.errors import InputError
 from prunelaw.filtering import best_filter, switch_points, union_errors
 from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, mixture_error
-from prunelaw_sim.decisions import decide, switch_distribution
+from prunelaw_sim.decisions import decide
 from prunelaw_sim.decisions import union_errors as paid_errors
 from prunelaw_sim.next_runs import candidates, rank_runs
 from prunelaw_sim.pool_ensemble import from_laws, from_pools, from_standard_errors
+from prunelaw_sim.switches import scores_pay, switch_distribution
 
 POOLS = PUBLISHED["utility"]
 BUDGETS = np.geomspace(2e7, 3e9, 25)
@@ -187,15 +188,15 @@ class TestSwitches:
         ensemble = doubted(replicates=12)
         found = switch_distribution(ensemble, 6e7, 2e9)
         for r in range(12):
-            exact = {
-                p: s.samples_seen
-                for s in switch_points(ensemble.pools(r), 6e7, 2e9)
-                for p in range(s.from_pools, s.to_pools)
-            }
-            first = int(best_filter(ensemble.pools(r), 6e7).n_pools)
+            switches = switch_points(ensemble.pools(r), 6e7, 2e9)
+            ends = (int(best_filter(ensemble.pools(r), n).n_pools) for n in (6e7, 2e9))
+            first, last = ends
             for switch in found:
                 p = switch.from_pools
-                expected = -math.inf if first > p else exact.get(p, math.inf)
+                upward = [s.samples_seen for s in switches if s.from_pools <= p < s.to_pools]
+                down = any(s.to_pools <= p < s.from_pools for s in switches)
+                expected = -math.inf if first > p and not down else max(upward, default=math.inf)
+                expected = expected if last > p else math.inf
                 assert switch.each[r] == pytest.approx(expected, rel=1e-10)
 
     def test_never_counts_as_infinity(self):
@@ -204,11 +205,33 @@ class TestSwitches:
         assert switch.high == math.inf and switch.budget < 2e9
         assert switch.probability == pytest.approx(np.isfinite(switch.each).mean())
 
-    def test_selection_moves_the_last_pool(self):
-        """All pools together need no scores: dear scores make them pay from the start."""
-        dear = switch_distribution(from_pools(POOLS), 2e7, 3e9, selection=2e9)
-        assert [s.budget for s in dear] == [-math.inf] * 3
-        assert dear[0].already == dear[0].probability == 1.0
+    def test_spells_that_end_again_are_told(self):
+        """Below a n/1e5 = 1 (4M samples) the order of the pools is reversed."""
+        whole = switch_distribution(from_pools(POOLS), 1e6, 3e9)
+        part = switch_distribution(from_pools(POOLS), 2e7, 3e9)
+        assert [s.elsewhere for s in whole] == [1.0] * 3
+        assert [s.elsewhere for s in part] == [0.0] * 3
+        assert [s.budget for s in whole] == pytest.approx([s.budget for s in part])
+
+    def test_all_scored_unions_switch_later_by_the_selection(self):
+        free = switch_distribution(from_pools(POOLS), 2e7, 3e9)
+        dear = switch_distribution(from_pools(POOLS), 2e7, 3e9, selection=5e7)
+        for one, other in zip(free[:2], dear[:2], strict=True):
+            assert other.budget == pytest.approx(one.budget + 5e7, rel=1e-10)
+
+    def test_scores_pay_from_where_they_are_earned_back(self):
+        found = scores_pay(from_pools(POOLS), 1e7, 3e9, 5e7)
+        at = found.budget
+        filtered = best_filter(POOLS[:3], at - 5e7).error
+        assert float(filtered) == pytest.approx(float(mixture_error(POOLS, at)), rel=1e-10)
+        below, above = (decide(from_pools(POOLS), at * f, selection=5e7) for f in (0.99, 1.01))
+        assert (below.n_pools[0], above.n_pools[0] < 4) == (4, True)
+        assert scores_pay(from_pools(POOLS), 1e7, 1e8, 1e9).budget == math.inf
+
+    def test_json_says_where_an_open_end_lies(self):
+        values = switch_distribution(doubted(replicates=100), 2e7, 2e9)[1].to_dict()
+        assert values["high"] is None and values["high_is"] == "beyond"
+        assert values["budget_is"] == "within" and "each" not in values
 
 
 class TestNextRuns:
