@@ -1,10 +1,10 @@
-"""From which budget on one more pool pays, and from which on scores do: distributions over replicates.
+"""From which budget on one more pool pays, and from which on scores do, with intervals.
 
 A threshold is the least budget n* within the range asked such that something holds at all budgets
-from n* to the end of the range.  Each replicate of a `PoolEnsemble` has its own, -inf where it holds on
-the whole range and inf where it does not hold at the end; medians, intervals and probabilities are
-those of their distribution.  (Spells that end again within the range do not count, and are reported:
-where a n/1e5 < 1, for one, the law has the order of the pools reversed.)
+from n* to the end of the range.  Each replicate of a `PoolEnsemble` has its own: -inf where it holds
+on the whole range, inf where it does not hold at the end.  Medians, intervals and probabilities are
+those of their distribution.  Spells that end again within the range do not count, and are reported:
+where a n/1e5 < 1, for one, the law has the order of the pools reversed.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def switch_distribution(
     """For each added pool p → p+1: from which budget in [least, most] on it pays.
 
     It pays where the best union holds more than p pools, min_{q>p} e_q < min_{q≤p} e_q.  With
-    `selection`, all unions are taken as scored: the budget includes it.  A threshold is bracketed on
-    128 budgets in equal ratios (spells narrower than that may stay unseen) and refined to rounding.
+    `selection`, all unions are taken as scored: the budget includes it.  A threshold is bracketed
+    on 128 budgets in equal ratios (narrower spells may stay unseen) and refined to rounding.
     """
     low, high, cost = _checked(least, most, selection)
 

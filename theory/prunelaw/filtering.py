@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import brentq
 
 from prunelaw._checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.utility import Pool, Real, mixture_error
+from prunelaw.utility import Pool, Real, exceeds_one, mixture_error
 
 _TIE = 1e-13  # relative; two unions closer than this are equal, and the smaller one is named
 _GRID = 256  # points of the first look between `low` and `high`; roots are refined to rounding
@@ -42,6 +42,11 @@ class FilterChoice:
     """error of every union: errors[p − 1] keeps the best p pools"""
     names: tuple[str, ...]
     """names of the pools, best to worst"""
+
+    @property
+    def beyond_range(self) -> Bool[np.ndarray, "..."]:
+        """Where `error` is above 1: the law says so there, but it is no probability any more."""
+        return exceeds_one(self.error)
 
 
 @dataclass(frozen=True)
