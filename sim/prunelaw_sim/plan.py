@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from prunelaw.mixtures import best_weights
+from prunelaw.schedule import Schedule, best_schedule
 
 from prunelaw._checks import check_real
 from prunelaw.errors import InputError
@@ -105,6 +106,9 @@ class Plan:
     """probability that `next_best` is better than `chosen`"""
     weighting: Weighting | None
     """None for one pool, and for the effective_data convention"""
+    schedule: Schedule | None
+    """the best order of showings at the best estimate, decay per showing, beside the best fixed
+    draws on the same clock; None where `warnings` has "no_schedule", and for one pool"""
     switches: tuple[Switch, ...]
     """from budget/30 to 30 times budget, all unions scored"""
     scores_pay: Threshold | None
@@ -154,6 +158,8 @@ def plan(
     chosen = unions[int(decision.n_pools[0]) - 1]
     second = int(decision.next_best[0])
     next_best = unions[second - 1] if second else None
+    weighting = _weighting(ensemble, chosen, decision)
+    schedule, no_schedule = _schedule(ensemble, n - cost)
     noise = _scatter(ensemble, scatter)
     wanted = candidates(ensemble, n, run_limit) if runs is None else runs
     around = max(n / _AROUND, 1.0), n * _AROUND
@@ -169,12 +175,13 @@ def plan(
         next_best=next_best,
         unions=unions,
         better=_probability_better(ensemble, chosen, next_best),
-        weighting=_weighting(ensemble, chosen, decision),
+        weighting=weighting,
+        schedule=schedule,
         switches=switch_distribution(ensemble, *around, selection=cost, level=level),
         scores_pay=scores_pay(ensemble, *around, cost, level=level) if cost > 0.0 else None,
         next_runs=() if ensemble.certain else ranked,
-        warnings=warnings_of(ensemble, unions, chosen, cost),
-        assumptions=assumptions_of(ensemble, chosen, noise),
+        warnings=(*warnings_of(ensemble, unions, chosen, cost), *no_schedule),
+        assumptions=assumptions_of(ensemble, chosen, weighting, schedule, noise),
     )
 
 
@@ -278,6 +285,16 @@ def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) 
         violation=found.violation,
         optimum=found.optimum,
     )
+
+
+def _schedule(ensemble: PoolEnsemble, seen: float) -> tuple[Schedule | None, tuple[Note, ...]]:
+    """The best order of showings at the best estimate, or why there is none."""
+    if len(ensemble.names) == 1:
+        return None, ()
+    try:
+        return best_schedule(ensemble.point, seen), ()
+    except InputError as error:
+        return None, (Note("no_schedule", f"no schedule is worked out: {error}"),)
 
 
 def _named(names: Sequence[str], numbers: Float[np.ndarray, " pools"]) -> dict[str, float]:

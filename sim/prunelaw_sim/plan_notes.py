@@ -15,7 +15,8 @@ from prunelaw_sim.fit_utility import UtilityFit
 from prunelaw_sim.pool_ensemble import PoolEnsemble
 
 if TYPE_CHECKING:
-    from prunelaw_sim.plan import UnionChoice
+    from prunelaw.schedule import Schedule
+    from prunelaw_sim.plan import UnionChoice, Weighting
 
 _OPENINGS = {
     "Theorem": "theorem",
@@ -30,7 +31,8 @@ class Note:
     """Something that a reader of the plan must know; `kind` is for programs, `message` for people.
 
     Warnings: "no_uncertainty", "beyond_range", "extrapolation", "below_one_epoch", "selection",
-    "lost", and those of the fit ("not_identified", "at_bound", "ridge", "other_optimum", "misfit").
+    "no_schedule", and those of the fit ("not_identified", "at_bound", "ridge", "other_optimum",
+    "misfit").
     Assumptions: "theorem", "as_published", "extension", "statistics".
     """
 
@@ -58,14 +60,27 @@ def warnings_of(
 
 
 def assumptions_of(
-    ensemble: PoolEnsemble, chosen: UnionChoice, scatter: float | None
+    ensemble: PoolEnsemble,
+    chosen: UnionChoice,
+    weighting: Weighting | None,
+    schedule: Schedule | None,
+    scatter: float | None,
 ) -> tuple[Note, ...]:
-    """What the numbers rest on: the law's mixing rule, then the statistics."""
+    """What the numbers rest on: the law's mixing rule, what goes beyond it, then the statistics."""
     pools = ensemble.point[: len(chosen.pools)]
     found = []
     for sentence in mixture_assumptions(pools, stretch=ensemble.point_stretch):
         opening, _, text = sentence.partition(": ")
         found.append(Note(_OPENINGS[opening], text))
+    if weighting is not None:
+        text = "other weights: each pool has a clock of its own, and utilities add with the weights"
+        found.append(Note("extension", text))
+    if schedule is not None:
+        text = (
+            "schedule: each pool's decay counts its own showings, for the fixed draws that it is "
+            "compared with as well, so that their errors differ from those above"
+        )
+        found.append(Note("extension", text))
     if ensemble.certain:
         return tuple(found)
     found.append(Note("statistics", f"uncertainty: {ensemble.source}"))

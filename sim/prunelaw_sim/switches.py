@@ -1,10 +1,10 @@
 """From which budget on one more pool pays, and from which on scores do, with intervals.
 
 A threshold is the least budget n* within the range asked such that something holds at all budgets
-from n* to the end of the range.  Each replicate of a `PoolEnsemble` has its own: -inf where it holds
-on the whole range, inf where it does not hold at the end.  Medians, intervals and probabilities are
-those of their distribution.  Spells that end again within the range do not count, and are reported:
-where a n/1e5 < 1, for one, the law has the order of the pools reversed.
+from n* to the end of the range.  Each replicate of a `PoolEnsemble` has its own: -inf where it
+holds on the whole range, inf where it does not hold at the end.  Medians, intervals and
+probabilities are those of their distribution.  Spells that end again within the range do not count,
+and are reported: where a n/1e5 < 1, for one, the law has the order of the pools reversed.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _from_then_on(
 
     at = np.exp(_root(own, grid[right - 1], grid[right], ~(never | already)))
     each = np.where(already, -np.inf, np.where(never, np.inf, at))
-    return each, (holds[:, :-1] & ~holds[:, 1:]).any(axis=1)
+    return each, np.asarray((holds[:, :-1] & ~holds[:, 1:]).any(axis=1))
 
 
 def _more_pools(
