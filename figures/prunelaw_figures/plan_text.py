@@ -1,7 +1,7 @@
 """A plan in words: use these pools, expect this error, next best, switches, runs worth adding."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -115,9 +115,9 @@ def _schedule(found: "Plan") -> Iterator[str]:
     if best is None:
         return
     yield (
-        f"schedule, decay per showing: error {best.error:.4g} against {best.union_error:.4g} of the "
-        f"best fixed filter ({' + '.join(best.union)}; gain {best.union_error - best.error:.2g}) "
-        f"and {best.weights_error:.4g} of the best fixed weights (gain {best.gain:.2g})"
+        f"schedule, decay per showing: error {best.error:.4g}; best fixed filter "
+        f"{' + '.join(best.union)} {best.union_error:.4g} (gain {best.union_error - best.error:.2g})"
+        f", best fixed weights {best.weights_error:.4g} (gain {best.gain:.2g})"
     )
     for part in best.segments[:_SHOWN]:
         made = f"pass {part.first_pass}"
@@ -126,6 +126,8 @@ def _schedule(found: "Plan") -> Iterator[str]:
         yield f"  {amount_text(part.start)} to {amount_text(part.end)}: {part.pool}, {made}"
     if len(best.segments) > _SHOWN:
         yield f"  and {len(best.segments) - _SHOWN} segments more (--json has them all)"
+    passes = {part.pool: part.last_pass for part in best.segments}
+    yield "  passes in all: " + ", ".join(f"{name} {n}" for name, n in passes.items())
 
 
 def _shares(weights: Mapping[str, float], epochs: Mapping[str, float]) -> str:
@@ -186,7 +188,7 @@ def _run(run: "CandidateRun") -> tuple[str, str, str, str, str]:
     )
 
 
-def _cheapest(runs: "Sequence[CandidateRun]") -> "CandidateRun":
+def _cheapest(runs: "tuple[CandidateRun, ...]") -> "CandidateRun":
     """Of those whose worth lies within one standard error of the best one's."""
     best = runs[0]
     alike = [run for run in runs if run.reduction >= best.reduction - best.standard_error]

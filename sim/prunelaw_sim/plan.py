@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from prunelaw.mixtures import best_weights
-from prunelaw.schedule import Schedule, best_schedule
 
 from prunelaw._checks import check_real
 from prunelaw.errors import InputError
+from prunelaw.mixtures import best_weights
+from prunelaw.schedule import Schedule, best_schedule
 from prunelaw.utility import Pool, Real, mixture_error
 from prunelaw_sim.decisions import Decision, decide
 from prunelaw_sim.ensemble import Ensemble, bootstrap

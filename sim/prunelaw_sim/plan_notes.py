@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from prunelaw.mixtures import mixture_assumptions
 
+from prunelaw.mixtures import mixture_assumptions
 from prunelaw_sim.amounts import amount_text
 from prunelaw_sim.extrapolation import beyond_data
 from prunelaw_sim.fit_utility import UtilityFit
