@@ -201,6 +201,9 @@ class UtilityModel(Model):
 
     def at_edge(self, name: str, upper: bool) -> str:
         """What it means that a parameter stands at an end of its box."""
+        given = self.form.bounds or {}
+        if name in given or kind_of(name) in given:
+            return f"at the {'upper' if upper else 'lower'} end of the bounds that were given"
         return (_AT_HIGH if upper else _AT_LOW)[kind_of(name)]
 
     def uninformed(self) -> dict[str, str]:
