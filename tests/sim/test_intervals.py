@@ -122,11 +122,20 @@ class TestBent:
 
 class TestBootstrap:
     @pytest.mark.parametrize("kind", ["wild", "normal"])
-    def test_its_spread_is_the_standard_error_where_the_model_is_linear(self, kind):
+    def test_its_quantiles_are_students_where_the_law_is_linear(self, kind):
         fit = linear_fit()
-        ensemble = bootstrap(fit, 2000, kind=kind, seed=1)
+        ensemble = bootstrap(fit, 3000, kind=kind, seed=1)
+        low, high = ensemble.interval(ensemble.values[:, fit.parameters.index("d")], 0.9)
+        half = stats.t.ppf(0.95, 7) * fit.standard_errors["d"]
+        assert 0.5 * (high - low) == pytest.approx(half, rel=0.06)
+        assert 0.5 * (high + low) == pytest.approx(fit.d, abs=0.06 * half)
+
+    def test_known_scatter_is_taken_as_it_is(self):
+        given = {"a": (1.0, 1.0), "b": (-0.2, -0.2), "tau": (6.0, 6.0)}
+        fit = fit_utility(runs().assign(error_se=0.004), bounds=given)
+        ensemble = bootstrap(fit, 3000, seed=1)
         spread = np.std(ensemble.values[:, fit.parameters.index("d")])
-        assert spread == pytest.approx(fit.standard_errors["d"], rel=0.08)
+        assert spread == pytest.approx(0.004 / math.sqrt(8), rel=0.05)
 
     def test_runs_are_drawn_whole(self):
         """Two checkpoints a run: a replicate that weighs one weighs the other as much."""
