@@ -151,7 +151,7 @@ def steps(found) -> None:
     names = [name for name in DEFAULT if name in wide]
     print("\n| fitted up to | predicted up to | rows | " + " | ".join(names) + " |")
     print("|---|---|---|" + "---|" * len(names))
-    for limit, each in wide.iterrows():
+    for limit, each in wide.iloc[1:].iterrows():  # the first has two budgets for three parameters
         cells = ["none" if np.isnan(each[name]) else f"{each[name]:.3f}" for name in names]
         upper, count = rows.loc[limit]
         print(f"| {limit:.2g} | {upper:.2g} | {count:.0f} | " + " | ".join(cells) + " |")

@@ -7,18 +7,32 @@ import click
 
 from prunelaw_figures.terminal import make_table, print_table
 
+# Warnings that are printed besides `not identified`, and how.
+SAID = {
+    "assumption": "assumed",
+    "misfit": "misfit",
+    "other_optimum": "another optimum",
+    "ridge": "ridge",
+}
 PRUNING = ("dimension", "theta", "scale", "floor")
 
 
 def print_fit(values: Mapping[str, Any]) -> None:
     """One fitted law, from its `to_dict`: parameters, errors, and what is not identified."""
     numbers = values.get("values") or {name: values[name] for name in PRUNING}
+    intervals = values.get("intervals") or {}
     rows = [
-        (name, _text(value, "∞"), _text(values["standard_errors"].get(name), "", "{:.2g}"))
+        (
+            name,
+            _text(value, "∞"),
+            _text(values["standard_errors"].get(name), "", "{:.2g}"),
+            *([_interval(intervals.get(name))] if intervals else []),
+        )
         for name, value in numbers.items()
     ]
     title = f"{values['law']} law" + (f", {values['convention']}" if "convention" in values else "")
-    print_table(make_table(title, ("parameter", "value", "standard error"), rows))
+    level = [f"{100 * next(iter(intervals.values()))['level']:g} %"] if intervals else []
+    print_table(make_table(title, ("parameter", "value", "standard error", *level), rows))
     click.echo(f"rmse {values['rmse']:.5g} of the fitted points")
     if values["held_out"]:
         held_out = values["held_out"]
@@ -26,8 +40,8 @@ def print_fit(values: Mapping[str, Any]) -> None:
     for name, why in values["not_identified"].items():
         click.echo(f"not identified: {name}: {why}")
     for warning in values.get("warnings", ()):
-        if warning["kind"] == "assumption":
-            click.echo(f"assumed: {warning['message']}")
+        if warning["kind"] in SAID:
+            click.echo(f"{SAID[warning['kind']]}: {warning['message']}")
     for reason in values.get("reasons", ()):
         click.echo(f"does not describe the data: {reason}")
 
@@ -58,6 +72,14 @@ def print_comparison(values: Mapping[str, Any]) -> None:
             f"best: {values['best']}"
             + (f"; not to be told from it: {'; '.join(undecided)}" if undecided else "")
         )
+
+
+def _interval(found: Mapping[str, Any] | None) -> str:
+    """`0.12 to 0.2`; … stands where the data set no end."""
+    if found is None:
+        return ""
+    low = "…" if found["low_open"] else _text(found["low"], "–", "{:.4g}")
+    return f"{low} to {'…' if found['high_open'] else _text(found['high'], '∞', '{:.4g}')}"
 
 
 def _text(value: float | None, missing: str, form: str = "{:.6g}") -> str:

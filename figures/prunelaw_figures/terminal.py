@@ -35,6 +35,24 @@ class NumberList(click.ParamType):
             )
 
 
+class Amount(click.ParamType):
+    """`640M`, `3B` or `6.4e8`: a number of samples above 0."""
+
+    name = "amount"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or click's complaint that names the option."""
+        from prunelaw.errors import InputError
+        from prunelaw_sim.amounts import parse_amount
+
+        try:
+            return parse_amount("it", value)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+
+
 def print_json(value: Any) -> None:
     """One JSON object on stdout and nothing else there."""
     from prunelaw_figures.plain import to_json

@@ -24,7 +24,7 @@ class LogModel(Model):
     def evaluate(
         self, p: Float[np.ndarray, "batch p"]
     ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
-        """Log errors and their derivatives; not finite where the law gives 0 (no step goes)."""
+        """Log errors and derivatives; not finite where the law gives 0: no step goes there."""
         error, jacobian = self.inner.evaluate(p)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.log(error), jacobian / error[..., None]

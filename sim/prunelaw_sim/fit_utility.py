@@ -55,6 +55,11 @@ class UtilityFit(Fit):
         return self.values.get("stretch", self._model.form.stretch or 0.0)
 
     @property
+    def ceiling(self) -> float | None:
+        """c of the ceiling y/(1 + (y/c)^8)^(1/8); None: none."""
+        return self._model.form.ceiling
+
+    @property
     def a(self) -> float:
         """Inside the power: (a n / 1e5)^b."""
         return self.curve()["a"]
@@ -86,6 +91,12 @@ class UtilityFit(Fit):
             for name, pool in curve["pools"].items()
         ]
         return tuple(sorted(pools, key=lambda pool: pool.law.b))
+
+    def largest_sizes(self) -> dict[str, float]:
+        """Name of each pool → the largest `unique_samples` among its fitted rows."""
+        rows = self._model.rows
+        named = enumerate(rows.sizes)
+        return {name: float(rows.unique_samples[rows.pool == i].max()) for i, name in named}
 
     def predict(self, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]:
         """Errors at `pool`, `unique_samples`, `samples_seen` (and `group`) of each row.

@@ -24,6 +24,7 @@ from prunelaw_sim._rows import has_error_bars, measured
 from prunelaw_sim._utility_model import natural
 
 _ALIKE, _SAME = 1e-3, 1e-6  # predictions this close (of the errors' range) are one optimum
+_LOOK = 15  # steps that every start gets; the distinct ends go on
 _MOST_POLISHED = 8
 _MISFIT = 1e-3  # a χ² less probable than this is no chance
 _VAGUE = 0.5  # a relative standard error above this leaves a parameter open
@@ -170,8 +171,9 @@ def solve_from_starts(problem: Problem, starts: Float[np.ndarray, "starts p"]) -
     """Distinct optima, best first: a first look from every start, the distinct ends to the end."""
     data = problem.error, problem.weight
     wide = float(np.ptp(problem.error)) or 1.0
-    looks = minimise_model(problem.model, starts, *data, loose=True, most_steps=60)
-    kept = _distinct(problem, looks, _ALIKE * wide)[:_MOST_POLISHED]
+    looks = minimise_model(problem.model, starts, *data, loose=True, most_steps=_LOOK)
+    kept = _distinct(problem, looks, _ALIKE * wide)
+    kept = kept[looks.cost[kept] <= _worth_reporting(problem, looks.cost.min())][:_MOST_POLISHED]
     ends = minimise_model(problem.model, looks.p[kept], *data)
     best = int(np.argmin(ends.cost))
     if not ends.settled[best]:
@@ -182,6 +184,12 @@ def solve_from_starts(problem: Problem, starts: Float[np.ndarray, "starts p"]) -
         )
     ends = _only(ends, np.flatnonzero(ends.settled))
     return _only(ends, _distinct(problem, ends, _SAME * wide))
+
+
+def _worth_reporting(problem: Problem, best: float) -> float:
+    """The largest squared error of an optimum that anybody would look at: 10 times the best rms,
+    or an rms of 1 % of the errors' range."""
+    return max(100.0 * best, float(np.sum((0.01 * np.ptp(problem.error) * problem.weight) ** 2)))
 
 
 def evidence(problem: Problem, optima: Solved) -> dict[str, Any]:

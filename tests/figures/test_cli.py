@@ -104,6 +104,31 @@ class TestFit:
         assert fit["pools"]["clean"]["unique_samples"] == 1e6
         assert {"standard_errors", "not_identified", "convention"} <= set(fit)
 
+    def test_options_reach_the_fit_and_intervals_come_with_it(self, runs_csv):
+        options = ("--bound", "d=0.05", "--stretch", "0", "--intervals", "0.9")
+        fit = answer("fit", runs_csv, "--map", "error=val_err", *options)
+        assert fit["d"] == 0.05 and fit["stretch"] == 0.0
+        ends = fit["intervals"]["tau[clean]"]
+        assert ends["low"] <= fit["pools"]["clean"]["tau"] <= ends["high"]
+        text = run("fit", runs_csv, "--map", "error=val_err", *options).stdout
+        assert "90 %" in text and " to " in text
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--bound", "d=x"), "--bound d must be a number, got 'x'"),
+            (("--bound", "c=1"), "bounds must name one of"),
+            (("--stretch", "much"), "--stretch must be a number, got 'much'"),
+            (("--intervals", "90"), "--intervals must be finite and in (0, 1)"),
+            (("--ceiling", "0"), "ceiling must be finite and in (0, inf)"),
+            (("--law", "pruning", "--together"), "law pruning takes no option 'together'"),
+        ],
+    )
+    def test_bad_options_of_the_fit(self, runs_csv, options, words):
+        result = run("fit", runs_csv, "--map", "error=val_err", *options)
+        assert result.exit_code == 2
+        assert words in result.stderr
+
     def test_tells_on_stdout_what_it_found(self, runs_csv):
         result = run("fit", runs_csv, "--map", "error=val_err")
         assert result.exit_code == 0

@@ -45,6 +45,16 @@ def check_real(
     return array
 
 
+def check_number(
+    name: str, value: Any, low: float = -np.inf, high: float = np.inf, **ends: bool
+) -> float:
+    """`value` as one float inside the range; `InputError` otherwise."""
+    number = check_real(name, value, low, high, **ends)
+    if number.ndim:
+        raise InputError(f"{name} must be one number, got an array: {value!r}")
+    return float(number)
+
+
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """`value` as an int inside [low, high]; `InputError` otherwise."""
     allowed = f"an integer of at least {low}" if high is None else f"an integer in [{low}, {high}]"

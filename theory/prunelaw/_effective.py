@@ -16,8 +16,10 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw._passes import geometric
+from prunelaw.errors import InputError
 
 _SUMMED = 2**17  # passes added one by one; later ones go through an integral
+_ENDS = 2**22  # ends of passes, times pools, that are gone through one by one
 _DEAD = 46.0  # exp(−46) < 1e-19: a utility that weak changes no digit
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
@@ -39,6 +41,63 @@ def effective_mixture(
         rest = _effective_term(share, b, rate, whole, passes[again] - whole)
         growth[again] = sums + rest
     return growth
+
+
+def effective_draws(
+    seen: Float[np.ndarray, " n"],
+    size: Float[np.ndarray, " pools"],
+    share: Float[np.ndarray, " pools"],
+    b: Float[np.ndarray, " pools"],
+    rate: Float[np.ndarray, " pools"],
+) -> Float[np.ndarray, " n"]:
+    """∫ Σ w_i b_i δ_i^⌊k_i⌋/E dn from the first end of a pass on, k_i = w_i n/N_i; 0 before it.
+
+    Between ends of passes E grows by Σ w_i δ_i^⌊k_i⌋ a sample, and the integral is a logarithm.
+    """
+    marks, counts = _pass_ends(seen.max(), size / share, rate)
+    alive = np.exp(-rate * counts)
+    useful, mean = alive @ (share * b), alive @ share
+    effective = np.cumsum(np.concatenate([marks[:1], mean[:-1] * np.diff(marks)]))
+    whole = np.concatenate([[0.0], np.cumsum(_part(useful, mean, effective, marks)[:-1])])
+    at = np.searchsorted(marks, seen, side="right") - 1
+    after, at = at >= 0, np.maximum(at, 0)
+    part = np.where(after, seen - marks[at], 0.0)
+    step = mean[at] * part / effective[at]
+    return np.where(after, whole[at], 0.0) + useful[at] * part / effective[at] * _log_ratio(step)
+
+
+def _part(useful, mean, effective, marks) -> Float[np.ndarray, " ends"]:
+    """The integral from each end of a pass to the next; 0 for the last, which has no next."""
+    length = np.diff(marks, append=marks[-1])
+    return useful * length / effective * _log_ratio(mean * length / effective)
+
+
+def _log_ratio(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """log(1 + x)/x, which is 1 at 0."""
+    return np.where(x > 0.0, np.log1p(x) / np.where(x > 0.0, x, 1.0), 1.0)
+
+
+def _pass_ends(
+    last: float, ends: Float[np.ndarray, " pools"], rate: Float[np.ndarray, " pools"]
+) -> tuple[Float[np.ndarray, " ends"], Float[np.ndarray, "ends pools"]]:
+    """Samples at which a pass of some pool ends, up to `last`, and the passes made from there on.
+
+    A pool whose repeats have died out needs no more of them.
+    """
+    alive = np.divide(_DEAD, rate, out=np.full_like(rate, np.inf), where=rate > 0.0)
+    number = np.maximum(np.minimum(np.ceil(alive) + 1.0, np.floor(last / ends)), 1.0)
+    if number.sum() * number.size > _ENDS:
+        raise InputError(
+            f"weights: {number.sum():.3g} ends of passes lie within samples_seen {last:.3g}, too "
+            "many for the effective_data convention with weights; leave weights out, or see less"
+        )
+    marks = np.concatenate(
+        [end * np.arange(1.0, k + 1.0) for end, k in zip(ends, number, strict=True)]
+    )
+    pool = np.repeat(np.arange(ends.size), number.astype(np.int64))
+    order = np.argsort(marks, kind="stable")
+    passed = pool[order, None] == np.arange(ends.size)
+    return marks[order], np.cumsum(passed, axis=0, dtype=np.float64)
 
 
 def _effective_term(

@@ -29,11 +29,16 @@ _LOW = -3.75  # at this u, t·scale is below 1e-19
 _FAR = 42.0  # e^{−t} beyond this t changes no digit
 _BLOCK = 2**14  # numbers held at once, so that they stay in the cache
 _FAST = 1e4  # rates above it are as good as this one: δ = 0
+_SLOW = 0.02  # up to this rate the expansion of the limit is good to rounding
 _MANY = 1e250  # more passes than any decay above 1e-200 survives
 _SMALL = 0.5  # below it, 1/(e^x − 1) is taken apart into 1/x − 1/2 and a series
 _SERIES = (
     *(1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160),
     *(-691 / 1307674368000, 1 / 74724249600),
+)
+_ZETA_SLOPES = (  # ζ′(−n) (−1)^n/n!
+    *(-0.918938533204672742, 0.165421143700450929, -0.0152242285291966354),
+    *(-0.000896429392962383524, 0.000332658810427859345, 4.77488316832196004e-6),
 )
 
 
@@ -70,6 +75,39 @@ def log_effective(
     growth = _unless_constant(rate, np.log(full + last), passes)
     slope = (full * (rate * _mean_pass(rate, whole)) + rate * whole * last) / (full + last)
     return growth.reshape(shape), slope.reshape(shape)
+
+
+def decayed_log_limit(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """Σ_{k≥1} δ^k log(1 + 1/k), G of the utility law for infinitely many passes; inf at τ = ∞.
+
+    It is −((1 − δ)/δ) ∂_s Li_s(δ) at s = 0 (`prunelaw.derivations.infinite_passes`). For rates
+    r < 1/50 its expansion serves, the integral of `decayed_log` for the others:
+
+        (e^r − 1) [(log(1/r) − γ)/r − Σ_{n≥0} ζ′(−n) (−r)^n/n!]
+    """
+    log_rate, rate = _log_rate(tau)
+    slow = np.minimum(rate, _SLOW)
+    growth = (-log_rate - np.euler_gamma) * np.expm1(slow) / slow
+    growth -= np.expm1(slow) * np.polynomial.polynomial.polyval(slow, _ZETA_SLOPES)
+    fast = rate > _SLOW
+    growth[fast] = _sums(np.full(1, np.inf), rate[fast])[0]
+    return growth
+
+
+def log_effective_limit(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """log(n_eff/N) = log(1/(1 − δ)) for infinitely many passes; inf at τ = ∞."""
+    log_rate, rate = _log_rate(tau)
+    slow = np.minimum(rate, 0.5)
+    near = -log_rate - np.log(-np.expm1(-slow) / slow)
+    return np.where(rate > slow, -np.log1p(-np.exp(-np.maximum(rate, 0.5))), near)
+
+
+def _log_rate(
+    tau: Float[np.ndarray, "..."],
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """The log of the rate, −inf at τ = ∞, and the rate held inside [1e-290, 1e4]."""
+    log_rate = math.log(math.log(2.0)) - np.log(tau)
+    return log_rate, np.exp(np.clip(log_rate, math.log(1e-290), math.log(_FAST)))
 
 
 def decay_rate(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -13,32 +13,22 @@ Sources: Sorscher et al. 2022 (arXiv 2206.14486, appendix A) for the perceptron;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import sympy as sp
 
-Expression = Any  # SymPy's classes carry no usable types
+from prunelaw._decay_derivations import infinite_passes, mixing_rule, utility_law
+from prunelaw._symbolic import Derivation, Expression, Step, checked, derivation, given, same
 
-
-@dataclass(frozen=True)
-class Step:
-    """One sentence and its relation (a SymPy equation); `given` steps are not checked."""
-
-    says: str
-    relation: Expression
-    holds: bool
-    given: bool = False
-
-
-@dataclass(frozen=True)
-class Derivation:
-    """What is derived, in words; the steps; `holds` if SymPy confirmed every step."""
-
-    title: str
-    statement: str
-    steps: tuple[Step, ...]
-    holds: bool
+__all__ = [
+    "Derivation",
+    "Step",
+    "all_derivations",
+    "imperfect_probe",
+    "infinite_passes",
+    "mixing_rule",
+    "perfect_probe",
+    "smoothed_hinge",
+    "utility_law",
+]
 
 
 def all_derivations() -> tuple[Derivation, ...]:
@@ -49,6 +39,7 @@ def all_derivations() -> tuple[Derivation, ...]:
         imperfect_probe(),
         utility_law(),
         mixing_rule(),
+        infinite_passes(),
     )
 
 
@@ -73,17 +64,17 @@ def smoothed_hinge() -> Derivation:
         Step(
             "The mean over g, taken where the hinge is open (g < m/σ), in closed form.",
             sp.Eq(sp.Integral(cost, (g, -sp.oo, m / sigma)), closed, evaluate=False),
-            _same(mean, closed),
+            same(mean, closed),
         ),
-        *(_step(f"Its derivative {name}.", *sides) for name, sides in slopes.items()),
-        _step(
+        *(checked(f"Its derivative {name}.", *sides) for name, sides in slopes.items()),
+        checked(
             "The heat equation G_σ = σ G_mm: a Gaussian of variance σ² smooths (m)₊².",
             closed.diff(sigma),
             sigma * closed.diff(m, 2),
         ),
-        _step("Φ and φ are those of `prunelaw.gaussian`: Φ′ = φ.", _cdf(x).diff(x), _density(x)),
+        checked("Φ and φ are those of `prunelaw.gaussian`: Φ′ = φ.", _cdf(x).diff(x), _density(x)),
     ]
-    return _derivation(
+    return derivation(
         "The smoothed hinge",
         "E_g[(m − σ g)₊²] = (m² + σ²) Φ(m/σ) + m σ φ(m/σ)",
         steps,
@@ -109,53 +100,53 @@ def perfect_probe() -> Derivation:
     below = (s, -sp.oo, kappa)
     half_slope = ((kappa - R * t - spread * g) ** 2).diff(R) / 2
     steps = [
-        _step(
+        checked(
             "Change g to the student's field s = R t + σ g at fixed t: (κ − s)² N(s; R t, σ²) ds.",
             (kappa - student) ** 2 * _density(g),
             ((kappa - s) ** 2 * _normal(s, R * t, sigma)).subs(s, student) * student.diff(g),
         ),
-        _step(
+        checked(
             "Both fields have unit variance and covariance R: exchange their order (σ² = 1 − R²).",
             _density(t) * _normal(s, R * t, spread),
             _density(s) * _normal(t, R * s, spread),
         ),
-        _given(
+        given(
             "So Ψ = 0 is the second published equation, for any keep rule w.",
             1 - R**2,
             2 * alpha * sp.Integral(_density(s) * (kappa - s) ** 2 * kept, below),
         ),
-        _step(
+        checked(
             "Keep-hard, w = 1 for t < γ, turns the inner integral into H(−Rs/σ) − H((γ−Rs)/σ).",
             sp.integrate(posterior, (t, 0, gamma)),
             hard,
         ),
-        _step(
+        checked(
             "The slope in R, at fixed t and g; (κ − s)₊² is smooth, its edge adds nothing.",
             half_slope,
             -((kappa - s) * (t - R * g / spread)).subs(s, R * t + spread * g),
         ),
-        _step(
+        checked(
             "In terms of s that factor is (t − R s)/σ².",
             t - R * (s - R * t) / (1 - R**2),
             (t - R * s) / (1 - R**2),
         ),
-        _step(
+        checked(
             "It is the logarithmic slope of the teacher's density at fixed s.",
             (t - R * s) / sigma**2 * posterior,
             -posterior.diff(t),
         ),
-        _given(
+        given(
             "So ∂Ψ/∂R = 0 is the first published equation, for any keep rule w.",
             R,
             2 * alpha * sp.Integral(_density(s) * (kappa - s) * flux, below),
         ),
-        _step(
+        checked(
             "Keep-hard leaves the two ends of the window.",
             posterior.subs(t, 0) - posterior.subs(t, gamma),
             edge * cut,
         ),
     ]
-    return _derivation(
+    return derivation(
         "The saddle point with a perfect probe",
         "Ψ = 0 and ∂Ψ/∂R = 0 are the published equations at θ = 0: "
         "1 − R² = 2 α_tot ∫_{−∞}^κ Ds (κ−s)² [H(−Rs/σ) − H((γ−Rs)/σ)] and "
@@ -184,12 +175,12 @@ def imperfect_probe() -> Derivation:
     noise = 1 - a * R - b * rho  # σ²
     steps = [
         *_plane_steps(A, B, R, rho, c, square),
-        _step(
+        checked(
             "Gaussian fields: at fixed (z, t) the student's has mean A t + B z, variance σ².",
             form,
             (s - a * t - b * z) ** 2 / noise + (z**2 - 2 * c * z * t + t**2) / sine,
         ),
-        _step(
+        checked(
             "At fixed (s, z) the teacher's has mean −Γ/(1−ρ²) and variance Λ²/(1−ρ²), so it is "
             "positive with probability H(Γ/(√(1−ρ²) Λ)): Ψ = 0 is the second published equation.",
             form,
@@ -197,7 +188,7 @@ def imperfect_probe() -> Derivation:
             + (t + Gamma / (1 - rho**2)) ** 2 * (1 - rho**2) / square,
         ),
         *_gradient_steps(field, form, a, b, noise, (R, rho, c, kappa, g)),
-        _step(
+        checked(
             "∂Ψ/∂A − c ∂Ψ/∂B leaves ∂p/∂t, hence p(s, z, 0) = φ(z) e^{−Δ/2Λ²}/(2πΛ): "
             "the first published equation, (R − ρc)/s² = α_prune/(πΛ) ⟨∫ds e^{−Δ/2Λ²} (κ−s)⟩.",
             form.subs(t, 0),
@@ -205,7 +196,7 @@ def imperfect_probe() -> Derivation:
         ),
         *_probe_slope_steps(s, z, R, rho, c, Gamma, Delta, square),
     ]
-    return _derivation(
+    return derivation(
         "The saddle point with an imperfect probe",
         "Ψ = 0, ∂Ψ/∂A = 0 and ∂Ψ/∂B = 0 are equivalent to the three published equations: two of "
         "these are combinations of the two slopes, independent of each other unless θ = 0",
@@ -219,15 +210,15 @@ def _plane_steps(A, B, R, rho, c, square) -> list[Step]:
     length = A**2 + B**2 + 2 * A * B * c
     inside = length.subs(components)
     return [
-        _step(
+        checked(
             "J = A T + B P + σ e has R = A + B c and ρ = B + A c; so A = (R − ρc)/(1−c²),",
             components[A],
             (R - rho * c) / (1 - c**2),
         ),
-        _step("and B = (ρ − Rc)/(1−c²).", components[B], (rho - R * c) / (1 - c**2)),
-        _step("σ² = 1 − |in-plane J|² = Λ²/(1−c²).", 1 - inside, square / (1 - c**2)),
-        _step("The slopes of σ² are −2R along A,", -length.diff(A), -2 * (A + B * c)),
-        _step("and −2ρ along B.", -length.diff(B), -2 * (B + A * c)),
+        checked("and B = (ρ − Rc)/(1−c²).", components[B], (rho - R * c) / (1 - c**2)),
+        checked("σ² = 1 − |in-plane J|² = Λ²/(1−c²).", 1 - inside, square / (1 - c**2)),
+        checked("The slopes of σ² are −2R along A,", -length.diff(A), -2 * (A + B * c)),
+        checked("and −2ρ along B.", -length.diff(B), -2 * (B + A * c)),
     ]
 
 
@@ -244,23 +235,23 @@ def _gradient_steps(field, form, a, b, noise, symbols) -> list[Step]:
     pull = (s - a * t - b * z) / noise  # g/σ, which is −∂ log p/∂s
     log_p = -form / 2
     return [
-        _step(
+        checked(
             "Half the slope of the cost along A, with ∂σ/∂A = −R/σ, at fixed z, t and g.",
             slope[A],
             -open_hinge * (t - R * g / sigma),
         ),
-        _step(
+        checked(
             "The same along B, with ∂σ/∂B = −ρ/σ.",
             slope[B],
             -open_hinge * (z - rho * g / sigma),
         ),
-        _step("g/σ is the logarithmic slope of p in s.", pull, -log_p.diff(s)),
-        _step(
+        checked("g/σ is the logarithmic slope of p in s.", pull, -log_p.diff(s)),
+        checked(
             "Stein: (t − R g/σ) p = −(c ∂p/∂z + ∂p/∂t); so ½∂Ψ/∂A = R − α_tot (c W + P).",
             t - R * pull,
             -(c * log_p.diff(z) + log_p.diff(t)),
         ),
-        _step(
+        checked(
             "Likewise (z − ρ g/σ) p = −(∂p/∂z + c ∂p/∂t); so ½∂Ψ/∂B = ρ − α_tot (W + c P), where "
             "W, P = −2 ∫_{t>0} w(z) (κ−s)₊ ∂p/∂z, ∂p/∂t.",
             z - rho * pull,
@@ -277,123 +268,23 @@ def _probe_slope_steps(s, z, R, rho, c, Gamma, Delta, square) -> list[Step]:
     x = Gamma / (sp.sqrt(rest) * Lambda)
     weight = 1 / (2 * sp.pi * sp.sqrt(rest))  # of g(s|z) φ(x) without the exponential
     return [
-        _step(
+        checked(
             "∂Ψ/∂B − c ∂Ψ/∂A leaves ∂/∂z of φ(z) g(s|z) H(x), x = Γ/(√(1−ρ²) Λ). The Gaussian's "
             "slope gives the first term of the third published equation.",
             free.diff(z) / 2,
             (z - rho * s) / rest,
         ),
-        _step(
+        checked(
             "The slope of H gives the second: −H′ = φ times x′, with the prefactors",
             weight * x.diff(z),
             (rho * R - c) / (2 * sp.pi * Lambda * rest),
         ),
-        _step(
+        checked(
             "and the exponent of g(s|z) φ(x).",
             (s - rho * z) ** 2 / rest + Gamma**2 / (rest * square),
             Delta / square,
         ),
     ]
-
-
-def utility_law() -> Derivation:
-    """y_k = a n_1^{b_1} ∏_{j=2..k} (n_j/n_{j−1})^{b_j} from dy/dn = b y/n, b_j = b δ^{j−1}."""
-    n, a, tau, start, before = sp.symbols("n a tau n_1 y_before", positive=True)
-    b = sp.symbols("b", real=True)
-    j, k = sp.symbols("j k", integer=True, positive=True)
-    y: Expression = sp.Function("y")
-    seen: Expression = sp.IndexedBase("n", positive=True)
-    delta = sp.Rational(1, 2) ** (1 / tau)
-    utility = b * delta ** (j - 1)
-    ode: Expression = sp.Eq(y(n).diff(n), b * y(n) / n)
-    solution: Expression = sp.dsolve(ode, y(n), ics={y(start): before})
-    ratio = (seen[j] / seen[j - 1]) ** utility
-    law = a * seen[1] ** b * sp.Product(ratio, (j, 2, k))
-    steps = [
-        _given("Each sample lowers the error by its utility: dy/dn = b y/n.", ode.lhs, ode.rhs),
-        _step(
-            "A pass that starts at (n_1, y) follows a power law.",
-            solution.rhs,
-            before * (n / start) ** b,
-        ),
-        _step(
-            "At the first pass, from y = a at n = 1: y = a n^b.",
-            solution.rhs.subs({before: a, start: 1}),
-            a * n**b,
-        ),
-        _step(
-            "With half-life τ, pass j has utility b δ^{j−1}, δ = 2^{−1/τ}: half after τ passes.",
-            utility.subs(j, j + tau) / utility,
-            sp.Rational(1, 2),
-        ),
-        _given("Chained over the passes, each with its own utility b_j = b δ^{j−1}.", y(k), law),
-        *(_chain_step(a, b, delta, seen, law, k, last) for last in (2, 3, 4)),
-        _step(
-            "Induction: one pass more multiplies the law by its own power law.",
-            (law.subs(k, 6).doit() / law.subs(k, 5).doit()),
-            ratio.subs(j, 6),
-        ),
-    ]
-    return _derivation(
-        "The law of utility decay",
-        "y_k = a n_1^{b_1} ∏_{j=2..k} (n_j/n_{j−1})^{b_j} with b_j = b δ^{j−1}",
-        steps,
-    )
-
-
-def _chain_step(a, b, delta, seen, law, k, last: int) -> Step:
-    """The passes integrated one after the other, against the product formula."""
-    y = a * seen[1] ** b
-    for j in range(2, last + 1):
-        y = y * (seen[j] / seen[j - 1]) ** (b * delta ** (j - 1))
-    return _step(f"{last} passes integrated one after the other.", y, law.subs(k, last).doit())
-
-
-def mixing_rule() -> Derivation:
-    """τ̂ = p τ for p equal pools sampled uniformly; τ̂ = (N̂/N) τ in general.
-
-    The clock matters: τ̂ counts passes of N samples, the size of one pool.  During one pass over
-    the union of N̂ samples each sample is still shown once, and uniform sampling alone would keep
-    δ.  The published law, and `prunelaw.utility`, apply δ̂ per pass over the union.
-    """
-    n, N, p, union, tau, slow = sp.symbols("n N p N_union tau tau_mixed", positive=True)
-    k = sp.symbols("k", positive=True)
-    first, second = sp.symbols("b_1 b_2", real=True)
-    y, error = sp.Function("y"), sp.symbols("y", positive=True)
-    half = sp.Rational(1, 2)
-    showings = (n / p) / N
-    mixed = sp.solve(sp.Eq(k / (p * tau), k / slow), slow)[0]
-    general = sp.solve(sp.Eq(k * N / (union * tau), k / slow), slow)[0]
-    drawn = first * error / n / 2 + second * error / n / 2
-    steps = [
-        _given("Of n samples drawn uniformly from p pools of N, each pool gives n/p.", y(n), n / p),
-        _step(
-            "After n = k N samples, k passes of one pool's size, a sample was shown k/p times.",
-            showings.subs(n, k * N),
-            k / p,
-        ),
-        _step("Its utility has decayed by 2^{−(k/p)/τ} = 2^{−k/τ̂}, so τ̂ = p τ.", mixed, p * tau),
-        _step(
-            "For a pool of N in a union of N̂ it is shown k N/N̂ times: τ̂ = (N̂/N) τ.",
-            general,
-            union / N * tau,
-        ),
-        _step(
-            "A draw is of each pool with equal probability: the utilities average (p = 2).",
-            drawn,
-            (first + second) / 2 * error / n,
-        ),
-        _step(
-            "Per pass over the union, k = p, the decay is δ itself.",
-            (half ** (1 / (p * tau))) ** p,
-            half ** (1 / tau),
-        ),
-    ]
-    return _derivation(
-        "The mixing rule",
-        "τ̂_i = p τ_i in passes of one pool's size, and b_eff is the mean of the b_i δ̂_i^k",
-        steps,
-    )
 
 
 # --- helpers ----------------------------------------------------------------------------------
@@ -410,23 +301,3 @@ def _cdf(x: Expression) -> Expression:
 def _normal(x: Expression, mean: Expression, spread: Expression) -> Expression:
     """Density of N(mean, spread²) at x."""
     return _density((x - mean) / spread) / spread
-
-
-def _same(left: Expression, right: Expression) -> bool:
-    """Whether SymPy reduces the difference to 0 or, for products of powers, the ratio to 1."""
-    difference = (left - right).rewrite(sp.erf)
-    if sp.simplify(difference) == 0 or sp.simplify(sp.expand(sp.simplify(difference))) == 0:
-        return True
-    return bool(sp.simplify(sp.powsimp(sp.expand_power_base(left / right, force=True))) == 1)
-
-
-def _step(says: str, left: Expression, right: Expression) -> Step:
-    return Step(says, sp.Eq(left, right, evaluate=False), _same(left, right))
-
-
-def _given(says: str, left: Expression, right: Expression) -> Step:
-    return Step(says, sp.Eq(left, right, evaluate=False), holds=True, given=True)
-
-
-def _derivation(title: str, statement: str, steps: list[Step]) -> Derivation:
-    return Derivation(title, statement, tuple(steps), all(step.holds for step in steps))

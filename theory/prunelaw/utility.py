@@ -14,7 +14,8 @@ Every convention has `a` inside the power with the divisor 1e5, as in the publis
     official_code   y = (F + d) · exp(Σ ...): the later passes shrink d too
     effective_data  y = (a n_eff / 1e5)^b + d,  n_eff = Σ_k δ^k (n_{k+1} − n_k)   (Muennighoff 2023)
 
-The law is not a probability: weak pools give errors above 1, and nothing here clips them.
+The law is not a probability: weak pools give errors above 1, nothing here clips them, and
+`exceeds_one` flags them.
 """
 
 from __future__ import annotations
@@ -26,11 +27,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from prunelaw._checks import check_choice, check_real
-from prunelaw._effective import effective_mixture
-from prunelaw._passes import decay_rate, decayed_log, log_effective
+from prunelaw._checks import check_choice, check_number, check_real
+from prunelaw._effective import effective_draws, effective_mixture
+from prunelaw._passes import (
+    decay_rate,
+    decayed_log,
+    decayed_log_limit,
+    log_effective,
+    log_effective_limit,
+)
 from prunelaw.errors import InputError
 
 CONVENTIONS = ("paper", "official_code", "effective_data")
@@ -71,14 +78,26 @@ class UtilityLaw:
             return float(np.exp(self.b * np.log(self.a / DIVISOR)))
 
     def error(self, samples_seen: Any, pool_size: Any) -> Float[np.ndarray, "..."]:
-        """Error after `samples_seen` > 0 samples from a pool of `pool_size` > 0 unique ones.
+        """Error after `samples_seen` ≥ 1 samples from a pool of `pool_size` > 0 unique ones.
 
         Arrays broadcast. The last pass may be partial; fewer samples than the pool is fine.
         """
-        seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
+        seen = check_real("samples_seen", samples_seen, 1.0)
         size = check_real("pool_size", pool_size, 0.0, low_open=True)
         first = self.b * np.log(self.a / DIVISOR * np.minimum(seen, size))
         growth = self.b * log_growth(seen / size, self.tau, self.convention)
+        return _finite(combine(first, growth, self.d, self.convention))
+
+    def limit(self, pool_size: Any) -> Float[np.ndarray, "..."]:
+        """Error after infinitely many epochs on a pool of `pool_size` > 0 unique samples.
+
+        With G_∞ of `log_growth_limit`: (a N/1e5)^b exp(b G_∞) + d, under official_code
+        ((a N/1e5)^b + d) exp(b G_∞). Without decay (tau = inf) and with b < 0 it is d, or 0 under
+        official_code, where later passes shrink d as well.
+        """
+        size = check_real("pool_size", pool_size, 0.0, low_open=True)
+        growth = self.b * float(log_growth_limit(self.tau, self.convention)) if self.b else 0.0
+        first = self.b * np.log(self.a / DIVISOR * size)
         return _finite(combine(first, growth, self.d, self.convention))
 
 
@@ -96,8 +115,10 @@ class Pool:
             raise InputError(f"law must be a UtilityLaw, got {self.law!r}")
 
 
-def mixture_error(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray, "..."]:
-    """Error after `samples_seen` samples drawn uniformly from the union of `pools`.
+def mixture_error(
+    pools: Sequence[Pool], samples_seen: Any, *, weights: Any = None, stretch: Real = 1.0
+) -> Float[np.ndarray, "..."]:
+    """Error after `samples_seen` ≥ 1 samples drawn from `pools`, by default from their union.
 
     In a union of N̂ samples, a pool of N_i is repeated less often per sample seen: τ̂_i = (N̂/N_i) τ_i
     (p τ_i for p equal pools). With w_i = N_i/N̂ (1/p for equal pools, as published), pass k has
@@ -106,23 +127,63 @@ def mixture_error(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray,
         effective_data        y = (a N̂/1e5)^b_eff(0) ∏_k (E_{k+1}/E_k)^b_eff(k) + d,
                               b_eff(k) = Σ w_i b_i δ̂_i^k / Σ w_i δ̂_i^k,  E_k = Σ_{j<k} Σ_i w_i δ̂_i^j
 
-    All pools must share a, d and the convention (`InputError`), as the published fits do.
-    Source: arXiv 2404.07177, section on mixtures of pools, and the authors' published functions.
+    Extension (not in the paper): `weights` w_i ≥ 0, summing to 1, are the probabilities that a
+    sample is drawn from pool i; 0 leaves it out. Each pool then has its own clock, k_i = w_i n/N_i
+    passes after n samples, and d log y/d log n = Σ w_i b_i δ̂_i^⌊k_i⌋, so that
+
+        paper            log (y − d) = Σ w_i b_i [log(a min(n, N_i/w_i)/1e5) + G(k_i; τ̂_i)]
+        official_code    the same with d added where the first pool is used up, n = min N_i/w_i
+        effective_data   d log (y − d)/dn = Σ w_i b_i δ̂_i^⌊k_i⌋/E, E = Σ N_i Σ_{j<k_i} δ̂_i^j, linear
+                         between ends of passes (gone through one by one, 4e6 at most)
+
+    `stretch` s ≥ 0: τ̂_i = w_i^{−s} τ_i. s = 1 is the published rule. With s = 0 a pool's half-life
+    counts its own showings, whatever else is mixed in; the published rule is more generous, see
+    `prunelaw.derivations.mixing_rule`. `prunelaw.mixtures.mixture_assumptions` says which of this
+    is the theorem and which the extension.
+
+    All pools must have names of their own and share a, d and the convention (`InputError`), as the
+    published fits do. Source: arXiv 2404.07177, section on mixtures of pools, and the authors'
+    published functions.
     """
-    law = _shared_law(pools)
-    seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
-    sizes = np.array([pool.size for pool in pools], dtype=np.float64)
-    total = sizes.sum()
-    share = sizes / total
+    law = shared_law(pools)
+    seen = check_real("samples_seen", samples_seen, 1.0)
+    s = check_number("stretch", stretch, 0.0)
+    size = np.array([pool.size for pool in pools], dtype=np.float64)
     b = np.array([pool.law.b for pool in pools], dtype=np.float64)
-    tau = np.array([pool.law.tau for pool in pools], dtype=np.float64) / share
-    first = share @ b * np.log(law.a / DIVISOR * np.minimum(seen, total))
-    passes = np.asarray(seen / total)
-    if law.convention == "effective_data":
+    tau = np.array([pool.law.tau for pool in pools], dtype=np.float64)
+    if weights is None:
+        share, ends = size / size.sum(), size.sum(keepdims=True)
+    else:
+        share = sampling_weights(pools, weights)
+        drawn = share > 0.0
+        size, b, tau, share = size[drawn], b[drawn], tau[drawn], share[drawn]
+        ends = size / share
+    tau = tau / share**s
+    start = np.minimum(seen, ends.min())
+    first = share @ b * np.log(law.a / DIVISOR * start)
+    if law.convention != "effective_data":
+        later = np.log(np.minimum(seen[..., None], ends) / start[..., None])
+        later = later + log_growth(seen[..., None] / ends, tau, law.convention)
+        growth = later @ (share * b)
+    elif weights is None:
+        passes = np.asarray(seen / ends[0])
         growth = effective_mixture(passes.ravel(), share, b, decay_rate(tau)).reshape(passes.shape)
     else:
-        growth = log_growth(passes[..., None], tau, law.convention) @ (share * b)
+        growth = effective_draws(seen.ravel(), size, share, b, decay_rate(tau)).reshape(seen.shape)
     return _finite(combine(first, growth, law.d, law.convention))
+
+
+def sampling_weights(pools: Sequence[Pool], weights: Any) -> Float[np.ndarray, " pools"]:
+    """`weights` as probabilities, one for each pool; None: those of uniform draws, N_i/N̂."""
+    if weights is None:
+        size = np.array([pool.size for pool in pools], dtype=np.float64)
+        return size / size.sum()
+    share = check_real("weights", weights, 0.0, 1.0)
+    if share.shape != (len(pools),):
+        raise InputError(f"weights must be one number a pool, {len(pools)}, got {weights!r}")
+    if abs(share.sum() - 1.0) > 1e-9:
+        raise InputError(f"weights must sum to 1 (to 1e-9), got {float(share.sum())!r}")
+    return share / share.sum()
 
 
 def log_growth(passes: Any, tau: Any, convention: str) -> Float[np.ndarray, "..."]:
@@ -152,11 +213,39 @@ def growth_and_slope(
     """
     check_choice("convention", convention, CONVENTIONS)
     made = check_real("passes", passes, 0.0, low_open=True)
+    half_life = _half_life(tau)
+    law = log_effective if convention == "effective_data" else decayed_log
+    return law(made, decay_rate(half_life))
+
+
+def log_growth_limit(tau: Any, convention: str) -> Float[np.ndarray, "..."]:
+    """G_∞ = lim G for infinitely many passes, for tau > 0; inf where nothing decays (tau = inf).
+
+        paper, official_code   G_∞ = Σ_{k≥1} δ^k log(1 + 1/k) = −((1 − δ)/δ) ∂_s Li_s(δ) at s = 0
+        effective_data         G_∞ = log(1/(1 − δ))
+
+    Slow decay gives log(τ/log 2) − γ + O(log τ/τ), γ Euler's constant, and log(τ/log 2) + O(1/τ).
+    The derivation is in `prunelaw.derivations.infinite_passes`.
+    """
+    check_choice("convention", convention, CONVENTIONS)
+    law = log_effective_limit if convention == "effective_data" else decayed_log_limit
+    half_life = _half_life(tau)
+    return law(np.atleast_1d(half_life)).reshape(half_life.shape)
+
+
+def _half_life(tau: Any) -> Float[np.ndarray, "..."]:
     half_life = np.asarray(tau, dtype=np.float64)
     if not (half_life > 0.0).all():
         raise InputError(f"tau must be in (0, inf], got {tau!r}")
-    law = log_effective if convention == "effective_data" else decayed_log
-    return law(made, decay_rate(half_life))
+    return half_life
+
+
+def exceeds_one(error: Any) -> Bool[np.ndarray, "..."]:
+    """Where an error of this law is above 1 and so no probability: out of the law's range.
+
+    That is so for few samples of weak pools, below n = 1e5/a in the first pass. Nothing is clipped.
+    """
+    return np.asarray(check_real("error", error, 0.0) > 1.0)
 
 
 def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndarray, "..."]:
@@ -180,10 +269,14 @@ def _finite(error: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return error
 
 
-def _shared_law(pools: Sequence[Pool]) -> UtilityLaw:
+def shared_law(pools: Sequence[Pool]) -> UtilityLaw:
     if not pools:
         raise InputError("pools must hold at least one Pool, got none")
     law = pools[0].law
+    names = [pool.name for pool in pools]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise InputError(f"pools of a mixture must have different names: {name!r} occurs twice")
     for pool in pools[1:]:
         for name in ("a", "d", "convention"):
             got, wanted = getattr(pool.law, name), getattr(law, name)
@@ -197,10 +290,7 @@ def _shared_law(pools: Sequence[Pool]) -> UtilityLaw:
 
 def _hold_number(holder: Any, name: str, low: float, high: float = np.inf, **ends: bool) -> None:
     """Check one field of a frozen dataclass and keep it as a Python float."""
-    value = check_real(name, getattr(holder, name), low, high, **ends)
-    if value.ndim:
-        raise InputError(f"{name} must be one number, got an array: {getattr(holder, name)!r}")
-    object.__setattr__(holder, name, float(value))
+    object.__setattr__(holder, name, check_number(name, getattr(holder, name), low, high, **ends))
 
 
 def _tmars(

@@ -75,6 +75,28 @@ def constant_option(text: str) -> Callable[[Any], Any]:
     help="Predict, do not fit, rows with more samples_seen (pruning: dataset_size) than this.",
 )
 @click.option("--group", help="Which group of runs; needed if the table holds several.")
+@click.option("--together", is_flag=True, help="Groups have a, d and b of their own, and share τ.")
+@click.option(
+    "--stretch",
+    metavar="NUMBER|fit",
+    help="s of τ ∝ (subset's size)^s: 1 (default) as published, 0 per showing, fit.",
+)
+@click.option(
+    "--bound",
+    "bounds",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=LOW:HIGH",
+    help="Range of a parameter, by name or kind, as d=0:0.2 or tau=6:6; repeatable.",
+)
+@click.option("--ceiling", type=float, help="Keep predicted errors below this, smoothly.")
+@click.option(
+    "--intervals",
+    "level",
+    type=float,
+    metavar="LEVEL",
+    help="Add profile-likelihood intervals of all parameters, at 0.9, say.",
+)
 @click.option("--log-error", is_flag=True, help="Fit log error: for losses over decades.")
 @click.option(
     "--figure",
@@ -99,6 +121,11 @@ def command(
     convention: str | None,
     hold_out_above: float | None,
     group: str | None,
+    together: bool,
+    stretch: str | None,
+    bounds: dict[str, str],
+    ceiling: float | None,
+    level: float | None,
     log_error: bool,
     figure: Path | None,
     mapping: dict[str, str],
@@ -116,6 +143,8 @@ def command(
           --constant pool=C4 --constant metric=loss
     The public OpenCLIP runs, one architecture:
       prunelaw fit scaling-laws-openclip/ --group ViT-B-32 --hold-out-above 2e10 --json
+    Half-lives shared by both architectures, and intervals:
+      prunelaw fit scaling-laws-openclip/ --together --hold-out-above 2e10 --intervals 0.9
     The pruning theory, with effective dimension and angle:
       prunelaw fit pruned.csv --law pruning
     Every law that the columns allow, judged by the largest budgets:
@@ -127,17 +156,17 @@ def command(
     compute, error (power laws); dataset_size, keep_fraction, rule, error (pruning).
     Also group, epochs, error_se, seed, batch_size.
     """
-    _check(law, convention, hold_out_above, figure)
+    _check(law, convention, hold_out_above, level, figure)
+    chosen: dict[str, Any] = {"hold_out_above": hold_out_above} | _chosen(
+        convention, together, stretch, bounds, ceiling, log_error
+    )
     extra = {**options, **({"constants": constants} if constants else {})}
     from prunelaw_sim.readers import read
 
     sweep = read(table, mapping=mapping or None, **extra)
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
-    sweep = _one_group(sweep, group)
-    chosen: dict[str, Any] = {"hold_out_above": hold_out_above}
-    chosen |= {"convention": convention} if convention else {}
-    chosen |= {"log_error": True} if log_error else {}
+    sweep = sweep if together and group is None else _one_group(sweep, group)
     from prunelaw_figures import fit_tables
 
     if law == "all":
@@ -151,14 +180,63 @@ def command(
         from prunelaw_sim.laws import fit
 
         found, show = fit(law, sweep, **chosen), fit_tables.print_fit
+    values = found.to_dict()
+    if level is not None:
+        values["intervals"] = _intervals(found, level)
     if as_json:
-        print_json(found.to_dict())
+        print_json(values)
     else:
-        show(found.to_dict())
+        show(values)
+
+
+def _chosen(
+    convention: str | None,
+    together: bool,
+    stretch: str | None,
+    bounds: dict[str, str],
+    ceiling: float | None,
+    log_error: bool,
+) -> dict[str, Any]:
+    """The options that were given, as the fit takes them."""
+    options: dict[str, Any] = {"convention": convention} if convention else {}
+    options |= {"together": True} if together else {}
+    options |= {"log_error": True} if log_error else {}
+    options |= {"ceiling": ceiling} if ceiling is not None else {}
+    if stretch is not None:
+        options["stretch"] = None if stretch == "fit" else _number("--stretch", stretch)
+    if bounds:
+        options["bounds"] = {name: _ends(name, text) for name, text in bounds.items()}
+    return options
+
+
+def _ends(name: str, text: str) -> tuple[float, float]:
+    low, colon, high = text.partition(":")
+    option = f"--bound {name}"
+    return _number(option, low), _number(option, high if colon else low)
+
+
+def _number(option: str, text: str) -> float:
+    from prunelaw.errors import InputError
+
+    try:
+        return float(text)
+    except ValueError as cause:
+        raise InputError(f"{option} must be a number, got {text!r}") from cause
+
+
+def _intervals(found: Any, level: float) -> dict[str, Any]:
+    from prunelaw_sim.fits import plain
+    from prunelaw_sim.intervals import parameter_intervals
+
+    return plain(parameter_intervals(found, level))
 
 
 def _check(
-    law: str, convention: str | None, hold_out_above: float | None, figure: Path | None
+    law: str,
+    convention: str | None,
+    hold_out_above: float | None,
+    level: float | None,
+    figure: Path | None,
 ) -> None:
     """Complaints that name the option, before anything is read."""
     from prunelaw._checks import check_choice, check_real
@@ -171,6 +249,9 @@ def _check(
         check_choice("--law with --convention", law, WITH_CONVENTION)
     if hold_out_above is not None:
         check_real("--hold-out-above", hold_out_above, 0.0, low_open=True)
+    if level is not None:
+        check_real("--intervals", level, 0.0, 1.0, low_open=True, high_open=True)
+        check_choice("--law with --intervals", law, LAWS[:-2])
     if figure is None:
         return
     check_choice("--law with --figure", law, ("all",))

@@ -1,0 +1,164 @@
+"""`prunelaw plan`: which pools, with which weights, for how many epochs; and how sure that is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prunelaw_figures.commands.fit import map_option, pairs
+from prunelaw_figures.terminal import Amount, print_json
+
+if TYPE_CHECKING:
+    from prunelaw_sim.plan import Plan
+    from prunelaw_sim.pool_ensemble import PoolEnsemble
+
+
+@click.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "--budget", type=Amount(), required=True, help="Compute in samples seen: 640M, 3B, 6.4e8."
+)
+@click.option(
+    "--selection-cost",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Compute of scoring one sample, in samples seen; a forward pass is about .33.",
+)
+@click.option("--scored", type=Amount(), help="How many samples are scored; all of them if absent.")
+@click.option("--convention", help="Of the law: paper (default), official_code, effective_data.")
+@click.option("--a", type=float, help="For a table of parameters without the column a.")
+@click.option("--d", type=float, help="For a table of parameters without the column d.")
+@click.option(
+    "--stretch",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Half-lives in a mixture grow as (1/weight)^STRETCH; 1 as published, 0: not at all.",
+)
+@click.option("--level", type=float, default=0.9, show_default=True, help="Of all intervals.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the uncertainty's draws.")
+@click.option("--replicates", type=int, default=400, show_default=True, help="How many draws.")
+@click.option("--run-limit", type=Amount(), help="Longest run worth adding; half the budget.")
+@click.option("--run-scatter", type=float, help="Standard deviation of one run's error.")
+@click.option("--units", help="Of error or accuracy in a table of runs: fraction or percent.")
+@click.option(
+    "--batch-size", type=Amount(), default=1.0, help="Runs that saw fewer samples are refused."
+)
+@click.option("--group", help="Which group of runs; needed if the table holds several.")
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    callback=pairs,
+    metavar="POOL=AMOUNT",
+    help="Unique samples of a fitted pool, instead of the most its runs had; repeatable.",
+)
+@map_option("For runs: the table's name of a canonical column; repeatable.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    help="Write the Pareto curve over compute to this PNG file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    table: Path,
+    budget: float,
+    selection_cost: float,
+    scored: float | None,
+    run_limit: float | None,
+    run_scatter: float | None,
+    level: float,
+    figure: Path | None,
+    as_json: bool,
+    **about_table: Any,
+) -> None:
+    """Plan a training: use these pools, expect this error; next best; runs worth adding.
+
+    \b
+    TABLE holds pools (columns name, size, b, tau, a, d; b_se and tau_se for intervals) or runs to
+    fit them to (columns pool, unique_samples, samples_seen, error or accuracy):
+      prunelaw plan pools.csv --budget 640M
+      prunelaw plan runs.csv --budget 3B --convention official_code --figure plan.png
+    Scores cost a third of a training step, for each of 128 million samples:
+      prunelaw plan runs.csv --budget 640M --selection-cost 0.33 --scored 128M --json
+    Accuracies in per cent, under another name:
+      prunelaw plan runs.csv --budget 640M --map accuracy=top1 --units percent
+
+    Deterministic for a seed. An existing file is never overwritten.
+    """
+    from prunelaw.errors import InputError
+    from prunelaw_figures.plan_text import print_plan
+    from prunelaw_sim.plan import plan
+
+    if figure is not None and figure.exists():
+        raise InputError(f"--figure {figure} exists and is not overwritten")
+    ensemble, notes = _read(table, **about_table)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    found = plan(
+        ensemble,
+        budget,
+        selection_cost=selection_cost,
+        scored=scored,
+        level=level,
+        scatter=run_scatter,
+        run_limit=run_limit,
+    )
+    if figure is not None:
+        _draw(ensemble, found, figure)
+    if as_json:
+        print_json(found)
+    else:
+        print_plan(found)
+
+
+def _read(
+    table: Path,
+    *,
+    a: float | None,
+    d: float | None,
+    convention: str | None,
+    stretch: float,
+    seed: int,
+    replicates: int,
+    units: str | None,
+    batch_size: float,
+    group: str | None,
+    sizes: dict[str, str],
+    mapping: dict[str, str],
+) -> "tuple[PoolEnsemble, Sequence[str]]":
+    """What is known of the pools, from either kind of table."""
+    from prunelaw.errors import InputError
+    from prunelaw_sim.amounts import parse_amount
+    from prunelaw_sim.pool_tables import PoolTable, fitted_pools, read_pools
+
+    content = read_pools(
+        table, a=a, d=d, convention=convention, units=units, batch_size=batch_size,
+        mapping=mapping or None,
+    )  # fmt: skip
+    draws = {"seed": seed, "replicates": replicates, "stretch": stretch}
+    if isinstance(content, PoolTable):
+        for name, given in (("--group", group), ("--size", sizes)):
+            if given:
+                raise InputError(f"{name} belongs to a table of runs; {table} holds parameters")
+        return content.ensemble(**draws), content.notes
+    amounts = {name: parse_amount(f"--size {name}", text) for name, text in sizes.items()}
+    known = fitted_pools(
+        content, convention=convention or "paper", group=group, sizes=amounts, **draws
+    )
+    return known, content.notes
+
+
+def _draw(ensemble: "PoolEnsemble", found: "Plan", path: Path) -> None:
+    from prunelaw.errors import InputError
+    from prunelaw_figures.decision_map import decision_map
+    from prunelaw_figures.style import save
+
+    try:
+        save(decision_map(ensemble, found), path)
+    except FileExistsError as error:
+        raise InputError(f"--figure {path} exists and is not overwritten") from error
+    except OSError as error:
+        raise InputError(f"--figure {path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,111 @@
+"""Figure: error of every union over compute with its band, switch budgets, and who is best."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunelaw_figures.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from prunelaw_sim.decisions import Decision
+    from prunelaw_sim.plan import Plan
+    from prunelaw_sim.pool_ensemble import PoolEnsemble
+    from prunelaw_sim.switches import Switch
+
+_POINTS = 160
+
+
+def decision_map(ensemble: "PoolEnsemble", plan: "Plan") -> "Figure":
+    """Above: expected errors with bands, the Pareto curve in black, switch budgets with intervals.
+
+    Below: the probability of each union to be the best one. Compute runs over the range in which
+    the plan's switches were looked for; the dotted line is its budget.
+    """
+    from prunelaw_sim.decisions import decide
+
+    low, high = _range(plan)
+    budgets = np.geomspace(low, high, _POINTS)
+    found = decide(ensemble, budgets, selection=plan.selection, level=plan.level)
+    figure, axes = new_figure(PAGE, 5.6, 2, 1)
+    top, bottom = axes[:, 0]
+    _errors(top, found)
+    _switches(top, plan.switches, low, high)
+    _probabilities(bottom, found)
+    for panel in (top, bottom):
+        panel.axvline(plan.budget / 1e6, color=GREY, linewidth=1.0, linestyle=":")
+        panel.set(xscale="log", xlim=(low / 1e6, high / 1e6))
+    compute = "compute, millions of samples seen"
+    label(top, compute, "test error", f"Pareto curve; bands hold {100 * plan.level:g} %")
+    label(bottom, compute, "probability of being best")
+    handles = top.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return figure
+
+
+def _range(plan: "Plan") -> tuple[float, float]:
+    if plan.switches:
+        return plan.switches[0].least, plan.switches[0].most
+    return max(plan.budget / 30.0, 1.0), 30.0 * plan.budget
+
+
+def _errors(axes, found: "Decision") -> None:
+    millions = found.budgets / 1e6
+    for u, error in enumerate(found.error):
+        there = np.isfinite(error)
+        look = {"color": SERIES[u % len(SERIES)], "marker": MARKERS[u % len(MARKERS)]}
+        band = found.low[u][there], found.high[u][there]
+        axes.fill_between(millions[there], *band, color=look["color"], alpha=0.18, linewidth=0)
+        axes.plot(
+            millions[there],
+            error[there],
+            linewidth=1.2,
+            markersize=4,
+            markevery=(3 * u, 20),
+            label=_name(found, u),
+            **look,
+        )
+    best = found.curve[0]
+    axes.plot(millions, best, color="black", linewidth=2.2, alpha=0.55, zorder=1, label="best")
+    shown = np.concatenate([best, found.error[np.isfinite(found.error)]])
+    axes.set_ylim(0.97 * best.min(), min(shown.max(), 1.15 * best.max()))
+
+
+def _name(found: "Decision", u: int) -> str:
+    return found.names[0] if u == 0 else f"best {u + 1}: + {found.names[u]}"
+
+
+def _switches(axes, switches: "tuple[Switch, ...]", low: float, high: float) -> None:
+    """A dashed line at the median, a grey stripe over the interval."""
+    for switch in switches:
+        left, right = (float(np.clip(end, low, high)) for end in (switch.low, switch.high))
+        if left < right:
+            axes.axvspan(left / 1e6, right / 1e6, color=GREY, alpha=0.13, linewidth=0)
+        if not np.isfinite(switch.budget):
+            continue
+        axes.axvline(switch.budget / 1e6, color=GREY, linewidth=0.8, linestyle="--")
+        axes.annotate(
+            f"{switch.from_pools}→{switch.to_pools}: {switch.budget / 1e6:.4g}M",
+            (switch.budget / 1e6, 0.98),
+            xycoords=("data", "axes fraction"),
+            rotation=90,
+            va="top",
+            ha="right",
+            fontsize=7,
+            color=GREY,
+        )
+
+
+def _probabilities(axes, found: "Decision") -> None:
+    for u, probability in enumerate(found.probability):
+        axes.plot(
+            found.budgets / 1e6,
+            probability,
+            color=SERIES[u % len(SERIES)],
+            marker=MARKERS[u % len(MARKERS)],
+            markersize=4,
+            markevery=(3 * u, 20),
+            linewidth=1.2,
+        )
+    axes.set_ylim(-0.03, 1.03)

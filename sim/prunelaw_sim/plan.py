@@ -1,0 +1,301 @@
+"""A plan for a budget: which pools, with which weights, for how many epochs, and how sure that is.
+
+`plan` puts together what other modules work out, at one budget of compute: the union of least
+expected error (`decisions`), sampling weights (`prunelaw.mixtures`) and a schedule
+(`prunelaw.schedule`) that do better than it, the budgets at which one more pool pays, and the runs
+that would narrow the decision most (`next_runs`).  What must be known beside the numbers comes as
+notes.
+
+Compute is counted in samples seen.  `selection_cost` is the cost of scoring one sample in these
+units (a forward pass is a third of a training step, say), `scored` how many samples are scored; a
+plan that keeps every pool needs no scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from prunelaw._checks import check_real
+from prunelaw.errors import InputError
+from prunelaw.mixtures import best_weights
+from prunelaw.schedule import Schedule, best_schedule
+from prunelaw.utility import Pool, Real, mixture_error
+from prunelaw_sim.decisions import Decision, decide
+from prunelaw_sim.ensemble import Ensemble, bootstrap
+from prunelaw_sim.fit_utility import UtilityFit
+from prunelaw_sim.next_runs import CandidateRun, candidates, rank_runs
+from prunelaw_sim.plan_notes import Note, assumptions_of, warnings_of
+from prunelaw_sim.pool_ensemble import PoolEnsemble, from_fit, from_pools
+from prunelaw_sim.switches import Switch, Threshold, scores_pay, switch_distribution
+
+_AROUND = 30.0  # switches are looked for from budget/30 to 30 budgets
+
+
+@dataclass(frozen=True)
+class UnionChoice:
+    """Training on the union of the best pools, drawn uniformly."""
+
+    pools: tuple[str, ...]
+    weights: Mapping[str, float]
+    """probability that a sample comes from each pool: its share of the union"""
+    epochs: float
+    """passes over the union, and over each pool in it"""
+    samples_seen: float
+    """in training: the budget without the selection"""
+    error: float
+    """expected; inf where the budget does not pay for the selection"""
+    low: float | None
+    """of the interval of the law's error; None where the pools come without uncertainty"""
+    high: float | None
+    at_point: float
+    """error of the best estimate"""
+    regret: float
+    """expected error above that of the best union"""
+    probability: float
+    """of being the best union"""
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Sampling weights of least error at the best estimate."""
+
+    weights: Mapping[str, float]
+    epochs: Mapping[str, float]
+    """passes over each pool"""
+    samples_seen: float
+    error: float
+    """at the best estimate"""
+    gain: float
+    """error of the chosen union minus `error`, at the best estimate"""
+    expected_gain: float
+    """mean of the gain over the replicates, weights held"""
+    low: float | None
+    high: float | None
+    """interval of the gain"""
+    violation: float
+    """of the first-order condition, in error per unit of probability"""
+    optimum: str
+    """"global" or "local": what is known of the optimum"""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What to do with a budget; made by `plan`."""
+
+    budget: float
+    """compute, in samples seen"""
+    selection: float
+    """of which scores take this, unless every pool is kept"""
+    level: float
+    """of all intervals"""
+    source: str
+    """where the uncertainty comes from"""
+    replicates: int
+    scatter: float | None
+    """standard deviation of one run's error about the law; None: unknown"""
+    chosen: UnionChoice
+    next_best: UnionChoice | None
+    unions: tuple[UnionChoice, ...]
+    """all of them, smallest first"""
+    better: float | None
+    """probability that `next_best` is better than `chosen`"""
+    weighting: Weighting | None
+    """None for one pool, and for the effective_data convention"""
+    schedule: Schedule | None
+    """the best order of showings at the best estimate, decay per showing, beside the best fixed
+    draws on the same clock; None where `warnings` has "no_schedule", and for one pool"""
+    switches: tuple[Switch, ...]
+    """from budget/30 to 30 times budget, all unions scored"""
+    scores_pay: Threshold | None
+    """from which budget on some scored union beats all pools; None where scores cost nothing"""
+    next_runs: tuple[CandidateRun, ...]
+    """best first; empty where the pools come without uncertainty"""
+    warnings: tuple[Note, ...]
+    assumptions: tuple[Note, ...]
+
+
+def plan(
+    pools_or_fit: Sequence[Pool] | PoolEnsemble | Ensemble | UtilityFit,
+    budget: Any,
+    *,
+    selection_cost: Real = 0.0,
+    scored: Real | None = None,
+    level: Real = 0.9,
+    seed: int = 0,
+    replicates: int = 400,
+    stretch: Real | None = None,
+    scatter: Real | None = None,
+    run_limit: Real | None = None,
+    runs: Sequence[tuple[Sequence[str], float]] | None = None,
+) -> Plan:
+    """The plan for `budget` ≥ 1 samples of compute.
+
+    pools_or_fit: pools (taken as exact), a `PoolEnsemble`, a fit of `fit_utility` (bootstrapped
+        with `replicates` and `seed`) or its bootstrap.
+    selection_cost, scored: cost of one score in samples seen, ≥ 0, and how many samples are scored
+        (default: all of all pools).
+    level: of all intervals, in (0, 1).
+    stretch: s of τ̂_i = τ_i w_i^{−s} in mixtures of pools given as they are; 1 as published.  A fit
+        has its own.
+    scatter: standard deviation of one run's error about the law, for the value of the next runs;
+        default: that of the fit, or 0.
+    run_limit: largest samples seen of a candidate run (default: half the budget).
+    runs: candidates as (names of pools, samples seen), in place of every pool and every union at
+        1/2, 1/4, 1/8, 1/16 of the budget.
+
+    Deterministic.  Raises `InputError` for arguments out of range.
+    """
+    ensemble = _as_ensemble(pools_or_fit, stretch, replicates, seed)
+    n = float(check_real("budget", budget, 1.0))
+    cost = _selection(ensemble, selection_cost, scored)
+    decision = decide(ensemble, n, selection=cost, level=level)
+    unions = _unions(ensemble, decision)
+    chosen = unions[int(decision.n_pools[0]) - 1]
+    second = int(decision.next_best[0])
+    next_best = unions[second - 1] if second else None
+    weighting = _weighting(ensemble, chosen, decision)
+    schedule, no_schedule = _schedule(ensemble, n - cost)
+    noise = _scatter(ensemble, scatter)
+    wanted = candidates(ensemble, n, run_limit) if runs is None else runs
+    around = max(n / _AROUND, 1.0), n * _AROUND
+    ranked = rank_runs(ensemble, n, wanted, scatter=noise or 0.0, selection=cost)
+    return Plan(
+        budget=n,
+        selection=cost,
+        level=decision.level,
+        source=ensemble.source,
+        replicates=len(ensemble),
+        scatter=noise,
+        chosen=chosen,
+        next_best=next_best,
+        unions=unions,
+        better=_probability_better(ensemble, chosen, next_best),
+        weighting=weighting,
+        schedule=schedule,
+        switches=switch_distribution(ensemble, *around, selection=cost, level=level),
+        scores_pay=scores_pay(ensemble, *around, cost, level=level) if cost > 0.0 else None,
+        next_runs=() if ensemble.certain else ranked,
+        warnings=(*warnings_of(ensemble, unions, chosen, cost), *no_schedule),
+        assumptions=assumptions_of(ensemble, chosen, weighting, schedule, noise),
+    )
+
+
+def _as_ensemble(known: Any, stretch: Any, replicates: int, seed: int) -> PoolEnsemble:
+    if isinstance(known, UtilityFit):
+        known = bootstrap(known, replicates, seed=seed)
+    if isinstance(known, Ensemble | PoolEnsemble):
+        if stretch is not None:
+            raise InputError("stretch belongs to pools; a fit or an ensemble has its own")
+        return from_fit(known) if isinstance(known, Ensemble) else known
+    return from_pools(known, stretch=1.0 if stretch is None else stretch)
+
+
+def _selection(ensemble: PoolEnsemble, selection_cost: Any, scored: Any) -> float:
+    """Compute that the scores take."""
+    cost = float(check_real("selection_cost", selection_cost, 0.0))
+    if scored is None:
+        return cost * float(ensemble.size.sum())
+    return cost * float(check_real("scored", scored, 0.0))
+
+
+def _scatter(ensemble: PoolEnsemble, scatter: Any) -> float | None:
+    """Standard deviation of one run: given, or that of a typical row of the fit."""
+    if scatter is not None:
+        return float(check_real("scatter", scatter, 0.0))
+    fit = ensemble.fit
+    if fit is None:
+        return None
+    return fit.scatter * float(np.sqrt(np.mean(1.0 / fit.problem.weight**2)))
+
+
+def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ...]:
+    count = len(ensemble.names)
+    alone = from_pools(ensemble.point, stretch=ensemble.point_stretch)
+    at_point = decide(alone, decision.budgets, selection=decision.selection).error[:, 0]
+    found = []
+    for p in range(1, count + 1):
+        names, size = ensemble.names[:p], ensemble.size[:p]
+        seen = float(decision.budgets[0]) - (decision.selection if p < count else 0.0)
+        low, high, error = (
+            float(column[p - 1, 0]) for column in (decision.low, decision.high, decision.error)
+        )
+        found.append(
+            UnionChoice(
+                pools=names,
+                weights=_named(names, size / size.sum()),
+                epochs=max(seen, 0.0) / float(size.sum()),
+                samples_seen=max(seen, 0.0),
+                error=error,
+                low=None if ensemble.certain else low,
+                high=None if ensemble.certain else high,
+                at_point=float(at_point[p - 1]),
+                regret=float(decision.regret[p - 1, 0]),
+                probability=float(decision.probability[p - 1, 0]),
+            )
+        )
+    return tuple(found)
+
+
+def _probability_better(
+    ensemble: PoolEnsemble, chosen: UnionChoice, other: UnionChoice | None
+) -> float | None:
+    """That the other union has the smaller error."""
+    if other is None:
+        return None
+    errors = [
+        ensemble.error(range(len(union.pools)), union.samples_seen)[:, 0]
+        for union in (chosen, other)
+    ]
+    return float(ensemble.probability(errors[1] < errors[0]))
+
+
+def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) -> Weighting | None:
+    """The best weights at the best estimate, and their gain in every replicate.
+
+    Weights need scores as every filter does; where the selection cannot be paid there are none.
+    """
+    seen = float(decision.budgets[0]) - decision.selection
+    if len(ensemble.names) == 1 or ensemble.convention == "effective_data" or seen < 1.0:
+        return None
+    s = ensemble.point_stretch
+    found = best_weights(ensemble.point, seen, stretch=s)
+    gains = ensemble.error(range(len(chosen.pools)), chosen.samples_seen)[:, 0] - np.array(
+        [
+            mixture_error(
+                ensemble.pools(r), seen, weights=found.weights, stretch=ensemble.stretch[r]
+            )
+            for r in range(len(ensemble))
+        ]
+    )
+    low, high = ensemble.interval(gains, decision.level)
+    return Weighting(
+        weights=_named(ensemble.names, found.weights),
+        epochs=_named(ensemble.names, found.weights * seen / ensemble.size),
+        samples_seen=seen,
+        error=found.error,
+        gain=chosen.at_point - found.error,
+        expected_gain=float(ensemble.mean(gains)),
+        low=None if ensemble.certain else float(low),
+        high=None if ensemble.certain else float(high),
+        violation=found.violation,
+        optimum=found.optimum,
+    )
+
+
+def _schedule(ensemble: PoolEnsemble, seen: float) -> tuple[Schedule | None, tuple[Note, ...]]:
+    """The best order of showings at the best estimate, or why there is none."""
+    if len(ensemble.names) == 1:
+        return None, ()
+    try:
+        return best_schedule(ensemble.point, seen), ()
+    except InputError as error:
+        return None, (Note("no_schedule", f"no schedule is worked out: {error}"),)
+
+
+def _named(names: Sequence[str], numbers: Float[np.ndarray, " pools"]) -> dict[str, float]:
+    return dict(zip(names, numbers.tolist(), strict=True))

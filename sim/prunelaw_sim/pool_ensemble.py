@@ -1,0 +1,341 @@
+"""What is known of a set of pools: weighted laws, of which each is as good as its weight says.
+
+A `PoolEnsemble` holds a, d, stretch of every replicate and b, τ of every pool in it, and gives the
+errors of unions for all replicates at once.  It comes from a bootstrap of a fit (`from_fit`), from
+standard errors of b and τ (`from_standard_errors`), from laws listed one by one (`from_laws`), or
+is a single law without any doubt (`from_pools`).
+
+Pools are ordered best to worst, by b of the law taken as the best estimate (`point`); union p keeps
+the best p of them, and is the same union in every replicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.stats import norm
+
+from prunelaw._checks import check_choice, check_integer, check_real
+from prunelaw.errors import InputError
+from prunelaw.utility import DIVISOR, Pool, Real, UtilityLaw, log_growth, mixture_error
+from prunelaw_sim.ensemble import Ensemble
+from prunelaw_sim.fit_utility import UtilityFit
+
+
+@dataclass(frozen=True, eq=False)
+class PoolEnsemble:
+    """Weighted laws of the same pools. All arrays are checked by the functions that make one."""
+
+    point: tuple[Pool, ...]
+    """the best estimate: what is planned where one law must be taken"""
+    point_stretch: float
+    a: Float[np.ndarray, " replicates"]
+    b: Float[np.ndarray, "replicates pools"]
+    tau: Float[np.ndarray, "replicates pools"]
+    d: Float[np.ndarray, " replicates"]
+    stretch: Float[np.ndarray, " replicates"]
+    """s of τ̂_i = τ_i w_i^{−s} in a mixture; 1 as published"""
+    weight: Float[np.ndarray, " replicates"]
+    """probability of each replicate; they sum to 1"""
+    source: str
+    """where the replicates come from, in words"""
+    fit: UtilityFit | None = None
+    """the fit that was bootstrapped"""
+    group: str | None = None
+    """the group of runs that the laws are of, where the fit has several"""
+
+    def __len__(self) -> int:
+        return self.a.size
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the pools, best to worst."""
+        return tuple(pool.name for pool in self.point)
+
+    @property
+    def size(self) -> Float[np.ndarray, " pools"]:
+        """Unique samples of each pool."""
+        return np.array([pool.size for pool in self.point])
+
+    @property
+    def convention(self) -> str:
+        """Of the law: one of `prunelaw.utility.CONVENTIONS`."""
+        return self.point[0].law.convention
+
+    @property
+    def certain(self) -> bool:
+        """Whether there is one law only: then there are no intervals to speak of."""
+        return len(self) == 1
+
+    def pools(self, replicate: int) -> tuple[Pool, ...]:
+        """The pools of one replicate."""
+        a, d = float(self.a[replicate]), float(self.d[replicate])
+        numbers = zip(self.b[replicate].tolist(), self.tau[replicate].tolist(), strict=True)
+        return tuple(
+            Pool(pool.name, pool.size, UtilityLaw(a, b, tau, d, self.convention))
+            for pool, (b, tau) in zip(self.point, numbers, strict=True)
+        )
+
+    def error(self, which: Sequence[int], samples_seen: Any) -> Float[np.ndarray, "replicates n"]:
+        """Error of the union of the pools `which` in every replicate.
+
+        samples_seen ≥ 1: shape (n,), or (replicates, n) for budgets of each replicate's own.
+        The formulas are those of `prunelaw.utility.mixture_error`.
+        """
+        seen = np.atleast_2d(check_real("samples_seen", samples_seen, 1.0))
+        which = list(which)
+        if self.convention == "effective_data":
+            return self._one_by_one(which, seen)
+        total = self.size[which].sum()
+        share = self.size[which] / total
+        b = self.b[:, which] * share
+        tau = self.tau[:, which] / share ** self.stretch[:, None]
+        growth = log_growth((seen / total)[:, None, :], tau[:, :, None], self.convention)
+        first = b.sum(1)[:, None] * np.log(self.a[:, None] / DIVISOR * np.minimum(seen, total))
+        inside = self.d[:, None] if self.convention == "official_code" else 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            later = np.exp(np.einsum("rp,rpn->rn", b, growth))
+            error = (np.exp(first) + inside) * later + (self.d[:, None] - inside)
+        return _finite(error)
+
+    def union_errors(self, samples_seen: Any) -> Float[np.ndarray, "replicates unions n"]:
+        """Errors of the unions of the best 1, 2, ... pools."""
+        unions = [range(p + 1) for p in range(len(self.point))]
+        return np.stack([self.error(union, samples_seen) for union in unions], axis=1)
+
+    def mean(self, numbers: Float[np.ndarray, "replicates ..."]) -> Float[np.ndarray, "..."]:
+        """The weighted mean of numbers computed from each replicate."""
+        return np.tensordot(self.weight, numbers, axes=1)
+
+    def probability(self, flags: Bool[np.ndarray, "replicates ..."]) -> Float[np.ndarray, "..."]:
+        """The weight of the replicates in which something holds; exactly 1 if in all of them."""
+        held = flags.astype(np.float64)
+        return np.asarray(self.mean(held) / self.mean(np.ones_like(held)))
+
+    def quantile(self, numbers: Any, probability: float) -> Float[np.ndarray, "..."]:
+        """The least number that holds this probability at or below it; inf is a number like others.
+
+        numbers: shape (replicates, ...).  Nothing is interpolated.
+        """
+        values = np.asarray(numbers, dtype=np.float64)
+        order = np.argsort(values, axis=0, kind="stable")
+        reached = np.cumsum(self.weight[order], axis=0) >= probability - 1e-12
+        place = np.argmax(reached, axis=0)
+        return np.asarray(np.take_along_axis(values, order, 0)[place, *np.indices(place.shape)])
+
+    def interval(self, numbers: Any, level: float) -> tuple[Any, Any]:
+        """The central interval of numbers computed from each replicate."""
+        tail = 0.5 - 0.5 * level
+        return self.quantile(numbers, tail), self.quantile(numbers, 1.0 - tail)
+
+    def _one_by_one(
+        self, which: list[int], seen: Float[np.ndarray, "rows n"]
+    ) -> Float[np.ndarray, "replicates n"]:
+        """The effective-data law has no closed form over replicates."""
+        rows = np.broadcast_to(seen, (len(self), seen.shape[1]))
+        made = (
+            mixture_error([self.pools(r)[i] for i in which], rows[r], stretch=self.stretch[r])
+            for r in range(len(self))
+        )
+        return np.stack(list(made))
+
+
+def from_pools(pools: Sequence[Pool], *, stretch: Real = 1.0) -> PoolEnsemble:
+    """One law, taken as exact."""
+    return from_laws([pools], stretch=stretch)
+
+
+def from_laws(
+    laws: Sequence[Sequence[Pool]],
+    weights: Any = None,
+    *,
+    point: Sequence[Pool] | None = None,
+    stretch: Real = 1.0,
+    source: str = "laws as given",
+) -> PoolEnsemble:
+    """Laws listed one by one, with weights > 0 (default: equal); `point` is the first by default.
+
+    All must have the same pools (names, sizes, convention), in any order.  Raises `InputError`.
+    """
+    if not laws:
+        raise InputError("laws must hold at least one tuple of pools, got none")
+    point = _ordered(laws[0] if point is None else point)
+    mixture_error(point, 1.0)  # refuses pools that do not share a, d, convention
+    tables = [_like(point, pools) for pools in laws]
+    s = float(check_real("stretch", stretch, 0.0))
+    return PoolEnsemble(
+        point,
+        s,
+        np.array([pools[0].law.a for pools in tables]),
+        np.array([[pool.law.b for pool in pools] for pools in tables]),
+        np.array([[pool.law.tau for pool in pools] for pools in tables]),
+        np.array([pools[0].law.d for pools in tables]),
+        np.full(len(tables), s),
+        _probabilities(weights, len(tables)),
+        source,
+    )
+
+
+def from_standard_errors(
+    pools: Sequence[Pool],
+    b_se: Mapping[str, float],
+    tau_se: Mapping[str, float],
+    *,
+    replicates: int = 400,
+    seed: int = 0,
+    stretch: Real = 1.0,
+) -> PoolEnsemble:
+    """Independent draws: b normal, held below 0; log τ normal with standard deviation se/τ.
+
+    b_se, tau_se ≥ 0 by name of the pool; those not named are exact, as are a and d.
+    """
+    ensemble = from_pools(pools, stretch=stretch)
+    count = check_integer("replicates", replicates, 2)
+    random = np.random.default_rng(check_integer("seed", seed, 0))
+    for name, given in (("b_se", b_se), ("tau_se", tau_se)):
+        for pool in given:
+            check_choice(name, pool, ensemble.names)
+            check_real(f"{name}[{pool!r}]", given[pool], 0.0)
+    b, tau = np.empty((count, len(pools))), np.empty((count, len(pools)))
+    for i, pool in enumerate(ensemble.point):
+        chance, normal = random.random(count), random.standard_normal(count)
+        b[:, i] = _negative_normal(pool.law.b, float(b_se.get(pool.name, 0.0)), chance)
+        wide = float(tau_se.get(pool.name, 0.0)) / pool.law.tau
+        tau[:, i] = pool.law.tau * np.exp(wide * normal) if wide else pool.law.tau
+    every = partial(np.full, count)
+    return PoolEnsemble(
+        ensemble.point,
+        ensemble.point_stretch,
+        every(ensemble.a[0]),
+        b,
+        tau,
+        every(ensemble.d[0]),
+        every(ensemble.point_stretch),
+        every(1.0 / count),
+        f"{count} draws from the standard errors of b and tau, independent of each other",
+    )
+
+
+def from_fit(
+    ensemble: Ensemble, *, group: str | None = None, sizes: Mapping[str, Any] | None = None
+) -> PoolEnsemble:
+    """The replicates of a bootstrapped `fit_utility`, as pools.
+
+    sizes: unique samples of a pool by name; the default is the largest `unique_samples` among its
+    fitted rows.  τ goes along with it: τ(U) = τ (U/U_min)^s.  Raises `InputError` for another law,
+    for a fit with a ceiling (pools have none), and for an unknown group or pool.
+    """
+    fit = ensemble.fit
+    if not isinstance(fit, UtilityFit):
+        raise InputError(f"a plan needs a fit of utility decay (fit_utility), got law {fit.law!r}")
+    if fit.ceiling is not None:
+        raise InputError("a fit with a ceiling cannot be read as pools, which have none")
+    pools = fit.to_pools(group)
+    size = _sizes(fit, pools, sizes or {})
+    place = {name: i for i, name in enumerate(fit.parameters)}
+    inner = "" if group is None or len(fit.groups) == 1 else f"{group}, "
+    own = "" if len(fit.groups) == 1 else f"[{group or fit.groups[0]}]"
+    values = ensemble.values
+
+    def column(name: str, missing: float) -> Float[np.ndarray, " replicates"]:
+        return values[:, place[name]] if name in place else np.full(len(values), missing)
+
+    stretch = column("stretch", fit.stretch)
+    grown = np.array([size[pool.name] / pool.size for pool in pools])
+    tau = np.stack([column(f"tau[{pool.name}]", np.inf) for pool in pools], axis=1)
+    point = tuple(
+        Pool(p.name, size[p.name], _with_tau(p.law, p.law.tau * g**fit.stretch))
+        for p, g in zip(pools, grown.tolist(), strict=True)
+    )
+    return PoolEnsemble(
+        point,
+        fit.stretch,
+        column(f"a{own}", np.nan),
+        np.stack([column(f"b[{inner}{pool.name}]", np.nan) for pool in pools], axis=1),
+        tau * grown ** stretch[:, None],
+        column(f"d{own}", np.nan),
+        stretch,
+        np.full(len(values), 1.0 / len(values)),
+        f"{len(values)} bootstrap refits ({ensemble.kind}) of {fit.points} rows",
+        fit,
+        group,
+    )
+
+
+def _ordered(pools: Sequence[Pool]) -> tuple[Pool, ...]:
+    """Steepest b first; pools of the same b stay in the order given."""
+    if not pools:
+        raise InputError("pools must hold at least one Pool, got none")
+    return tuple(sorted(pools, key=lambda pool: pool.law.b))
+
+
+def _like(point: tuple[Pool, ...], pools: Sequence[Pool]) -> tuple[Pool, ...]:
+    """One law's pools in the order of `point`; `InputError` where they are other pools."""
+    named = {pool.name: pool for pool in pools}
+    if len(named) != len(point) or any(pool.name not in named for pool in point):
+        raise InputError(
+            f"laws must be of the pools {', '.join(p.name for p in point)}; got "
+            f"{', '.join(pool.name for pool in pools)}"
+        )
+    mixture_error(pools, 1.0)
+    for pool in point:
+        got = named[pool.name]
+        if (got.size, got.law.convention) != (pool.size, pool.law.convention):
+            raise InputError(
+                f"laws must agree in size and convention of a pool: {pool.name!r} has "
+                f"{pool.size:g}, {pool.law.convention} and {got.size:g}, {got.law.convention}"
+            )
+    return tuple(named[pool.name] for pool in point)
+
+
+def _probabilities(weights: Any, count: int) -> Float[np.ndarray, " replicates"]:
+    if weights is None:
+        return np.full(count, 1.0 / count)
+    given = check_real("weights", weights, 0.0, low_open=True)
+    if given.shape != (count,):
+        raise InputError(f"weights must be {count} numbers, one a law, got {weights!r}")
+    return given / given.sum()
+
+
+def _negative_normal(
+    b: float, se: float, chance: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Normal draws from uniform ones, of the part below 0: samples that do harm have no law."""
+    if se == 0.0:
+        return np.full(chance.size, b)
+    return b + se * norm.ppf(chance * norm.cdf(-b / se))
+
+
+def _sizes(fit: UtilityFit, pools: Sequence[Pool], wanted: Mapping[str, Any]) -> dict[str, float]:
+    for name in wanted:
+        check_choice("sizes", name, [pool.name for pool in pools])
+    largest = fit.largest_sizes()
+    return {
+        pool.name: float(
+            check_real(
+                f"sizes[{pool.name!r}]",
+                wanted.get(pool.name, largest[pool.name]),
+                0.0,
+                low_open=True,
+            )
+        )
+        for pool in pools
+    }
+
+
+def _with_tau(law: UtilityLaw, tau: float) -> UtilityLaw:
+    return UtilityLaw(law.a, law.b, tau, law.d, law.convention)
+
+
+def _finite(error: Float[np.ndarray, "replicates n"]) -> Float[np.ndarray, "replicates n"]:
+    if not np.isfinite(error).all():
+        raise InputError(
+            "some replicates give an error beyond the range of floats (1e308) at these samples "
+            "seen: narrow their bounds"
+        )
+    return error

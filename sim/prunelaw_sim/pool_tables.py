@@ -1,0 +1,368 @@
+"""Tables of pools for a plan: parameters of their laws, or runs to fit the laws to.
+
+Which of the two a CSV file is, its columns say:
+
+    parameters   name, size, b, tau; a, d, convention as columns (one value for all) or arguments;
+                 optional b_se, tau_se (standard errors), quantile_low, quantile_high (the part of
+                 the data, by score, that the pool holds: pools may not overlap)
+    runs         pool, unique_samples, samples_seen (or epochs), error or accuracy, and the other
+                 columns of `prunelaw_sim.columns`
+
+Accuracies and errors in per cent are never guessed: a column with values above 1 is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from prunelaw._checks import check_choice, check_real
+from prunelaw.errors import InputError, TableError
+from prunelaw.utility import CONVENTIONS, Pool, UtilityLaw
+from prunelaw_sim.columns import Column, Where, check_column, is_error_rate, series
+from prunelaw_sim.ensemble import bootstrap
+from prunelaw_sim.fit_utility import fit_utility
+from prunelaw_sim.pool_ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
+from prunelaw_sim.readers.table import read_cells, sweep_from_cells
+from prunelaw_sim.sweep import Sweep
+
+UNITS = ("fraction", "percent")
+_NEEDED = ("name", "size", "b", "tau")
+_RUNS = ("pool", "unique_samples", "error (or accuracy)", "samples_seen (or epochs)")
+_COLUMNS = {
+    column.name: column
+    for column in (
+        Column("name", "text", "name of the pool"),
+        Column("size", "real", "unique samples", low=1.0),
+        Column("b", "real", "utility", high=0.0),
+        Column("tau", "real", "half-life in epochs", low=0.0, low_open=True),
+        Column("a", "real", "inside the power (a n/1e5)^b", low=0.0, low_open=True),
+        Column("d", "real", "irreducible error", low=0.0),
+        Column("convention", "text", "of the law"),
+        Column("b_se", "real", "standard error of b", low=0.0),
+        Column("tau_se", "real", "standard error of tau", low=0.0),
+        Column("quantile_low", "real", "lowest score quantile", low=0.0, high=1.0),
+        Column("quantile_high", "real", "highest score quantile", low=0.0, high=1.0),
+    )
+}
+
+
+@dataclass(frozen=True)
+class PoolTable:
+    """Pools with the standard errors of their parameters, where the table has them."""
+
+    pools: tuple[Pool, ...]
+    """in the order of the file"""
+    b_se: Mapping[str, float]
+    tau_se: Mapping[str, float]
+    source: str
+    notes: tuple[str, ...] = ()
+
+    def ensemble(
+        self, replicates: int = 400, *, seed: int = 0, stretch: float = 1.0
+    ) -> PoolEnsemble:
+        """Draws from the standard errors; one law where there are none."""
+        if not any({**self.b_se, **self.tau_se}.values()):
+            return from_pools(self.pools, stretch=stretch)
+        return from_standard_errors(
+            self.pools,
+            self.b_se,
+            self.tau_se,
+            replicates=replicates,
+            seed=seed,
+            stretch=stretch,
+        )
+
+
+def read_pools(
+    path: Path,
+    *,
+    a: float | None = None,
+    d: float | None = None,
+    convention: str | None = None,
+    units: str | None = None,
+    batch_size: float = 1.0,
+    mapping: Mapping[str, str] | None = None,
+    delimiter: str = ",",
+) -> PoolTable | Sweep:
+    """The pools of a table of parameters, or the runs of a table of runs, as the columns say.
+
+    a, d, convention: for parameters, where the table has no such columns.
+    units: of error and accuracy in a table of runs, "fraction" or "percent"; needed where values
+        lie above 1.
+    batch_size: runs must have seen at least so many samples.
+    mapping: for runs, the file's column of a canonical one.
+
+    Raises `TableError` naming file, line and column; `InputError` for arguments.
+    """
+    cells = read_cells(path, delimiter)
+    if not len(cells):
+        raise TableError(f"{path}: the table has a header but no rows")
+    is_parameters = {"b", "tau"} <= set(cells.columns)
+    is_runs = bool(mapping or {"samples_seen", "epochs"} & set(cells.columns))
+    if is_parameters == is_runs:
+        both = "has columns of both" if is_parameters else "has neither"
+        raise TableError(
+            f"{path}: a table of pools has the columns {', '.join(_NEEDED)}, a table of runs "
+            f"{', '.join(_RUNS)}; this one {both}: {', '.join(map(str, cells.columns))}"
+        )
+    if is_parameters:
+        if units is not None:
+            raise InputError("units belong to a table of runs; this is a table of parameters")
+        return _parameters(cells, path, {"a": a, "d": d, "convention": convention})
+    for name, given in (("a", a), ("d", d)):
+        if given is not None:
+            raise InputError(f"{name} is fitted to a table of runs; it cannot be given")
+    return _runs(cells, path, dict(mapping or {}), units, batch_size)
+
+
+def fitted_pools(
+    sweep: Sweep,
+    *,
+    convention: str = "paper",
+    stretch: float | None = 1.0,
+    group: str | None = None,
+    sizes: Mapping[str, float] | None = None,
+    replicates: int = 400,
+    seed: int = 0,
+) -> PoolEnsemble:
+    """The law of a table of runs, bootstrapped: `fit_utility`, `bootstrap` and `from_fit` in a row.
+
+    What the fit refuses (fewer rows than parameters, errors that are all the same, several groups)
+    is said with the name of the table.
+    """
+    try:
+        fit = fit_utility(sweep.frame, "utility", convention, group=group, stretch=stretch)
+    except InputError as error:
+        raise TableError(f"{sweep.source}: {error}") from error
+    return from_fit(bootstrap(fit, replicates, seed=seed), group=group, sizes=sizes)
+
+
+def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> PoolTable:
+    where = Where(str(path), "line")
+    for name in _NEEDED:
+        if name not in cells:
+            raise TableError(
+                f"{path}: column {name!r} ({_COLUMNS[name].meaning}) is missing; present: "
+                f"{', '.join(map(str, cells.columns))}"
+            )
+    known = [name for name in _COLUMNS if name in cells]
+    table = {name: _checked(cells, name, where) for name in known}
+    names = [str(name) for name in table["name"]]
+    _refuse_twins(cells, names, where)
+    _refuse_overlap(cells, table, names, where)
+    shared = {name: _shared(cells, table, name, given[name], where) for name in given}
+    convention = check_choice("convention", str(shared["convention"]), CONVENTIONS)
+    pools = tuple(
+        Pool(name, size, UtilityLaw(shared["a"], b, tau, shared["d"], convention))
+        for name, size, b, tau in zip(names, table["size"], table["b"], table["tau"], strict=True)
+    )
+    errors = {
+        kind: dict(zip(names, table[kind].tolist(), strict=True)) if kind in table else {}
+        for kind in ("b_se", "tau_se")
+    }
+    _refuse_endless(cells, table, where)
+    unused = [str(name) for name in cells if name not in _COLUMNS]
+    notes = (f"columns not used: {', '.join(unused)}",) if unused else ()
+    return PoolTable(pools, errors["b_se"], errors["tau_se"], str(path), notes)
+
+
+def _checked(cells: pd.DataFrame, name: str, where: Where) -> Any:
+    """A column's values; tau may be `inf`, which no other number may."""
+    column = series(cells, name)
+    if name != "tau":
+        return check_column(column, _COLUMNS[name], where)
+    endless = np.array([str(cell).strip().lower() in ("inf", "infinity") for cell in column])
+    finite = column.where(~endless, "1")
+    return np.where(endless, np.inf, check_column(finite, _COLUMNS[name], where))
+
+
+def _refuse_twins(cells: pd.DataFrame, names: list[str], where: Where) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise TableError(
+                f"{where.cell(series(cells, 'name'), i, 'name')}: {name!r} is already in line "
+                f"{cells.index[names.index(name)]}; pools must have different names"
+            )
+
+
+def _refuse_overlap(
+    cells: pd.DataFrame, table: Mapping[str, Any], names: list[str], where: Where
+) -> None:
+    """Pools that share samples are no mixture: the law repeats each sample in its own pool."""
+    ends = [name for name in ("quantile_low", "quantile_high") if name in table]
+    if not ends:
+        return
+    if len(ends) == 1:
+        raise TableError(f"{where.source}: {ends[0]} needs the other end of the range beside it")
+    low, high = table["quantile_low"], table["quantile_high"]
+    for i in range(len(names)):
+        place = where.cell(series(cells, "quantile_low"), i, "quantile_low")
+        if not low[i] < high[i]:
+            raise TableError(f"{place}: must be below quantile_high, {high[i]:g}, got {low[i]:g}")
+        for j in range(i):
+            if min(high[i], high[j]) - max(low[i], low[j]) > 1e-9:
+                raise TableError(
+                    f"{place}: the pool {names[i]!r} ({low[i]:g} to {high[i]:g}) overlaps "
+                    f"{names[j]!r} of line {cells.index[j]} ({low[j]:g} to {high[j]:g}); pools "
+                    "must not share samples"
+                )
+
+
+def _refuse_endless(cells: pd.DataFrame, table: Mapping[str, Any], where: Where) -> None:
+    """tau = inf has no standard error."""
+    if "tau_se" not in table:
+        return
+    bad = np.isinf(table["tau"]) & (table["tau_se"] > 0.0)
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        place = where.cell(series(cells, "tau_se"), i, "tau_se")
+        raise TableError(f"{place}: must be 0 where tau is inf, got {table['tau_se'][i]:g}")
+
+
+def _shared(
+    cells: pd.DataFrame, table: Mapping[str, Any], name: str, given: Any, where: Where
+) -> Any:
+    """The one value of a, d or the convention: an argument or a column, not both."""
+    option = f"--{name}"
+    if name not in table:
+        if given is None and name == "convention":
+            return "paper"
+        if given is None:
+            raise TableError(
+                f"{where.source}: column {name!r} ({_COLUMNS[name].meaning}) is missing; add it, "
+                f"or give {option}"
+            )
+        if name == "convention":
+            return given
+        return float(check_real(name, given, 0.0, low_open=name == "a"))
+    if given is not None:
+        raise TableError(
+            f"{where.source}: {name} is given as the option {option} and as a column; leave one out"
+        )
+    values = table[name]
+    for i, value in enumerate(values):
+        if value != values[0]:
+            raise TableError(
+                f"{where.cell(series(cells, name), i, name)}: pools of a mixture share {name}; "
+                f"line {cells.index[0]} has {values[0]}, this one {value}"
+            )
+    return values[0]
+
+
+def _runs(
+    cells: pd.DataFrame,
+    path: Path,
+    mapping: dict[str, str],
+    units: str | None,
+    batch_size: float,
+) -> Sweep:
+    if units is not None:
+        check_choice("units", units, UNITS)
+    batch = float(check_real("batch_size", batch_size, 1.0))
+    accuracy = "accuracy" in cells and not {"error", "accuracy"} & set(mapping)
+    if accuracy and "error" not in cells:
+        mapping["accuracy"] = "accuracy"
+    measured = mapping.get("accuracy", mapping.get("error", "error"))
+    where = Where(str(path), "line")
+    if measured in cells:
+        bars = mapping.get("error_se", "error_se")
+        cells = _as_fractions(cells, measured, bars, mapping.get("metric", "metric"), units, where)
+    sweep = sweep_from_cells(cells, path, mapping, {})
+    sweep.require("pool", "unique_samples", "samples_seen")
+    _refuse_short_runs(cells, sweep, batch, mapping, where)
+    _refuse_twice(cells, sweep, where)
+    return sweep
+
+
+def _as_fractions(
+    cells: pd.DataFrame, name: str, bars: str, metric: str, units: str | None, where: Where
+) -> pd.DataFrame:
+    """The table with error rates in [0, 1]; losses stay what they are."""
+    values = np.asarray(pd.to_numeric(series(cells, name), errors="coerce"), dtype=np.float64)
+    rate = np.ones(len(cells), dtype=bool)
+    if metric in cells:
+        rate = np.array([is_error_rate(str(text)) for text in cells[metric]])
+    above = rate & (values > 1.0)
+    if units is None and above.any():
+        _ask_for_units(cells, name, values, above, rate, where)
+    if units != "percent":
+        return cells
+    percent = Column(name, "real", "per cent", low=0.0, high=100.0)
+    changed = cells.copy()
+    for column in [name] + ([bars] if bars in cells else []):
+        numbers = check_column(series(cells, column), percent, where)
+        changed[column] = np.where(rate, numbers / 100.0, numbers)
+    return changed
+
+
+def _ask_for_units(
+    cells: pd.DataFrame,
+    name: str,
+    values: Float[np.ndarray, " rows"],
+    above: Any,
+    rate: Any,
+    where: Where,
+) -> None:
+    """`TableError`: which units these are; a column of both is refused at the first other row."""
+    known = rate & np.isfinite(values) & (values != 0.0)
+    first = int(np.flatnonzero(known)[0])
+    other = np.flatnonzero(known & (above != above[first]))
+    if other.size:
+        kinds = ("a fraction", "per cent")
+        i = int(other[0])
+        raise TableError(
+            f"{where.cell(series(cells, name), i, name)}: {values[i]:g} looks like "
+            f"{kinds[int(above[i])]}, but line {cells.index[first]} has {values[first]:g}, like "
+            f"{kinds[int(above[first])]}: one column must be in one unit (--units percent or "
+            "fraction, if it is)"
+        )
+    i = int(np.flatnonzero(above)[0])
+    raise TableError(
+        f"{where.cell(series(cells, name), i, name)}: {values[i]:g} looks like per cent; say what "
+        "it is: --units percent, or --units fraction"
+    )
+
+
+def _refuse_short_runs(
+    cells: pd.DataFrame, sweep: Sweep, batch: float, mapping: Mapping[str, str], where: Where
+) -> None:
+    seen = sweep["samples_seen"]
+    short = np.flatnonzero(seen < batch)
+    if short.size:
+        i = int(short[0])
+        name = mapping.get("samples_seen", "samples_seen")
+        name = name if name in cells else mapping.get("epochs", "epochs")
+        what = "one sample" if batch == 1.0 else f"one batch of {batch:g}"
+        raise TableError(
+            f"{where.cell(series(cells, name), i, name)}: a run must see at least {what}, got "
+            f"{seen[i]:g} samples"
+        )
+
+
+def _refuse_twice(cells: pd.DataFrame, sweep: Sweep, where: Where) -> None:
+    """A run is listed once: by its name and length, or, without names, as a line of its own."""
+    frame = sweep.frame
+    keys = [
+        name
+        for name in ("group", "metric", "run", "pool", "unique_samples", "samples_seen", "seed")
+        if name in frame
+    ]
+    if "run" not in keys:
+        keys = list(frame.columns)
+    twice = np.flatnonzero(frame.duplicated(keys).to_numpy())
+    if twice.size:
+        i = int(twice[0])
+        same = (frame[keys] == frame[keys].iloc[i]).all(axis=1).to_numpy()
+        column = "run" if "run" in keys else "pool"
+        raise TableError(
+            f"{where.source}, line {cells.index[i]}, column {column!r}: the same run is in line "
+            f"{cells.index[int(np.flatnonzero(same)[0])]}; a run counts once (replicates have "
+            "another `seed`)"
+        )
