@@ -14,6 +14,7 @@ from prunelaw_figures.style import (
     legend,
     new_figure,
     plain_log_axis,
+    share_y,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def pruning_sweep(law: "LawFit") -> "Figure":
         panel.set(xscale="log", yscale="log")
         plain_log_axis(panel.xaxis)
         label(panel, "data-set size P", "test error", f"f = {fraction:g} kept")
-    _share_y(axes[0])
+    share_y(axes[0])
     legend(axes[0, 0], loc="lower left", fontsize=7)
     return figure
 
@@ -59,7 +60,7 @@ def utility_sweep(law: "LawFit") -> "Figure":
             _points(panel, points, "samples_seen", *look, f"{unique:.4g}")
         panel.set(xscale="log", yscale="log")
         label(panel, "samples seen", "test error", f"{law.group}: {pool}")
-    _share_y(axes[0])
+    share_y(axes[0])
     legend(axes[0, -1], title="unique samples", title_fontsize=7, fontsize=7, loc="lower left")
     return figure
 
@@ -79,15 +80,3 @@ def _points(axes, points: pd.DataFrame, x: str, colour: str, marker: str, name: 
             fillstyle="none" if held_out else "full",
             label=None if held_out else name,
         )
-
-
-def _share_y(panels) -> None:
-    """One scale for all panels, written once, in plain numbers."""
-    low = min(panel.get_ylim()[0] for panel in panels)
-    high = max(panel.get_ylim()[1] for panel in panels)
-    for i, panel in enumerate(panels):
-        panel.set_ylim(low, high)
-        plain_log_axis(panel.yaxis)
-        if i:
-            panel.set_ylabel("")
-            panel.tick_params(labelleft=False)

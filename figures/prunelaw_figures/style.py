@@ -69,6 +69,21 @@ def plain_log_axis(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def share_y(panels: Any, columns: int | None = None) -> None:
+    """One logarithmic scale for all panels in plain numbers, written in the first of each row.
+
+    `columns`: panels of a row; default: all are one row.
+    """
+    low = min(panel.get_ylim()[0] for panel in panels)
+    high = max(panel.get_ylim()[1] for panel in panels)
+    for i, panel in enumerate(panels):
+        panel.set_ylim(low, high)
+        plain_log_axis(panel.yaxis)
+        if i % (columns or len(panels)):
+            panel.set_ylabel("")
+            panel.tick_params(labelleft=False)
+
+
 def legend(axes: "Axes", **options: Any) -> None:
     """A legend without a frame, in 8-point text."""
     axes.legend(fontsize=options.pop("fontsize", 8), frameon=False, **options)

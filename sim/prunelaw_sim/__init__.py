@@ -7,6 +7,7 @@
     max_margin      the student of any matrix of examples, with its duality gap
     read            a file or folder of training runs as a `Sweep`
     fit             hold a law against a Sweep
+    compare_laws    laws side by side on a Sweep, judged by the largest budgets
 
 The names are loaded when first used: JAX and pandas take seconds that a caller may not need.
 """
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from prunelaw_sim.design import Design
     from prunelaw_sim.expectations import Comparison, compare
     from prunelaw_sim.fit_pruning import PruningFit
+    from prunelaw_sim.fit_scaling import ScalingFit
     from prunelaw_sim.fit_utility import UtilityFit
     from prunelaw_sim.fits import Fit
+    from prunelaw_sim.law_comparison import LawComparison, compare_laws
     from prunelaw_sim.laws import LAWS, fit
     from prunelaw_sim.precision import simulate_until
     from prunelaw_sim.readers import read
@@ -34,15 +37,18 @@ __all__ = [
     "Comparison",
     "Design",
     "Fit",
+    "LawComparison",
     "MaxMargin",
     "NotSeparableError",
     "PruningFit",
+    "ScalingFit",
     "Simulation",
     "Store",
     "Sweep",
     "SweepRun",
     "UtilityFit",
     "compare",
+    "compare_laws",
     "fit",
     "max_margin",
     "read",
@@ -55,8 +61,10 @@ _HOMES = {
     "design": ("Design",),
     "expectations": ("Comparison", "compare"),
     "fit_pruning": ("PruningFit",),
+    "fit_scaling": ("ScalingFit",),
     "fit_utility": ("UtilityFit",),
     "fits": ("Fit",),
+    "law_comparison": ("LawComparison", "compare_laws"),
     "laws": ("LAWS", "fit"),
     "students": ("MaxMargin", "NotSeparableError", "max_margin"),
     "precision": ("simulate_until",),

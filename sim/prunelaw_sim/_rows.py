@@ -1,4 +1,4 @@
-"""The columns of a table that utility decay needs, checked cell by cell; messages name the row."""
+"""The columns and rows of a table that a law is fitted to, checked; messages name the row."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from prunelaw.errors import TableError
+from prunelaw._checks import check_choice, check_real
+from prunelaw.errors import InputError, TableError
 
 ONE_GROUP = ""  # the name of the only group of a table without the column
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Samples, pools and groups of every row; `sizes` are the pools and where their τ is quoted."""
+    """What utility decay reads: samples, pools and groups; `sizes`: where each τ is quoted."""
 
     samples_seen: Float[np.ndarray, " rows"]
     unique_samples: Float[np.ndarray, " rows"]
@@ -31,9 +32,7 @@ class Rows:
     @classmethod
     def read(cls, frame: pd.DataFrame, like: Rows | None = None) -> Rows:
         """Check and take the columns; pools and groups are those of `like`, or the frame's own."""
-        for name in ("pool", "unique_samples", "samples_seen"):
-            if name not in frame:
-                raise TableError(f"column {name} is missing; the table has {list(frame.columns)}")
+        require_columns(frame, "pool", "unique_samples", "samples_seen")
         seen = number_column(frame, "samples_seen", low_open=True)
         unique = number_column(frame, "unique_samples", low_open=True)
         pools = [str(name) for name in frame["pool"]]
@@ -54,8 +53,7 @@ def measured(
     frame: pd.DataFrame,
 ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
     """The errors and their weights: 1/error_se where the table has it, else 1."""
-    if "error" not in frame:
-        raise TableError(f"column error is missing; the table has {list(frame.columns)}")
+    require_columns(frame, "error")
     error = number_column(frame, "error", low_open=False)
     if not has_error_bars(frame):
         return error, np.ones_like(error)
@@ -77,11 +75,42 @@ def refuse_repeated_runs(frame: pd.DataFrame) -> None:
         first = int(np.flatnonzero(twice)[0])
         same = (frame[keys] == frame[keys].iloc[first]).all(axis=1).to_numpy()
         second = int(np.flatnonzero(same)[1])
+        seen = "samples_seen"
+        at = f" at {frame[seen].iloc[second]:g} samples seen" if seen in frame else ""
         raise TableError(
-            f"row {frame.index[second]}, column run: {frame['run'].iloc[second]!r} at "
-            f"{frame['samples_seen'].iloc[second]:g} samples seen is already in row "
-            f"{frame.index[first]}; a run counts once (give replicates a `seed`)"
+            f"row {frame.index[second]}, column run: {frame['run'].iloc[second]!r}{at} is already "
+            f"in row {frame.index[first]}; a run counts once (give replicates a `seed`)"
         )
+
+
+def require_columns(frame: pd.DataFrame, *names: str) -> None:
+    """`TableError` for the first that the table lacks."""
+    for name in names:
+        if name not in frame:
+            raise TableError(f"column {name} is missing; the table has {list(frame.columns)}")
+
+
+def rows_to_fit(
+    frame: pd.DataFrame, group: str | None, together: bool, above: Any, by: str = "samples_seen"
+) -> tuple[pd.DataFrame, Bool[np.ndarray, " rows"]]:
+    """The rows of the chosen group, every run once, and which of them are fitted.
+
+    Rows with more than `above` in the column `by` are held out.  Raises `InputError` for a group
+    that must be named or is not there, no rows, nothing held out or nothing left; `TableError`.
+    """
+    table = _of_group(frame, group, together)
+    refuse_repeated_runs(table)
+    if table.empty:
+        raise InputError("the table has no rows to fit")
+    if above is None:
+        return table, np.ones(len(table), dtype=bool)
+    limit = float(check_real("hold_out_above", above, 0.0, low_open=True))
+    require_columns(table, by)
+    fitted = number_column(table, by, low_open=True) <= limit
+    if fitted.all() or not fitted.any():
+        what = "above" if fitted.all() else "at or below"
+        raise InputError(f"hold_out_above {limit:g} leaves no row {what} it in {by}")
+    return table, fitted
 
 
 def number_column(frame: pd.DataFrame, name: str, low_open: bool) -> Float[np.ndarray, " rows"]:
@@ -97,6 +126,22 @@ def number_column(frame: pd.DataFrame, name: str, low_open: bool) -> Float[np.nd
             f"got {frame[name].iloc[i]!r}"
         )
     return values
+
+
+def _of_group(frame: pd.DataFrame, group: str | None, together: bool) -> pd.DataFrame:
+    if group is None and ("group" not in frame or together):
+        return frame
+    if "group" not in frame:
+        raise TableError(f"column group is missing, but group {group!r} was asked for")
+    names = [str(name) for name in frame["group"].unique()]
+    if group is None and len(names) > 1:
+        raise InputError(
+            f"a law holds for one group: choose group from {', '.join(names)}, or fit together"
+        )
+    if group is not None:
+        check_choice("group", group, names)
+        return frame.loc[frame["group"].astype(str) == group]
+    return frame
 
 
 def _groups(frame: pd.DataFrame, like: Rows | None) -> list[str]:

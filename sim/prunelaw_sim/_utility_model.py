@@ -19,22 +19,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from prunelaw._checks import check_real
 from prunelaw.errors import InputError, TableError
 from prunelaw.utility import DIVISOR, growth_and_slope, log_growth
 from prunelaw_sim._least_squares import Model
 from prunelaw_sim._rows import Rows
+from prunelaw_sim._utility_starts import utility_starts
 
 _LOG_A = 60.0  # bound on |log(a n / 1e5)| at the middle of the data
 _LOG_B = (math.log(1e-6), math.log(20.0))
 _LOG_TAU = (math.log(1e-2), math.log(1e4))  # times the passes made; beyond, τ = ∞ to all digits
 _STRETCH = (-1.0, 3.0)
-_FLOORS = np.array([0.0, 0.3, 0.6, 0.85, 0.97])  # of the least error: where d is first looked for
-_LINES = 61  # values of log a that are looked at
-_HALF_LIVES = 7
-_STARTS = 5  # starts that are run besides the best one for each d
 CAP_POWER = 8
 """q of the ceiling y/(1 + (y/c)^q)^(1/q): at y = c/2 it takes away .05 %, at y = c 8 %."""
 _KINDS = {"a": "log", "d": "linear", "b": "neglog", "tau": "log", "stretch": "linear"}
@@ -64,7 +61,7 @@ class Form:
     decays: bool = True
     stretch: float | None = 1.0
     ceiling: float | None = None
-    bounds: Mapping[str, tuple[float, float]] | None = None
+    bounds: Mapping[str, Any] | None = None
 
 
 class UtilityModel(Model):
@@ -79,29 +76,87 @@ class UtilityModel(Model):
         self.most_passes = most_passes or max(float(self.passes.max()), 1.0)
         self._n_first = np.minimum(rows.samples_seen, rows.unique_samples)
         self.log_first = np.log(self._n_first / DIVISOR)
-        self.parameters, self._column = _layout(rows, form)
+        self.parameters, self.columns = _layout(rows, form)
         self.kinds = tuple(_KINDS[kind_of(name)] for name in self.parameters)
-        self._log_size = np.log(
-            rows.unique_samples / np.array(list(rows.sizes.values()))[rows.pool]
-        )
+        self.log_size = np.log(rows.unique_samples / np.array(list(rows.sizes.values()))[rows.pool])
         self._least = dict(least)
         self.low, self.high = self._box()
+        self._find_linear()
 
     def on(self, frame: pd.DataFrame) -> UtilityModel:
         """The same law and box on other rows of the same pools and groups (else `TableError`)."""
         rows = Rows.read(frame, self.rows)
         other = UtilityModel(rows, self.form, self._least, self.most_passes)
-        other.parameters, other._column = self.parameters, _columns_of(rows, self.parameters, frame)
+        other.parameters, other.columns = self.parameters, _columns_of(rows, self.parameters, frame)
         other.kinds, other.low, other.high = self.kinds, self.low, self.high
+        other._linear, other._linear_of = [], []  # other rows are predicted, not fitted
         return other
+
+    def _find_linear(self) -> None:
+        """Of each group: its rows, and the columns (a or None, d) that are solved for."""
+        at, capped = self.columns, self.form.ceiling is not None
+        groups = range(0 if capped else len(self.rows.groups))
+        self._members = [np.flatnonzero(self.rows.group == g) for g in groups]
+        self._linear_of: list[tuple[int | None, int]] = []
+        for mine in self._members:
+            one_pool = np.unique(at["b"][mine]).size == 1
+            a = int(at["a"][mine[0]]) if one_pool else None
+            self._linear_of.append((a, int(at["d"][mine[0]])))
+        self._linear = [i for pair in self._linear_of for i in pair if i is not None]
 
     def evaluate(
         self, p: Float[np.ndarray, "batch p"]
     ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
         """Errors, and ∂ error / ∂ (log a, d, log −b, log τ, s), all exact."""
-        at = self._column
-        b, d = -np.exp(p[:, at["b"]]), p[:, at["d"]]
+        return self._assembled(p, *self._growth(p))
+
+    def linear(self) -> Bool[np.ndarray, " p"]:
+        """d, and a of groups of one pool, in which C = a^b is linear; under a ceiling, none."""
+        return np.isin(np.arange(len(self.parameters)), self._linear)
+
+    def eliminated(
+        self,
+        p: Float[np.ndarray, "batch p"],
+        target: Float[np.ndarray, "batch rows"],
+        weight: Float[np.ndarray, "batch rows"],
+    ) -> tuple[
+        Float[np.ndarray, "batch p"],
+        Float[np.ndarray, "batch rows"],
+        Float[np.ndarray, "batch rows p"],
+    ]:
+        """p with d (and a) at their best inside the box, and the law there."""
         growth, slope = self._growth(p)
+        if self._linear:
+            p = self._with_best(p, growth, target, weight)
+        return p, *self._assembled(p, growth, slope)
+
+    def _with_best(self, p: Any, growth: Any, target: Any, weight: Any) -> Any:
+        """Least squares of C x + d c for each group: x the power law, c = 1 or e^{bG}."""
+        p = p.copy()
+        at = self.columns
+        b = -np.exp(p[:, at["b"]])
+        official = self.form.convention == "official_code"
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = weight * np.exp(b * (p[:, at["a"]] + self.log_first + growth))
+            floor = weight * (np.exp(b * growth) if official else 1.0)
+            error = weight * target
+            for group, mine in enumerate(self._members):
+                _set_linear(
+                    p,
+                    self._linear_of[group],
+                    (self.low, self.high),
+                    b[:, mine[0]],
+                    power[:, mine],
+                    floor[:, mine],
+                    error[:, mine],
+                )
+        return p
+
+    def _assembled(
+        self, p: Float[np.ndarray, "batch p"], growth: Any, slope: Any
+    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
+        at = self.columns
+        b, d = -np.exp(p[:, at["b"]]), p[:, at["d"]]
         official = self.form.convention == "official_code"
         jacobian = np.zeros((len(p), self.log_first.size, p.shape[1]))
         row = np.arange(self.log_first.size)
@@ -118,7 +173,7 @@ class UtilityModel(Model):
                 by_log_tau = b * slope * grown
                 jacobian[:, row, at["tau"]] = by_log_tau
                 if "stretch" in at:
-                    jacobian[:, row, at["stretch"]] = by_log_tau * self._log_size
+                    jacobian[:, row, at["stretch"]] = by_log_tau * self.log_size
             return _capped(error, jacobian, self.form.ceiling)
 
     def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
@@ -146,6 +201,9 @@ class UtilityModel(Model):
 
     def at_edge(self, name: str, upper: bool) -> str:
         """What it means that a parameter stands at an end of its box."""
+        given = self.form.bounds or {}
+        if name in given or kind_of(name) in given:
+            return f"at the {'upper' if upper else 'lower'} end of the bounds that were given"
         return (_AT_HIGH if upper else _AT_LOW)[kind_of(name)]
 
     def uninformed(self) -> dict[str, str]:
@@ -154,101 +212,28 @@ class UtilityModel(Model):
         repeated = self.passes > 1.0
         for i, name in enumerate(self.parameters):
             kind = kind_of(name)
-            if kind == "tau" and not (repeated & (self._column["tau"] == i)).any():
+            if kind == "tau" and not (repeated & (self.columns["tau"] == i)).any():
                 reasons[name] = "no row of this pool sees its data twice"
-            elif kind == "stretch" and not (repeated & (self._log_size != 0.0)).any():
+            elif kind == "stretch" and not (repeated & (self.log_size != 0.0)).any():
                 reasons[name] = "no pool is repeated in subsets of different size"
         return reasons
 
     def starts(
         self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
     ) -> Float[np.ndarray, "starts p"]:
-        """For every group alone: d and τ on a grid, b and log a by linear regression.
-
-        Given d and τ, log(error − d) ≈ b (log a + log n_1/1e5 + G): for each log a on a line, b of
-        every pool by weighted linear regression; the best log a is taken.  The k-th best starts of
-        all groups make one joint start, with the mean of their log τ where τ is shared.
-        """
-        made = []
-        for s in (0.0, 1.0) if self.form.stretch is None else (self.form.stretch,):
-            found = [self._of_group(g, s, error, weight) for g in range(len(self.rows.groups))]
-            for k in range(max(len(part) for part in found)):
-                made.append(self._joined([part[min(k, len(part) - 1)] for part in found], s))
-        return np.clip(np.array(made), self.low, self.high)
-
-    def _joined(self, parts: list[dict[int, float]], s: float) -> list[float]:
-        """One parameter vector from those of the groups; what several have is averaged."""
-        joined = []
-        for i, name in enumerate(self.parameters):
-            given = [part[i] for part in parts if i in part]
-            joined.append(s if kind_of(name) == "stretch" else float(np.mean(given)))
-        return joined
-
-    def _of_group(
-        self, group: int, s: float, error: Float[np.ndarray, " all"], weight: Any
-    ) -> list[dict[int, float]]:
-        """Starts of one group, best first for each d, then the best others: {column: value}."""
-        mine = np.flatnonzero(self.rows.group == group)
-        error, weight = error[mine], weight[mine]
-        at = {kind: columns[mine] for kind, columns in self._column.items()}
-        slopes, member = np.unique(at["b"], return_inverse=True)
-        belongs = (member[:, None] == np.arange(slopes.size)).astype(np.float64)
-        a, d = int(at["a"][0]), int(at["d"][0])
-        lines = np.linspace(self.low[a], self.high[a], _LINES)
-        growths = [self._start_growth(mine, tau, s) for tau in self._start_taus(at)]
-        found: list[tuple[float, dict[int, float]]] = []
-        firsts = []
-        for floor in self.low[d] + _FLOORS * (self._start_ceiling(d, error) - self.low[d]):
-            above = np.maximum(error - floor, 1e-300)
-            log_x = lines[:, None] + self.log_first[mine]
-            fits = [_regress(log_x + g, np.log(above), weight * above, belongs) for _, g in growths]
-            b, cost = (np.stack(part) for part in zip(*fits, strict=True))
-            here = []
-            for chosen in _choices(cost):
-                line = int(np.argmin(_pick(cost, chosen).sum(axis=-1)))
-                start = {a: float(lines[line]), d: float(floor)}
-                for pool, column in enumerate(slopes):
-                    pick = chosen[line, pool]
-                    start[int(column)] = math.log(-b[pick, line, pool])
-                    if "tau" in at:
-                        own = int(at["tau"][member == pool][0])
-                        start[own] = math.log(growths[pick][0])
-                here.append((float(_pick(cost, chosen)[line].sum()), start))
-            here.sort(key=lambda pair: pair[0])
-            firsts.append(here[0])
-            found += here[1:]
-        found.sort(key=lambda pair: pair[0])
-        firsts.sort(key=lambda pair: pair[0])
-        return [start for _, start in firsts + found[:_STARTS]]
-
-    def _start_taus(self, at: Mapping[str, Int[np.ndarray, " rows"]]) -> Float[np.ndarray, " n"]:
-        if "tau" not in at:
-            return np.array([math.inf])
-        low = float(np.exp(self.low[at["tau"]].max()))
-        high = float(np.exp(self.high[at["tau"]].min()))
-        taus = np.geomspace(0.3, 10.0 * self.most_passes, _HALF_LIVES)
-        return np.unique(np.clip(taus, low, high))
-
-    def _start_growth(
-        self, mine: Int[np.ndarray, " rows"], tau: float, s: float
-    ) -> tuple[float, Float[np.ndarray, " rows"]]:
-        stretched = tau * np.exp(s * self._log_size[mine])
-        return tau, log_growth(self.passes[mine], stretched, self.form.convention)
-
-    def _start_ceiling(self, d: int, error: Float[np.ndarray, " rows"]) -> float:
-        """The largest d that leaves log(error − d) defined."""
-        return min(float(self.high[d]), max(float(error.min()), 1e-12))
+        """A fixed set that follows from the data alone: see `_utility_starts`."""
+        return utility_starts(self, error, weight)
 
     def _growth(
         self, p: Float[np.ndarray, "batch p"]
     ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows"]]:
         """G of every row and ∂G/∂ log τ."""
-        at = self._column
+        at = self.columns
         if "tau" not in at:
             growth = log_growth(self.passes, math.inf, self.form.convention)
             return np.tile(growth, (len(p), 1)), np.zeros((len(p), growth.size))
         s = p[:, at["stretch"][:1]] if "stretch" in at else self.form.stretch
-        tau = np.exp(p[:, at["tau"]] + s * self._log_size)
+        tau = np.exp(p[:, at["tau"]] + s * self.log_size)
         return growth_and_slope(self.passes, tau, self.form.convention)
 
     def _box(self) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
@@ -375,27 +360,31 @@ def _capped(error: Any, jacobian: Any, ceiling: float | None) -> tuple[Any, Any]
     return capped, np.where(slope[..., None] > 0.0, jacobian * slope[..., None], 0.0)
 
 
-def _regress(
-    log_x: Float[np.ndarray, "lines rows"],
-    target: Float[np.ndarray, " rows"],
-    trust: Float[np.ndarray, " rows"],
-    member: Float[np.ndarray, "rows pools"],
-) -> tuple[Float[np.ndarray, "lines pools"], Float[np.ndarray, "lines pools"]]:
-    """b of target ≈ b log_x for every line and pool, and the weighted sum of squares it leaves."""
-    squared = (trust**2)[:, None] * member
-    cross, own = (log_x * target) @ squared, log_x**2 @ squared
-    b = np.minimum(cross / np.maximum(own, 1e-300), -1e-4)
-    return b, target**2 @ squared - 2.0 * b * cross + b**2 * own
+def _set_linear(
+    p: Any, columns: tuple[int | None, int], box: tuple[Any, Any], b: Any, x: Any, c: Any, y: Any
+) -> None:
+    """Sets d, and log a where it is free, to the least squares of C x + d c = y inside the box.
 
-
-def _choices(cost: Float[np.ndarray, "taus lines pools"]) -> list[Int[np.ndarray, "lines pools"]]:
-    """Index of τ for every line and pool: each τ for all pools, then the best for each pool."""
-    shared = [np.full(cost.shape[1:], i, dtype=np.int64) for i in range(len(cost))]
-    best = [np.argmin(cost, axis=0)] if len(cost) > 1 and cost.shape[2] > 1 else []
-    return shared + best
-
-
-def _pick(
-    cost: Float[np.ndarray, "taus lines pools"], chosen: Int[np.ndarray, "lines pools"]
-) -> Float[np.ndarray, "lines pools"]:
-    return np.take_along_axis(cost, chosen[None], axis=0)[0]
+    x is the power law at the present a, so that a change of C multiplies it: a → a C^(1/b).
+    """
+    a, d = columns
+    (low, high), xx = box, np.einsum("br,br->b", x, x)
+    cc = np.einsum("br,br->b", c, c)
+    if a is not None and low[a] < high[a]:
+        # x without its part along c: the difference that a constant cannot make up for
+        apart = x - (np.einsum("br,br->b", x, c) / cc)[:, None] * c
+        square = np.einsum("br,br->b", apart, apart)
+        good = square > 1e-20 * xx
+        size = np.einsum("br,br->b", apart, y) / np.where(good, square, 1.0)
+        size = np.where(good & (size > 0.0), size, 1.0)
+        best = np.einsum("br,br->b", y - size[:, None] * x, c) / cc
+        held = np.clip(best, low[d], high[d])
+        at_bound = held != best
+        alone = np.einsum("br,br->b", x, y - held[:, None] * c) / np.where(xx > 0.0, xx, 1.0)
+        size = np.where(at_bound & (alone > 0.0), alone, size)
+        shift = np.log(np.where(np.isfinite(size) & (size > 0.0), size, 1.0)) / b
+        new = np.clip(p[:, a] + shift, low[a], high[a])
+        x = x * np.exp(b * (new - p[:, a]))[:, None]
+        p[:, a] = new
+    best = np.einsum("br,br->b", y - x, c) / cc
+    p[:, d] = np.clip(np.where(np.isfinite(best), best, p[:, d]), low[d], high[d])

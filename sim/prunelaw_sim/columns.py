@@ -55,6 +55,8 @@ COLUMNS: Mapping[str, Column] = {
         Column("metric", "text", "what `error` is; a loss says so in its name"),
         Column("seed", "integer", "seed of the run", low=0.0),
         _count("parameters", "size of the model", "parameters"),
+        _count("compute", "total compute of training", "any one: GMACs, FLOPs, ..."),
+        _count("batch_size", "samples of one step of training", "samples"),
         Column("theta", "real", "angle of probe to teacher", "radians", low=0.0, high=np.pi / 2),
     )
 }

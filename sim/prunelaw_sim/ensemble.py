@@ -3,13 +3,16 @@
 Runs are the units, not rows: the checkpoints of one run are resampled or shaken together.  Three
 ways to make another data set:
 
-    runs     as many runs as there are, drawn with replacement (pairs bootstrap)
+    normal   the fitted law plus normal scatter of the estimated (or given) size
     wild     every run's residuals times a random sign, inflated by √(rows/ν) (Wu 1986; by cluster:
              Cameron, Gelbach, Miller 2008); keeps each run's place and the scatter's own pattern
-    normal   the fitted law plus normal scatter of the estimated (or given) size
+    runs     as many runs as there are, drawn with replacement (pairs bootstrap)
 
-`runs` needs many runs: with a dozen, some draws lose a whole pool.  The default is `wild`.  Random
-numbers are seeded, and replicate i depends on (seed, i) alone.
+An estimated scatter is itself uncertain: each replicate of `normal` and `wild` multiplies it by
+√(ν/χ²_ν), with its own draw of χ²_ν, so that the quantiles are Student's where the law is linear.
+`runs` needs many runs: with a dozen, some draws lose a whole pool.  The default is `normal`, whose
+intervals hold best (docs/fits.md).  Random numbers are seeded, and replicate i depends on (seed, i)
+alone.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from prunelaw_sim._least_squares import minimise_model
 from prunelaw_sim._utility_model import natural
 from prunelaw_sim.fits import Fit, named
 
-KINDS = ("wild", "normal", "runs")
+KINDS = ("normal", "wild", "runs")
 _MOST_LOST = 0.1  # of the replicates may fail to settle
 _OTHERS = 2  # optima besides the best one from which each replicate starts
 _AT_ONCE = 512  # replicates that are solved together
@@ -60,7 +63,8 @@ class Ensemble:
 
     def predict(self, frame: pd.DataFrame) -> Float[np.ndarray, "replicates rows"]:
         """Every replicate's prediction at every row."""
-        return self.fit.problem.model.on(frame).evaluate(self.p)[0]
+        model = self.fit.problem.model.on(frame)
+        return model.to_error(model.evaluate(self.p)[0])
 
     def interval(
         self, numbers: Float[np.ndarray, "replicates ..."], level: float = 0.9
@@ -73,7 +77,7 @@ class Ensemble:
         return low, high
 
 
-def bootstrap(fit: Fit, replicates: int = 400, *, kind: str = "wild", seed: int = 0) -> Ensemble:
+def bootstrap(fit: Fit, replicates: int = 400, *, kind: str = "normal", seed: int = 0) -> Ensemble:
     """`replicates` refits to resampled data, each from the best optimum and the other ones.
 
     Raises `InputError` for an unknown kind, for `runs` with no more runs than parameters, and for
@@ -122,8 +126,8 @@ def _resampled(
 ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows"]]:
     """Errors and weights of each replicate."""
     problem = fit.problem
-    predicted = problem.model.predict(fit.point)
-    residual = problem.error - predicted
+    residual = problem.residual(fit.point)
+    predicted = problem.error - residual
     _, run = np.unique(problem.run, return_inverse=True)
     runs = int(run.max()) + 1
     errors = np.tile(problem.error, (len(which), 1))
@@ -134,12 +138,19 @@ def _resampled(
             times = np.bincount(random.integers(0, runs, runs), minlength=runs)
             weights[row] *= np.sqrt(times[run])
         elif kind == "wild":
-            inflate = math.sqrt(residual.size / max(fit.freedom, 1))
+            inflate = math.sqrt(residual.size / max(fit.freedom, 1)) * _doubt(fit, random)
             errors[row] = predicted + inflate * residual * random.choice((-1.0, 1.0), runs)[run]
         else:
-            noise = random.standard_normal(residual.size)
+            noise = _doubt(fit, random) * random.standard_normal(residual.size)
             errors[row] = predicted + fit.scatter * noise / problem.weight
     return errors, weights
+
+
+def _doubt(fit: Fit, random: np.random.Generator) -> float:
+    """√(ν/χ²_ν): by how much the true scatter may differ from its estimate; 1 where it is known."""
+    if fit.scatter_known or fit.freedom <= 0:
+        return 1.0
+    return math.sqrt(fit.freedom / random.chisquare(fit.freedom))
 
 
 def _refits(

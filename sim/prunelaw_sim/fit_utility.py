@@ -19,24 +19,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from prunelaw._checks import check_choice, check_real
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import InputError
 from prunelaw.utility import CONVENTIONS, Pool, UtilityLaw
-from prunelaw_sim._rows import Rows, has_error_bars, measured, refuse_repeated_runs
+from prunelaw_sim._log_model import LogModel, inner_model
+from prunelaw_sim._rows import Rows, measured, rows_to_fit
 from prunelaw_sim._utility_model import Form, UtilityModel
-from prunelaw_sim.fits import (
-    Fit,
-    Problem,
-    evidence,
-    other_optima,
-    plain,
-    refuse_constant,
-    refuse_too_few,
-    root_mean_square,
-    solve_from_starts,
-)
+from prunelaw_sim.fits import Fit, Problem, fit_fields, plain, refuse_constant
 
 LAWS = ("utility", "no-decay", "effective-data")
 
@@ -49,7 +40,7 @@ class UtilityFit(Fit):
 
     @property
     def _model(self) -> UtilityModel:
-        model = self.problem.model
+        model = inner_model(self.problem.model)
         assert isinstance(model, UtilityModel)
         return model
 
@@ -139,6 +130,7 @@ def fit_utility(
     stretch: float | int | None = 1.0,
     bounds: Mapping[str, Any] | None = None,
     ceiling: float | int | None = None,
+    log_error: bool = False,
 ) -> UtilityFit:
     """Least squares fit of `law` to the rows of `frame` (one group of runs, e.g. one architecture).
 
@@ -154,6 +146,7 @@ def fit_utility(
         a value.
     ceiling: keeps predictions below it by y/(1 + (y/c)^8)^(1/8): for error rates, whose law may
         exceed 1 (an extension; the published law has none).
+    log_error: least squares of log error, for losses over decades; errors must be > 0.
 
     Deterministic.  Levenberg–Marquardt with exact derivatives in (log a, d, log −b, log τ), within
     a box (0 ≤ d ≤ least error, official_code: largest error), from a fixed set of starts at once:
@@ -163,39 +156,15 @@ def fit_utility(
     settle).
     """
     form = _form(law, convention, stretch, bounds, ceiling)
-    table = _chosen(frame, group, together)
-    refuse_repeated_runs(table)
-    fitted = _fitted_rows(table, hold_out_above)
-    problem = _problem(law, form, table.loc[fitted])
-    starts = problem.model.starts(problem.error, problem.weight)
-    optima = solve_from_starts(problem, starts)
-    model = problem.model
-    assert isinstance(model, UtilityModel)
-    predicted = model.on(table).predict(optima.p[0])
-    residuals = measured(table)[0] - predicted
-    return UtilityFit(
-        law=law,
-        convention=form.convention,
-        values=model.values(optima.p[0]),
-        rmse=root_mean_square(residuals[fitted]),
-        points=int(fitted.sum()),
-        held_out=None
-        if hold_out_above is None
-        else {"rmse": root_mean_square(residuals[~fitted]), "points": int((~fitted).sum())},
-        parameters=model.parameters,
-        **evidence(problem, optima),
-        n_starts=len(starts),
-        other_optima=tuple(
-            {"rmse": found["rmse"], **_read(model, found["values"])}
-            for found in other_optima(problem, optima)
-        ),
-        predicted=predicted,
-        residuals=residuals,
-        fitted=fitted,
-        problem=problem,
-        point=optima.p[0],
-        other_points=optima.p[1:],
+    table, fitted = rows_to_fit(frame, group, together, hold_out_above)
+    training = table.loc[fitted]
+    model = _model(form, training)
+    problem = Problem.of(law, LogModel(model) if log_error else model, training)
+    fields = fit_fields(problem, table, fitted)
+    fields["other_optima"] = tuple(
+        {"rmse": found["rmse"], **_read(model, found["values"])} for found in fields["other_optima"]
     )
+    return UtilityFit(**fields, convention=form.convention)
 
 
 def _form(law: str, convention: str, stretch: Any, bounds: Any, ceiling: Any) -> Form:
@@ -215,17 +184,14 @@ def _form(law: str, convention: str, stretch: Any, bounds: Any, ceiling: Any) ->
     return Form(convention, law != "no-decay", stretch, ceiling, bounds)
 
 
-def _problem(law: str, form: Form, table: pd.DataFrame) -> Problem:
+def _model(form: Form, table: pd.DataFrame) -> UtilityModel:
     rows = Rows.read(table)
-    error, weight = measured(table)
+    error, _ = measured(table)
     refuse_constant(error)
     # The official code shrinks d with the error: d may exceed the least error, not the largest.
     end = np.max if form.convention == "official_code" else np.min
     least = {name: float(end(error[rows.group == g])) for g, name in enumerate(rows.groups)}
-    model = UtilityModel(rows, form, least)
-    refuse_too_few(law, model, error.size)
-    runs = table["run"] if "run" in table else pd.Series(np.arange(len(table)))
-    return Problem(law, model, error, weight, has_error_bars(table), np.array(runs, dtype=str))
+    return UtilityModel(rows, form, least)
 
 
 def _curve(model: UtilityModel, values: Mapping[str, float], group: str) -> dict[str, Any]:
@@ -248,33 +214,3 @@ def _read(model: UtilityModel, values: Mapping[str, float]) -> dict[str, Any]:
     if len(groups) == 1:
         return _curve(model, values, groups[0])
     return {"curves": {group: _curve(model, values, group) for group in groups}}
-
-
-def _chosen(frame: pd.DataFrame, group: str | None, together: bool) -> pd.DataFrame:
-    if group is None and ("group" not in frame or together):
-        return frame
-    if "group" not in frame:
-        raise TableError(f"column group is missing, but group {group!r} was asked for")
-    names = [str(name) for name in frame["group"].unique()]
-    if group is None and len(names) > 1:
-        raise InputError(
-            f"a and d hold for one group: choose group from {', '.join(names)}, or fit together"
-        )
-    if group is not None:
-        check_choice("group", group, names)
-        return frame.loc[frame["group"].astype(str) == group]
-    return frame
-
-
-def _fitted_rows(table: pd.DataFrame, above: float | int | None) -> Bool[np.ndarray, " rows"]:
-    if table.empty:
-        raise InputError("the table has no rows to fit")
-    if above is None:
-        return np.ones(len(table), dtype=bool)
-    limit = float(check_real("hold_out_above", above, 0.0, low_open=True))
-    Rows.read(table)
-    fitted = table["samples_seen"].to_numpy(dtype=np.float64) <= limit
-    if fitted.all() or not fitted.any():
-        what = "above" if fitted.all() else "at or below"
-        raise InputError(f"hold_out_above {limit:g} leaves no row {what} it in samples_seen")
-    return fitted

@@ -14,14 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float
 from scipy.stats import chi2
 
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim._least_squares import Model, Solved, minimise_model
+from prunelaw_sim._rows import has_error_bars, measured
 from prunelaw_sim._utility_model import natural
 
 _ALIKE, _SAME = 1e-3, 1e-6  # predictions this close (of the errors' range) are one optimum
+_LOOK = 15  # steps that every start gets; the distinct ends go on
 _MOST_POLISHED = 8
 _MISFIT = 1e-3  # a χ² less probable than this is no chance
 _VAGUE = 0.5  # a relative standard error above this leaves a parameter open
@@ -36,23 +39,40 @@ class Problem:
     law: str
     model: Model
     error: Float[np.ndarray, " rows"]
+    """on the scale that is fitted: logarithms where the model predicts logarithms"""
     weight: Float[np.ndarray, " rows"]
     known_scatter: bool
     """whether the weights are 1/standard error; else the scatter is estimated from the residuals"""
     run: np.ndarray
     """name of the run of every row: rows of one run are resampled together"""
 
+    @classmethod
+    def of(cls, law: str, model: Model, table: pd.DataFrame) -> Problem:
+        """The model against the rows that it was built on; refuses too few of them.
+
+        Without error bars all rows weigh the same, on the scale that is fitted.
+        """
+        error, weight = model.scaled(*measured(table))
+        known = has_error_bars(table)
+        weight = weight if known else np.ones_like(error)
+        refuse_too_few(law, model, error.size)
+        runs = table["run"] if "run" in table else pd.Series(np.arange(len(table)))
+        return cls(law, model, error, weight, known, np.array(runs, dtype=str))
+
+    def residual(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, " rows"]:
+        """Measured − predicted, on the scale that is fitted."""
+        return self.error - self.model.evaluate(p[None])[0][0]
+
     def cost(self, p: Float[np.ndarray, " p"]) -> float:
         """Σ (weight · residual)²."""
-        predicted, _ = self.model.evaluate(p[None])
-        return float(np.sum((self.weight * (predicted[0] - self.error)) ** 2))
+        return float(np.sum((self.weight * self.residual(p)) ** 2))
 
 
 @dataclass(frozen=True)
 class FitWarning:
     """Something that a reader of the fit must know; `kind` is for programs, `message` for people.
 
-    kinds: "not_identified", "at_bound", "ridge", "other_optimum", "misfit".
+    kinds: "not_identified", "at_bound", "ridge", "other_optimum", "misfit", "assumption".
     """
 
     kind: str
@@ -118,12 +138,42 @@ class Fit:
         return plain(named | {"not_identified": self.not_identified})
 
 
+def fit_fields(
+    problem: Problem, table: pd.DataFrame, fitted: Bool[np.ndarray, " rows"]
+) -> dict[str, Any]:
+    """Solves the problem, which holds the `fitted` rows of `table`: every field of a `Fit`."""
+    starts = problem.model.starts(problem.error, problem.weight)
+    optima = solve_from_starts(problem, starts)
+    predicted = problem.model.on(table).predict(optima.p[0])
+    residuals = measured(table)[0] - predicted
+    return {
+        "law": problem.law,
+        "values": named(problem.model, optima.p[0]),
+        "rmse": root_mean_square(residuals[fitted]),
+        "points": int(fitted.sum()),
+        "held_out": None
+        if fitted.all()
+        else {"rmse": root_mean_square(residuals[~fitted]), "points": int((~fitted).sum())},
+        "parameters": problem.model.parameters,
+        **evidence(problem, optima),
+        "n_starts": len(starts),
+        "other_optima": other_optima(problem, optima),
+        "predicted": predicted,
+        "residuals": residuals,
+        "fitted": fitted,
+        "problem": problem,
+        "point": optima.p[0],
+        "other_points": optima.p[1:],
+    }
+
+
 def solve_from_starts(problem: Problem, starts: Float[np.ndarray, "starts p"]) -> Solved:
     """Distinct optima, best first: a first look from every start, the distinct ends to the end."""
     data = problem.error, problem.weight
     wide = float(np.ptp(problem.error)) or 1.0
-    looks = minimise_model(problem.model, starts, *data, loose=True, most_steps=60)
-    kept = _distinct(problem, looks, _ALIKE * wide)[:_MOST_POLISHED]
+    looks = minimise_model(problem.model, starts, *data, loose=True, most_steps=_LOOK)
+    kept = _distinct(problem, looks, _ALIKE * wide)
+    kept = kept[looks.cost[kept] <= _worth_reporting(problem, looks.cost.min())][:_MOST_POLISHED]
     ends = minimise_model(problem.model, looks.p[kept], *data)
     best = int(np.argmin(ends.cost))
     if not ends.settled[best]:
@@ -134,6 +184,12 @@ def solve_from_starts(problem: Problem, starts: Float[np.ndarray, "starts p"]) -
         )
     ends = _only(ends, np.flatnonzero(ends.settled))
     return _only(ends, _distinct(problem, ends, _SAME * wide))
+
+
+def _worth_reporting(problem: Problem, best: float) -> float:
+    """The largest squared error of an optimum that anybody would look at: 10 times the best rms,
+    or an rms of 1 % of the errors' range."""
+    return max(100.0 * best, float(np.sum((0.01 * np.ptp(problem.error) * problem.weight) ** 2)))
 
 
 def evidence(problem: Problem, optima: Solved) -> dict[str, Any]:
@@ -150,7 +206,7 @@ def evidence(problem: Problem, optima: Solved) -> dict[str, Any]:
     given = model.low == model.high
     free = (length > 0.0) & ~given & ~np.isin(np.arange(best.size), list(held))
     _, singular, axes = np.linalg.svd(jacobian[:, free] / length[free], full_matrices=False)
-    inverse = (axes.T / np.maximum(singular, 1e-300) ** 2) @ axes
+    inverse = (axes.T / np.maximum(singular, 1e-150) ** 2) @ axes
     scale = np.sqrt(np.diag(inverse))
     spare = problem.error.size - int(free.sum())
     residual = problem.weight * (problem.error - predicted[0])
@@ -183,10 +239,9 @@ def evidence(problem: Problem, optima: Solved) -> dict[str, Any]:
 
 def other_optima(problem: Problem, optima: Solved) -> tuple[dict[str, Any], ...]:
     """rmse and values of all optima but the best one."""
-    found = []
+    error, found = problem.model.to_error(problem.error), []
     for p in optima.p[1:]:
-        predicted, _ = problem.model.evaluate(p[None])
-        rmse = root_mean_square(problem.error - predicted[0])
+        rmse = root_mean_square(error - problem.model.predict(p))
         found.append({"rmse": rmse, "values": named(problem.model, p)})
     return tuple(found)
 

@@ -32,7 +32,9 @@ from prunelaw_sim._utility_model import natural
 from prunelaw_sim.extrapolation import beyond_data
 from prunelaw_sim.fits import Fit, Problem
 
-_PULL = 30.0  # weight of the row that holds g, in units of 1/standard error
+_PULL, _MOST_PULL = 1e2, 1e9  # weight of the row that holds g, in units of 1/standard error
+_SHORT = 0.01  # of the stride or bracket by which g may miss its target
+_STRONGER = 4  # times that the pull may be raised at one target
 _EXPANSIONS = 40
 _REFINEMENTS = 40
 _CLOSE = 1e-3  # of the critical value: where a limit counts as found
@@ -123,17 +125,18 @@ def prediction_intervals(
     """
     quantities = _Quantities(fit, np.array([], dtype=np.int64), frame)
     ends = _Profiles(fit, quantities, level).limits()
-    values = quantities.values(fit.point)
+    values, to_error = quantities.values(fit.point), fit.problem.model.to_error
     below, above = values - ends.low, ends.high - values
     if new_run:
-        noise = _critical(fit, level) * _scatter_of(fit, frame)
+        noise = _critical(fit, level) * _scatter_of(fit, frame, to_error(values))
         below, above = np.hypot(below, noise), np.hypot(above, noise)
+    low, value, high = (to_error(x) for x in (values - below, values, values + above))
     outside = beyond_data(fit.problem.model, frame)
     return tuple(
         Prediction(
-            float(values[i]),
-            float(values[i] - below[i]),
-            float(values[i] + above[i]),
+            float(value[i]),
+            float(low[i]),
+            float(high[i]),
             level,
             bool(ends.low_open[i]),
             bool(ends.high_open[i]),
@@ -168,7 +171,7 @@ def profile(
         low, high = model.low.copy(), model.high.copy()
         low[column] = high[column] = held[i]
         data = fit.problem.error[None], fit.problem.weight[None]
-        found = minimise(lambda p, _: model.evaluate(p), start[i : i + 1], *data, low, high)
+        found = minimise(lambda p, _: (p, *model.evaluate(p)), start[i : i + 1], *data, low, high)
         cost[i], ends[i] = found.cost[0], found.p[0]
     return cost, natural(ends, model.kinds)
 
@@ -228,6 +231,7 @@ class _Profiles:
         self.best = quantities.values(fit.point)[self.which]
         self.least = self.problem.cost(fit.point)
         self.reach = _first_reach(fit, quantities)[self.which]
+        self.pull = _PULL * self.scatter / self.reach
         self.p = np.tile(fit.point, (count, 1))
 
     def limits(self) -> _Ends:
@@ -253,7 +257,7 @@ class _Profiles:
         active = np.arange(count)
         for _ in range(_EXPANSIONS):
             target = self._within(active, inside[active, 0] + self.side[active] * stride[active])
-            g, z, p = self._solve(active, target)
+            g, z, p = self._solve(active, target, stride[active])
             moved = self.side[active] * (g - inside[active, 0])
             passed = z >= self.critical
             stalled = ~passed & ~(moved > 1e-3 * stride[active])
@@ -284,7 +288,7 @@ class _Profiles:
                 share = np.full(active.size, 0.5)
             share = np.clip(share, 0.02, 0.98)
             target = a[:, 0] + share * (b[:, 0] - a[:, 0])
-            g, z, p = self._solve(which[active], target)
+            g, z, p = self._solve(which[active], target, np.abs(b[:, 0] - a[:, 0]))
             out = z >= self.critical
             high[active[out]] = np.stack([g, z], axis=1)[out]
             low[active[~out]] = np.stack([g, z], axis=1)[~out]
@@ -294,27 +298,57 @@ class _Profiles:
             near = np.abs(z - self.critical) <= _CLOSE * self.critical
             near |= width <= 1e-9 * (1.0 + np.abs(g))
             active = active[~near]
+        if active.size:
+            raise ConvergenceError(
+                f"{active.size} ends of profile intervals were not found in {_REFINEMENTS} "
+                "refinements: fewer free parameters or narrower bounds are needed"
+            )
         return answer
 
     def _within(self, which: Any, target: Any) -> Any:
         q = self.which[which]
         return np.clip(target, self.quantities.low[q], self.quantities.high[q])
 
-    def _solve(self, which: Any, target: Any) -> tuple[Any, Any, Any]:
-        """(g reached, z there, parameters) with g pulled to the targets."""
+    def _solve(self, which: Any, target: Any, room: Any) -> tuple[Any, Any, Any]:
+        """(g reached, z there, parameters) with g pulled to the targets.
+
+        Where g stays short of its target by more than a part of the `room` that is searched, the
+        pull was too weak (or a bound is in the way): it is raised for good.
+        """
+        p, g, cost = self._pulled(which, target)
+        for _ in range(_STRONGER):
+            short = np.abs(g - target) > _SHORT * room
+            short &= self.pull[which] < _MOST_PULL * self.scatter / self.reach[which]
+            again = np.flatnonzero(short)
+            if not again.size:
+                break
+            self.pull[which[again]] *= 100.0
+            p[again], g[again], cost[again] = self._pulled(which[again], target[again])
+        slack = 1e-9 * self.least + (1e-3 * self.scatter) ** 2
+        if (cost < self.least - slack).any():
+            raise ConvergenceError(
+                "a better optimum turned up while a profile was followed (squared error "
+                f"{cost.min():.6g} against {self.least:.6g}): fit with narrower bounds"
+            )
+        z = np.sqrt(np.maximum(cost - self.least, 0.0)) / max(self.scatter, 1e-300)
+        return g, z, p
+
+    def _pulled(self, which: Any, target: Any) -> tuple[Any, Any, Any]:
+        """Parameters, g and the squared error of the data alone, at the minimum with the pull."""
         problem, quantities, q = self.problem, self.quantities, self.which[which]
 
-        def evaluate(p: Any, part: Any) -> tuple[Any, Any]:
+        def evaluate(p: Any, part: Any) -> tuple[Any, Any, Any]:
             predicted, jacobian = problem.model.evaluate(p)
             values, slopes = quantities.evaluate(p)
             mine = np.arange(len(p)), q[part]
             return (
+                p,
                 np.concatenate([predicted, values[mine][:, None]], axis=1),
                 np.concatenate([jacobian, slopes[mine][:, None]], axis=1),
             )
 
         rows = np.tile(problem.error, (which.size, 1))
-        pull = _PULL * self.scatter / self.reach[which]
+        pull = self.pull[which]
         weight = np.concatenate([np.tile(problem.weight, (which.size, 1)), pull[:, None]], axis=1)
         found = minimise(
             evaluate,
@@ -326,15 +360,8 @@ class _Profiles:
             most_steps=100,
         )
         g = quantities.evaluate(found.p)[0][np.arange(which.size), q]
-        cost = found.cost - (pull * (g - target)) ** 2
-        slack = 1e-9 * self.least + (1e-3 * self.scatter) ** 2
-        if (cost < self.least - slack).any():
-            raise ConvergenceError(
-                "a better optimum turned up while a profile was followed (squared error "
-                f"{cost.min():.6g} against {self.least:.6g}): fit with narrower bounds"
-            )
-        z = np.sqrt(np.maximum(cost - self.least, 0.0)) / max(self.scatter, 1e-300)
-        return g, z, found.p
+        predicted, _ = problem.model.evaluate(found.p)
+        return found.p, g, np.sum((problem.weight * (predicted - problem.error)) ** 2, axis=1)
 
 
 def _critical(fit: Fit, level: float) -> float:
@@ -349,10 +376,13 @@ def _critical(fit: Fit, level: float) -> float:
     return float(stats.t.ppf(0.5 + 0.5 * level, fit.freedom))
 
 
-def _scatter_of(fit: Fit, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]:
-    """Standard deviation of one more run at each row."""
+def _scatter_of(
+    fit: Fit, frame: pd.DataFrame, error: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """Standard deviation of one more run at each row, on the scale that is fitted."""
     if "error_se" in frame:
-        return fit.scatter * np.asarray(frame["error_se"], dtype=np.float64)
+        weight = 1.0 / np.asarray(frame["error_se"], dtype=np.float64)
+        return fit.scatter / fit.problem.model.scaled(error, weight)[1]
     typical = float(np.sqrt(np.mean(1.0 / fit.problem.weight**2)))
     return np.full(len(frame), fit.scatter * typical)
 
@@ -366,12 +396,16 @@ def _first_reach(fit: Fit, quantities: _Quantities) -> Float[np.ndarray, " q"]:
     _, jacobian = problem.model.evaluate(fit.point[None])
     values, slopes = (part[0] for part in quantities.evaluate(fit.point[None]))
     weighted = problem.weight[:, None] * jacobian[0]
+    given = problem.model.low == problem.model.high
+    weighted[:, given], slopes = 0.0, np.where(given, 0.0, slopes)
     length = np.linalg.norm(weighted, axis=0)
     length = np.where(length > 0.0, length, 1.0)
     _, singular, axes = np.linalg.svd(weighted / length, full_matrices=False)
     along = (slopes / length) @ axes.T / np.maximum(singular, 1e-8 * singular[0])
     error = fit.scatter * np.linalg.norm(along, axis=1)
-    most = np.where(np.arange(values.size) < quantities.columns.size, 1.0, np.abs(values))
+    errors = np.maximum(np.abs(problem.model.to_error(values)), 1e-300)
+    relative = 1.0 / problem.model.scaled(errors, 1.0 / errors)[1]  # 100 % of a prediction
+    most = np.where(np.arange(values.size) < quantities.columns.size, 1.0, relative)
     wide = quantities.high - quantities.low
     most = _LONGEST_START * np.minimum(most, np.where(np.isfinite(wide), wide, np.inf))
     least = 1e-9 * np.maximum(np.abs(values), 1e-3)

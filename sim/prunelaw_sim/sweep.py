@@ -41,7 +41,8 @@ class Sweep:
         """A checked sweep from a frame whose columns carry canonical names.
 
         Two of unique_samples, samples_seen, epochs give the third: samples_seen =
-        epochs * unique_samples.  All three must agree within 1 %.  Without `metric` the errors
+        epochs * unique_samples.  All three must agree within 1 %, and samples_seen must not be
+        less than one batch, where there is a `batch_size`.  Without `metric` the errors
         are taken for error rates.  Columns that are not canonical are dropped, with a note.
 
         **Raises:** `TableError` for no rows, no `error` column, a repeated column, or a cell
@@ -55,6 +56,7 @@ class Sweep:
         said = list(notes) + _dropped_columns(frame)
         said += _fill_metric(table) + _complete_counts(table)
         _check_epochs(table, where)
+        _check_batches(table, where)
         check_error_rates(series(table, "error"), series(table, "metric"), where)
         ordered = [name for name in COLUMNS if name in table.columns]
         return cls(_reindexed(table, ordered), where.source, tuple(said))
@@ -209,6 +211,20 @@ def _check_epochs(table: pd.DataFrame, where: Where) -> None:
             f"{where.cell(epochs, position, 'epochs')}: {row['epochs']:g} epochs of "
             f"{row['unique_samples']:g} unique samples are not the {row['samples_seen']:g} samples "
             f"seen; must be within 1 % of samples_seen / unique_samples = {true.iloc[position]:g}"
+        )
+
+
+def _check_batches(table: pd.DataFrame, where: Where) -> None:
+    """Training sees one batch at least; less is a count of steps, or of millions."""
+    if not {"batch_size", "samples_seen"} <= set(table.columns):
+        return
+    seen, batch = series(table, "samples_seen"), series(table, "batch_size")
+    bad = np.asarray(seen < batch)
+    if bad.any():
+        position = int(np.flatnonzero(bad)[0])
+        raise TableError(
+            f"{where.cell(seen, position, 'samples_seen')}: must be at least one batch, "
+            f"{where.column('batch_size')} = {batch.iloc[position]:g}, got {seen.iloc[position]:g}"
         )
 
 

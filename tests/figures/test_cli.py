@@ -104,6 +104,31 @@ class TestFit:
         assert fit["pools"]["clean"]["unique_samples"] == 1e6
         assert {"standard_errors", "not_identified", "convention"} <= set(fit)
 
+    def test_options_reach_the_fit_and_intervals_come_with_it(self, runs_csv):
+        options = ("--bound", "d=0.05", "--stretch", "0", "--intervals", "0.9")
+        fit = answer("fit", runs_csv, "--map", "error=val_err", *options)
+        assert fit["d"] == 0.05 and fit["stretch"] == 0.0
+        ends = fit["intervals"]["tau[clean]"]
+        assert ends["low"] <= fit["pools"]["clean"]["tau"] <= ends["high"]
+        text = run("fit", runs_csv, "--map", "error=val_err", *options).stdout
+        assert "90 %" in text and " to " in text
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--bound", "d=x"), "--bound d must be a number, got 'x'"),
+            (("--bound", "c=1"), "bounds must name one of"),
+            (("--stretch", "much"), "--stretch must be a number, got 'much'"),
+            (("--intervals", "90"), "--intervals must be finite and in (0, 1)"),
+            (("--ceiling", "0"), "ceiling must be finite and in (0, inf)"),
+            (("--law", "pruning", "--together"), "law pruning takes no option 'together'"),
+        ],
+    )
+    def test_bad_options_of_the_fit(self, runs_csv, options, words):
+        result = run("fit", runs_csv, "--map", "error=val_err", *options)
+        assert result.exit_code == 2
+        assert words in result.stderr
+
     def test_tells_on_stdout_what_it_found(self, runs_csv):
         result = run("fit", runs_csv, "--map", "error=val_err")
         assert result.exit_code == 0
@@ -122,6 +147,36 @@ class TestFit:
         fit = answer("fit", path, "--law", "pruning")
         assert fit["dimension"] == pytest.approx(40.0, rel=1e-2)
         assert fit["theta"] == pytest.approx(0.2, rel=5e-2)
+
+    def test_a_power_law_of_six_n_d(self, tmp_path):
+        path = tmp_path / "runs.csv"
+        lines = ["parameters,samples_seen,error"]
+        for n, d in ((1e6, 1e8), (1e7, 1e8), (1e7, 1e9), (1e8, 1e10)):
+            lines.append(f"{n:.0f},{d:.0f},{20.0 * (6.0 * n * d) ** -0.1:.15g}")
+        path.write_text("\n".join(lines))
+        assert answer("fit", path, "--law", "power-law")["values"]["s"] == pytest.approx(-0.1)
+        result = run("fit", path, "--law", "power-law", "--log-error")
+        assert "assumed: no column compute" in result.stdout
+
+    @pytest.mark.slow
+    def test_all_laws_side_by_side(self, runs_csv, tmp_path):
+        command = ("fit", runs_csv, "--map", "error=val_err", "--law", "all")
+        found = answer(*command, "--figure", tmp_path / "laws.png")
+        assert (tmp_path / "laws.png").read_bytes().startswith(b"\x89PNG")
+        laws = {law["law"]: law for law in found["laws"]}
+        assert found["best"] == "utility" and laws["utility"]["held_out_rmse"] < 1e-4
+        assert laws["no-decay"]["held_out_rmse"] > 0.01
+        shown = run(*command, "--hold-out-above", "2e7").stdout
+        for words in ("verdict", "in-sample", "best: utility", "left out: no column compute"):
+            assert words in shown
+
+    def test_a_figure_is_never_overwritten(self, runs_csv, tmp_path):
+        (tmp_path / "laws.png").write_text("mine")
+        command = ("fit", runs_csv, "--map", "error=val_err", "--law", "all", "--figure")
+        for name in ("laws.png", "nowhere/laws.png"):
+            result = run(*command, tmp_path / name)
+            assert result.exit_code == 2 and "--figure must be a new file" in result.stderr
+        assert (tmp_path / "laws.png").read_text() == "mine"
 
     def test_group_must_be_chosen(self, shared_data):
         result = run("fit", shared_data / "openclip", "--json")
@@ -166,6 +221,11 @@ BAD = [
     (["fit", "x.csv", "--law", "cubic"], ["--law", "utility, no-decay", "'cubic'"]),
     (["fit", "x.csv", "--convention", "mine"], ["--convention", "official_code", "'mine'"]),
     (["fit", "x.csv", "--hold-out-above", "-1"], ["--hold-out-above", "(0, inf)", "-1"]),
+    (
+        ["fit", "x.csv", "--law", "power-law", "--convention", "paper"],
+        ["--law with --convention", "effective-data", "'power-law'"],
+    ),
+    (["fit", "x.csv", "--figure", "a.png"], ["--law with --figure", "all", "'utility'"]),
     (["fit", "x.csv", "--map", "error"], ["--map", "'error'", "name=value"]),
     (["verify", "--sweep", "nowhere.csv"], ["nowhere.csv", "no such file"]),
     (["verify", "--seed", "-1"], ["--seed", "at least 0", "-1"]),

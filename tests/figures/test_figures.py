@@ -1,17 +1,26 @@
 """Figures draw what they are given: every point, every switch, named axes with units."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from prunelaw.errors import InputError
+from prunelaw.utility import UtilityLaw
 from prunelaw_figures.best_filter import best_filter_figure
 from prunelaw_figures.capacity import capacity
+from prunelaw_figures.decay_fits import decay_fits
+from prunelaw_figures.law_comparison import law_comparison
 from prunelaw_figures.learning_curves import learning_curves
 from prunelaw_figures.parts.sweep import check_sweeps
 from prunelaw_figures.parts.utility import check_utility
 from prunelaw_figures.real_sweep import pruning_sweep, utility_sweep
+from prunelaw_figures.ridge import ridge
 from prunelaw_figures.style import save
 from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
+from prunelaw_sim.fit_utility import fit_utility
+from prunelaw_sim.intervals import parameter_intervals
+from prunelaw_sim.law_comparison import compare_laws
 
 from . import checks
 
@@ -66,6 +75,27 @@ def test_learning_curves_draw_theory_and_simulated_points(tmp_path):
     assert points == [pytest.approx(0.22)]
 
 
+@pytest.mark.slow
+def test_laws_side_by_side_show_every_run_and_open_the_held_out_ones(tmp_path):
+    table = checks.repetition_sweep(noise=0.02)
+    found = compare_laws(table, ["no-decay", "utility"])
+    panels = drawn(law_comparison(found), tmp_path).axes
+    assert [panel.get_title(loc="left").split("\n")[0] for panel in panels] == [
+        f"{name} (best)" if name == found.best else name for name in found.fits
+    ]
+    for panel in panels:
+        points = [line for line in panel.lines if line.get_linestyle() == "None"]
+        hollow = [line for line in points if line.get_fillstyle() == "none"]
+        assert sum(len(line.get_xdata()) for line in points) == len(table)
+        held_out = (table["samples_seen"] > found.hold_out_above).sum()
+        assert sum(len(line.get_xdata()) for line in hollow) == held_out
+        dashed = [line for line in panel.lines if line.get_linestyle() == "--"]
+        for line in dashed:
+            assert np.isfinite(line.get_ydata()[-1])  # predictions beyond the fitted runs
+    with pytest.raises(InputError, match="laws must be one of"):
+        law_comparison(found, ["overfit"])
+
+
 def test_save_never_overwrites(tmp_path):
     (tmp_path / "figure.png").write_text("mine")
     with pytest.raises(FileExistsError):
@@ -80,3 +110,39 @@ def test_capacity_shows_the_step_and_what_follows_it(tmp_path):
     assert error[x < 1.9].min() > 0.49 and error[x > 2.1].max() < 0.005
     one, two = (line.get_ydata()[-1] for line in right.lines[:2])
     assert one == pytest.approx(two, rel=0.02)
+
+
+def decay_table():
+    rows = [
+        (
+            "x",
+            unique,
+            seen,
+            float(UtilityLaw(1.0, -0.2, 6.0 * unique / 1e6, 0.08).error(seen, unique)),
+        )
+        for unique in (1e6, 4e6)
+        for seen in (1e6, 4e6, 16e6, 64e6, 256e6)
+    ]
+    table = pd.DataFrame(rows, columns=["pool", "unique_samples", "samples_seen", "error"])
+    noise = 0.004 * np.random.default_rng(0).standard_normal(len(table))
+    return table.assign(error=table["error"] + noise)
+
+
+@pytest.mark.slow
+def test_decay_fits_show_every_run_and_leave_held_out_ones_open(tmp_path):
+    table = decay_table()
+    fit = fit_utility(table, hold_out_above=1e8)
+    (axes,) = drawn(decay_fits({"g": fit}, {"g": table}), tmp_path).axes
+    points = [line for line in axes.lines if line.get_linestyle() == "None"]
+    assert sum(len(line.get_xdata()) for line in points) == len(table)
+    hollow = [line for line in points if line.get_markerfacecolor() == "none"]
+    assert sum(len(line.get_xdata()) for line in hollow) == fit.held_out["points"]
+
+
+def test_ridge_marks_what_the_interval_holds(tmp_path):
+    fit = fit_utility(decay_table())
+    left, right = drawn(ridge(fit, "x", 0.2), tmp_path).axes
+    held = parameter_intervals(fit, 0.9, ["d"])["d"]
+    marked = right.lines[1].get_xdata()
+    assert held.low - 1e-4 <= marked.min() and marked.max() <= held.high + 1e-4
+    assert left.get_ylim()[0] == 0.0

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import TableError
 from prunelaw_figures.parts import simulation as part
 from prunelaw_figures.parts import utility
 from prunelaw_figures.parts.simulation import POINTS, check_simulation
-from prunelaw_figures.parts.sweep import check_sweeps, hold_out_limit, parameters
+from prunelaw_figures.parts.sweep import check_sweeps, parameters
 from prunelaw_figures.parts.utility import REFERENCE, check_utility
 from prunelaw_figures.verify import FULL
 from prunelaw_sim.agreement import agreement
@@ -118,17 +118,6 @@ def test_scatter_that_is_not_known_is_not_judged():
 def test_a_table_that_no_law_fits_is_bad_input():
     with pytest.raises(TableError, match=r"no law can be fitted .*no column dataset_size"):
         check_sweeps((Sweep.from_frame(pd.DataFrame({"error": [0.1, 0.2]}), "bare"),))
-
-
-def test_held_out_budgets_are_the_largest_that_hold_a_tenth():
-    values = np.array([1.0] * 10 + [2.0] * 9 + [3.0])
-    assert hold_out_limit("n", values) == 1.0
-    assert hold_out_limit("n", np.append(values, 3.0 * 1.01)) == 1.0
-    assert hold_out_limit("n", np.append(values, [3.0] * 3)) == 2.0
-    # "34B samples" that differ in the last digits are one budget
-    assert hold_out_limit("n", np.array([13e9, 34.21e9, 34.24e9])) == 13e9
-    with pytest.raises(InputError, match="nothing can be held out"):
-        hold_out_limit("samples_seen", np.ones(5))
 
 
 def test_utility_tolerance_is_the_rounding_of_the_reference():

@@ -24,11 +24,45 @@ def test_utility_is_dispatched_with_its_options():
     assert found.held_out["points"] == 1
 
 
+def sized_runs() -> Sweep:
+    """Models of many sizes that see fresh data."""
+    seen, size = np.geomspace(1e8, 1e11, 24), np.tile([1e7, 1e8, 1e9], 8)
+    loss = 1.7 + 400.0 * size**-0.34 + 410.0 * seen**-0.28
+    frame = {"samples_seen": seen, "unique_samples": 1e12, "parameters": size, "error": loss}
+    return Sweep.from_frame(pd.DataFrame({**frame, "metric": "loss"}), "made")
+
+
+def test_scaling_laws_are_dispatched_with_their_options():
+    found = fit("data-constrained", sized_runs(), repeats=False, saturates=False)
+    assert found.values["beta"] == pytest.approx(0.28, rel=1e-5)
+    assert fit("overfit", sized_runs()).parameters[-3:] == ("c", "q", "r_star")
+    assert fit("power-law-floor", sized_runs(), hold_out_above=5e10).parameters == ("k", "s", "d")
+
+
+@pytest.mark.parametrize(
+    ("law", "option"),
+    [
+        ("no-decay", {"stretch": 0.0}),
+        ("data-constrained", {"convention": "paper"}),
+        ("power-law", {"penalty": "power"}),
+        ("pruning", {"log_error": True}),
+    ],
+)
+def test_options_that_a_law_does_not_take_are_named(law, option):
+    name = next(iter(option))
+    with pytest.raises(InputError, match=f"law {law} takes no option '{name}'; it takes hold_out"):
+        fit(law, repeated_runs(), **option)
+
+
 def test_unknown_law_and_missing_columns_are_named():
     with pytest.raises(InputError, match=r"law must be one of .*pruning; got 'chinchilla'"):
         fit("chinchilla", repeated_runs())
     with pytest.raises(TableError, match="dataset_size"):
         fit("pruning", repeated_runs())
+    with pytest.raises(TableError, match="'parameters'"):
+        fit("overfit", repeated_runs())
+    with pytest.raises(TableError, match="'compute'"):
+        fit("power-law", repeated_runs())
 
 
 @pytest.mark.parametrize("name", prunelaw_sim.__all__)

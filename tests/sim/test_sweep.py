@@ -128,6 +128,15 @@ def test_epochs_may_be_off_by_one_percent_and_no_more(off):
             Sweep.from_frame(frame)
 
 
+def test_a_run_sees_one_batch_at_least():
+    kept = Sweep.from_frame(runs(batch_size=[100.0, 100.0, 200.0, 800.0]))
+    assert list(kept["batch_size"]) == [100.0, 100.0, 200.0, 800.0]
+    with pytest.raises(TableError) as caught:
+        Sweep.from_frame(runs(batch_size=[100.0, 128.0, 256.0, 512.0]))
+    for part in ("row 2", "'samples_seen'", "one batch", "'batch_size' = 256", "got 200"):
+        assert part in str(caught.value)
+
+
 def test_frame_shape_errors():
     with pytest.raises(TableError, match="nothing: has no rows"):
         Sweep.from_frame(runs().iloc[:0], source="nothing")

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
-from prunelaw.filtering import best_filter, switch_points, union_errors
+from prunelaw.filtering import (
+    best_filter,
+    pareto,
+    switch_points,
+    training_samples,
+    union_errors,
+)
 from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
 
 OFFICIAL = PUBLISHED["utility"]
@@ -144,3 +150,100 @@ class TestSwitchPoints:
 
 def test_union_errors_stack_along_the_first_axis():
     assert union_errors(OFFICIAL, np.full((2, 3), 1e8)).shape == (4, 2, 3)
+
+
+class TestSelectionCost:
+    def test_what_scoring_leaves(self):
+        """Four pools of 12.8M at a tenth of a sample each: 5.12M, unless all are kept."""
+        left = training_samples(OFFICIAL, [32e6, 1e6], 0.1)
+        np.testing.assert_allclose(left[:3], [[26.88e6, -4.12e6]] * 3, rtol=1e-12)
+        np.testing.assert_array_equal(left[3], [32e6, 1e6])
+
+    def test_errors_are_those_of_the_samples_left(self):
+        budget = np.array([32e6, 640e6])
+        choice = best_filter(OFFICIAL, budget, selection_cost=0.1)
+        for p in range(4):
+            left = budget - (5.12e6 if p < 3 else 0.0)
+            wanted = mixture_error(OFFICIAL[: p + 1], left)
+            np.testing.assert_allclose(choice.errors[p], wanted, rtol=1e-14)
+        assert choice.samples_seen.tolist() == budget.tolist()
+
+    def test_too_dear_leaves_everything_kept(self):
+        choice = best_filter(OFFICIAL, 32e6, selection_cost=1.0)
+        assert int(choice.n_pools) == 4
+        assert np.isinf(choice.errors[:3]).all() and np.isfinite(choice.error)
+
+    def test_no_cost_is_as_before(self):
+        seen = np.geomspace(1e6, 1e10, 9)
+        free, given = best_filter(OFFICIAL, seen), best_filter(OFFICIAL, seen, selection_cost=0.0)
+        np.testing.assert_array_equal(free.errors, given.errors)
+
+    @pytest.mark.parametrize("cost", [0.02, 0.3, 1.5])
+    def test_switches_explain_a_fine_grid(self, cost):
+        budget = np.geomspace(5e6, 1e11, 5_001)
+        best = best_filter(OFFICIAL, budget, selection_cost=cost).n_pools
+        found = switch_points(OFFICIAL, 5e6, 1e11, selection_cost=cost)
+        chain = [found[0].from_pools, *(s.to_pools for s in found)]
+        places = [s.samples_seen for s in found]
+        np.testing.assert_array_equal(np.array(chain)[np.searchsorted(places, budget)], best)
+        assert all(abs(s.residual) < 1e-12 for s in found)
+        assert found[0].from_pools == 4  # scoring does not pay for small budgets
+
+    def test_a_union_that_is_better_as_soon_as_it_can_be_paid(self):
+        """Ten superb samples in 10,010: the jump is where one sample is left, and is said."""
+        laws = [UtilityLaw(1e6, b, 5.0, 0.1) for b in (-3.0, -1e-3)]
+        pools = [Pool("a", 10.0, laws[0]), Pool("b", 1e4, laws[1])]
+        (switch,) = switch_points(pools, 1e3, 1e5, selection_cost=0.5)
+        assert switch.samples_seen == pytest.approx(5_006.0, rel=1e-12)
+        assert (switch.from_pools, switch.to_pools) == (2, 1)
+        assert switch.residual > 0.5
+
+    @pytest.mark.parametrize("cost", [-0.1, np.inf, [0.1, 0.2]])
+    def test_bad_cost(self, cost):
+        with pytest.raises(InputError, match="selection_cost must be"):
+            best_filter(OFFICIAL, 1e8, selection_cost=cost)
+
+
+class TestPareto:
+    @pytest.mark.parametrize("cost", [0.0, 0.1])
+    def test_is_the_lower_envelope_with_its_switches(self, cost):
+        curve = pareto(OFFICIAL, 12.8e6, 3e9, points=50, selection_cost=cost)
+        assert curve.budget[0] == 12.8e6 and curve.budget[-1] == pytest.approx(3e9)
+        assert (np.diff(curve.budget) > 0.0).all()
+        assert curve.is_switch.sum() == len(curve.switches) == curve.budget.size - 50
+        places = [s.samples_seen for s in curve.switches]
+        np.testing.assert_array_equal(curve.budget[curve.is_switch], places)
+        assert curve.n_pools[curve.is_switch].tolist() == [s.to_pools for s in curve.switches]
+        every = union_errors(OFFICIAL, curve.budget, selection_cost=cost)
+        np.testing.assert_allclose(curve.error, every.min(axis=0), rtol=2e-13)  # a tie is 1e-13
+        np.testing.assert_array_equal(curve(curve.budget), curve.error)
+
+    @pytest.mark.parametrize("pools", ALL_CONVENTIONS)
+    def test_continuous_and_falling(self, pools):
+        curve = pareto(pools, 12.8e6, 1e10)
+        assert (np.diff(curve.error) < 0.0).all()
+        around = np.outer(curve.budget, [1.0 - 1e-12, 1.0 + 1e-12])
+        np.testing.assert_allclose(np.diff(curve(around), axis=1), 0.0, atol=1e-11)
+
+    def test_changes_of_the_best_union_happen_at_switches_only(self):
+        curve = pareto(OFFICIAL, 1e6, 1e10)
+        changes = np.flatnonzero(np.diff(curve.n_pools)) + 1
+        assert curve.is_switch[changes].all()
+
+    def test_bad_points(self):
+        with pytest.raises(InputError, match="points must be"):
+            pareto(OFFICIAL, 1e6, 1e9, points=1)
+
+
+def test_less_than_one_sample_is_refused():
+    for budget in (0.5, [1e6, 0.0]):
+        with pytest.raises(InputError, match="samples_seen must be"):
+            best_filter(OFFICIAL, budget)
+    assert best_filter(OFFICIAL, 1.0).beyond_range
+    with pytest.raises(InputError, match="low must be"):
+        switch_points(OFFICIAL, 0.5, 1e9)
+
+
+def test_pools_of_one_name_are_refused():
+    with pytest.raises(InputError, match="different names"):
+        best_filter([OFFICIAL[0], OFFICIAL[0]], 1e8)

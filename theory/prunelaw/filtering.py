@@ -3,6 +3,10 @@
 Goyal et al. 2024 (arXiv 2404.07177): few samples seen favour a small clean pool, many favour a
 larger union that repeats less. Pools come ordered best to worst; union p is the best p of them,
 its error is `prunelaw.utility.mixture_error`.
+
+Choosing costs compute too: with a selection cost c (of scoring one sample, in units of training on
+one), a budget B leaves B − c S samples of training, S the samples scored. Whatever union is kept,
+every sample on offer was scored, S = N_1 + N_2 + ...; only to keep all of them needs no scores.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import brentq
 
-from prunelaw._checks import check_real
+from prunelaw._checks import check_integer, check_number, check_real
 from prunelaw.errors import InputError
 from prunelaw.utility import Pool, Real, exceeds_one, mixture_error
 
@@ -31,7 +35,7 @@ class FilterChoice:
     """What `best_filter` found. `...` is the shape of `samples_seen`."""
 
     samples_seen: Float[np.ndarray, "..."]
-    """samples seen in training"""
+    """the budget: samples seen in training, with a selection cost the scoring included"""
     n_pools: Int[np.ndarray, "..."]
     """size of the best union: keep the best `n_pools` pools"""
     error: Float[np.ndarray, "..."]
@@ -39,7 +43,8 @@ class FilterChoice:
     advantage: Float[np.ndarray, "..."]
     """error of the second-best union minus `error`; ≥ 0, inf when there is only one union"""
     errors: Float[np.ndarray, "n_unions ..."]
-    """error of every union: errors[p − 1] keeps the best p pools"""
+    """error of every union: errors[p − 1] keeps the best p pools; inf where scoring would eat up
+    the whole budget"""
     names: tuple[str, ...]
     """names of the pools, best to worst"""
 
@@ -60,22 +65,53 @@ class SwitchPoint:
     residual: float
     """difference of the two unions' errors at `samples_seen`; rounding only"""
 
+    @property
+    def beyond_range(self) -> bool:
+        """Whether `error` is above 1, where the law gives no probability."""
+        return bool(exceeds_one(self.error))
 
-def union_errors(pools: Sequence[Pool], samples_seen: Any) -> Float[np.ndarray, "n_unions ..."]:
-    """Errors of the unions of the best 1, 2, ..., n pools, stacked along the first axis."""
+
+def union_errors(
+    pools: Sequence[Pool], samples_seen: Any, *, selection_cost: Real = 0.0
+) -> Float[np.ndarray, "n_unions ..."]:
+    """Errors of the unions of the best 1, 2, ..., n pools, stacked along the first axis.
+
+    inf where the selection cost leaves less than one sample to train on.
+    """
+    left = training_samples(pools, samples_seen, selection_cost)
+    errors = [mixture_error(pools[: p + 1], np.maximum(left[p], 1.0)) for p in range(len(pools))]
+    return np.where(left >= 1.0, np.stack(errors), np.inf)
+
+
+def training_samples(
+    pools: Sequence[Pool], budget: Any, selection_cost: Real
+) -> Float[np.ndarray, "n_unions ..."]:
+    """Samples of training that a `budget` ≥ 1 leaves each union: B − c S, below 1 where too few.
+
+    `selection_cost` c ≥ 0 is the cost of scoring a sample relative to training on it once. To keep
+    the best p < n pools all samples are scored, S = Σ N_i; to keep all n of them, none.
+    """
     if not pools:
         raise InputError("pools must hold at least one Pool, got none")
-    return np.stack([mixture_error(pools[: p + 1], samples_seen) for p in range(len(pools))])
+    spent = check_real("samples_seen", budget, 1.0)
+    cost = check_number("selection_cost", selection_cost, 0.0)
+    scored = np.full(len(pools), sum(pool.size for pool in pools))
+    scored[-1] = 0.0
+    return spent - (cost * scored).reshape(-1, *[1] * spent.ndim)
 
 
-def best_filter(pools: Sequence[Pool], samples_seen: Any) -> FilterChoice:
-    """The union of the best pools with the lowest error, for every entry of `samples_seen` > 0.
+def best_filter(
+    pools: Sequence[Pool], samples_seen: Any, *, selection_cost: Real = 0.0
+) -> FilterChoice:
+    """The union of the best pools with the lowest error, for every entry of `samples_seen` ≥ 1.
 
     `pools` are ordered best to worst and share a, d and convention. Unions equal to 1e-13
-    (relative) count as a tie and the smallest of them is named. `InputError` on bad input.
+    (relative) count as a tie and the smallest of them is named. With `selection_cost` c > 0,
+    `samples_seen` is the budget in units of one sample of training, from which scoring is paid
+    (`training_samples`). `InputError` on bad input.
     """
-    seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
-    errors = union_errors(pools, seen)
+    seen = check_real("samples_seen", samples_seen, 1.0)
+    errors = union_errors(pools, seen, selection_cost=selection_cost)
     best = _best_union(errors)
     error = np.asarray(np.take_along_axis(errors, best[None], axis=0)[0])
     return FilterChoice(
@@ -88,22 +124,73 @@ def best_filter(pools: Sequence[Pool], samples_seen: Any) -> FilterChoice:
     )
 
 
-def switch_points(pools: Sequence[Pool], low: Real, high: Real) -> tuple[SwitchPoint, ...]:
+def switch_points(
+    pools: Sequence[Pool], low: Real, high: Real, *, selection_cost: Real = 0.0
+) -> tuple[SwitchPoint, ...]:
     """Every samples_seen in (low, high) at which the best union changes, in increasing order.
 
-    The lower envelope of the unions' errors is followed from `low` to `high` (0 < low < high) on a
+    The lower envelope of the unions' errors is followed from `low` to `high` (1 ≤ low < high) on a
     logarithmic grid that includes the ends of passes and looks closer where another union comes
     near the best one; each change is then a root of the difference of two errors (brentq, to
-    rounding), and a third union that is better at that root splits it in two.
+    rounding), and a third union that is better at that root splits it in two. `selection_cost` as
+    in `best_filter`; a union that becomes affordable with an error already lower switches there,
+    with the jump as `residual`.
     """
-    low = float(check_real("low", low, 0.0, low_open=True))
-    high = float(check_real("high", high, low, low_open=True))
-    grid = _grid(pools, low, high)
-    best = _best_union(union_errors(pools, grid))
+    follow = _Envelope.of(pools, low, high, selection_cost)
+    best = _best_union(follow.errors(follow.grid))
     found: list[SwitchPoint] = []
     for i in np.flatnonzero(np.diff(best)):
-        found += _split(pools, grid[i], grid[i + 1], int(best[i]), int(best[i + 1]))
+        found += follow.split(follow.grid[i], follow.grid[i + 1], int(best[i]), int(best[i + 1]))
     return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class ParetoCurve:
+    """The least error at every budget from `low` to `high`: the lower envelope of the unions.
+
+    The arrays hold an even grid in log budget and, exactly, every switch; the curve itself is a
+    function, `curve(budget)`, evaluated afresh and not interpolated.
+    """
+
+    budget: Float[np.ndarray, " n"]
+    error: Float[np.ndarray, " n"]
+    n_pools: Int[np.ndarray, " n"]
+    """the best union from this budget on: at a switch, the one above it"""
+    is_switch: Bool[np.ndarray, " n"]
+    switches: tuple[SwitchPoint, ...]
+    pools: tuple[Pool, ...]
+    selection_cost: float
+
+    def __call__(self, budget: Any) -> Float[np.ndarray, "..."]:
+        """The least error at any budget ≥ 1."""
+        return best_filter(self.pools, budget, selection_cost=self.selection_cost).error
+
+
+def pareto(
+    pools: Sequence[Pool], low: Real, high: Real, *, points: int = 200, selection_cost: Real = 0.0
+) -> ParetoCurve:
+    """Error against compute with the best union at each budget, from `low` ≥ 1 to `high` > low.
+
+    `points` ≥ 2 budgets evenly spaced in log, and every switch point between them, flagged.
+    """
+    switches = switch_points(pools, low, high, selection_cost=selection_cost)
+    even = np.geomspace(float(low), float(high), check_integer("points", points, 2))
+    places = np.array([s.samples_seen for s in switches])
+    budget, first = np.unique(np.concatenate([places, even]), return_index=True)
+    is_switch = first < places.size
+    choice = best_filter(pools, budget, selection_cost=selection_cost)
+    n_pools = choice.n_pools.copy()
+    for switch in switches:
+        n_pools[np.searchsorted(budget, switch.samples_seen)] = switch.to_pools
+    return ParetoCurve(
+        budget=budget,
+        error=choice.error,
+        n_pools=n_pools,
+        is_switch=is_switch,
+        switches=switches,
+        pools=tuple(pools),
+        selection_cost=float(selection_cost),
+    )
 
 
 def _best_union(errors: Float[np.ndarray, "n_unions ..."]) -> Int[np.ndarray, "..."]:
@@ -118,57 +205,73 @@ def _runner_up(
     return np.asarray(np.min(errors, axis=0, where=others, initial=np.inf))
 
 
-def _grid(pools: Sequence[Pool], low: float, high: float) -> Float[np.ndarray, " n"]:
-    """Where the envelope is looked at first: even in log, ends of passes, and near-crossings.
+@dataclass(frozen=True, eq=False)
+class _Envelope:
+    """The unions' errors as functions of the budget, and where to look at them first."""
 
-    A union that wins only between two grid points shows as a dip of its distance from the best
-    one, and nowhere else: each dip is looked at again, `_ROUNDS` times, on a grid 4 times finer.
-    """
-    totals = np.cumsum([pool.size for pool in pools])
-    kinks = np.outer(totals, np.arange(1, _KINKS + 1)).ravel()
-    inside = kinks[(kinks > low) & (kinks < high)]
-    grid = np.unique(np.concatenate([np.geomspace(low, high, _GRID), inside]))
-    for _ in range(_ROUNDS):
-        grid = np.unique(np.concatenate([grid, _around_dips(pools, grid)]))
-    return grid
+    pools: Sequence[Pool]
+    cost: float
+    grid: Float[np.ndarray, " n"]
 
+    @classmethod
+    def of(cls, pools: Sequence[Pool], low: Real, high: Real, cost: Real) -> _Envelope:
+        low = check_number("low", low, 1.0)
+        high = check_number("high", high, low, low_open=True)
+        spent = high - training_samples(pools, high, cost)  # on scores, for each union
+        totals = np.cumsum([pool.size for pool in pools])
+        ends = (np.outer(totals, np.arange(1, _KINKS + 1)) + spent[:, None]).ravel()
+        affordable = (1.0 + spent) * (1.0 + 1e-15)  # rounding must not leave less than one sample
+        kinks = np.concatenate([ends, affordable])
+        inside = kinks[(kinks > low) & (kinks < high)]
+        grid = np.unique(np.concatenate([np.geomspace(low, high, _GRID), inside]))
+        first = cls(pools, float(cost), grid)
+        for _ in range(_ROUNDS):
+            grid = np.unique(np.concatenate([grid, first.around_dips(grid)]))
+        return cls(pools, float(cost), grid)
 
-def _around_dips(pools: Sequence[Pool], grid: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
-    """Points around every local minimum of how far a union lies above the best one."""
-    errors = union_errors(pools, grid)
-    gap = errors - errors.min(axis=0)
-    inner = gap[:, 1:-1]
-    dips = (inner > 0.0) & (inner <= gap[:, :-2]) & (inner <= gap[:, 2:])
-    middle = np.flatnonzero(dips.any(axis=0)) + 1
-    return np.geomspace(grid[middle - 1], grid[middle + 1], 9).ravel()
+    def errors(self, budget: Any) -> Float[np.ndarray, "n_unions ..."]:
+        return union_errors(self.pools, budget, selection_cost=self.cost)
 
+    def around_dips(self, grid: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+        """Points around every local minimum of how far a union lies above the best one.
 
-def _split(
-    pools: Sequence[Pool], low: float, high: float, before: int, after: int
-) -> list[SwitchPoint]:
-    """The switches between `low`, where union `before` is best, and `high`, where `after` is."""
-    place = _crossing(pools, low, high, before, after)
-    errors = union_errors(pools, place)
-    best = int(_best_union(errors))
-    level = min(errors[before], errors[after])
-    if errors[best] < level * (1.0 - 10.0 * _TIE) and low < place < high:
-        left = _split(pools, low, place, before, best)
-        return left + _split(pools, place, high, best, after)
-    residual = float(errors[before] - errors[after])
-    return [SwitchPoint(place, before + 1, after + 1, float(errors[after]), residual)]
+        A union that wins only between two grid points shows as a dip of its distance from the
+        best one, and nowhere else: each dip is looked at again, on a grid 4 times finer.
+        """
+        errors = self.errors(grid)
+        gap = errors - errors.min(axis=0)
+        inner = gap[:, 1:-1]
+        dips = (inner > 0.0) & (inner <= gap[:, :-2]) & (inner <= gap[:, 2:]) & np.isfinite(inner)
+        middle = np.flatnonzero(dips.any(axis=0)) + 1
+        return np.geomspace(grid[middle - 1], grid[middle + 1], 9).ravel()
 
+    def split(self, low: float, high: float, before: int, after: int) -> list[SwitchPoint]:
+        """The switches between `low`, where `before` is best, and `high`, where `after` is."""
+        place = self._crossing(low, high, before, after)
+        errors = self.errors(place)
+        best = int(_best_union(errors))
+        level = min(errors[before], errors[after])
+        if errors[best] < level * (1.0 - 10.0 * _TIE) and low < place < high:
+            left = self.split(low, place, before, best)
+            return left + self.split(place, high, best, after)
+        residual = float(errors[before] - errors[after])
+        return [SwitchPoint(place, before + 1, after + 1, float(errors[after]), residual)]
 
-def _crossing(pools: Sequence[Pool], low: float, high: float, before: int, after: int) -> float:
-    """Root of error(before) − error(after) in log samples seen; an end that ties is the root."""
+    def _crossing(self, low: float, high: float, before: int, after: int) -> float:
+        """Root of error(before) − error(after) in log budget; an end that ties is the root.
 
-    def gap(log_seen: float) -> float:
-        seen = math.exp(log_seen)
-        first = mixture_error(pools[: before + 1], seen)
-        return float(first - mixture_error(pools[: after + 1], seen))
+        Where `after` cannot be afforded at `low`, it is at `high`, the next point of the grid.
+        """
 
-    ends = math.log(low), math.log(high)
-    values = gap(ends[0]), gap(ends[1])
-    if values[0] * values[1] >= 0.0:
-        return low if abs(values[0]) < abs(values[1]) else high
-    root: Any = brentq(gap, *ends, xtol=1e-15)
-    return math.exp(root)
+        def gap(log_budget: float) -> float:
+            errors = self.errors(math.exp(log_budget))
+            return float(errors[before] - errors[after])
+
+        ends = math.log(low), math.log(high)
+        values = gap(ends[0]), gap(ends[1])
+        if not math.isfinite(values[0]):
+            return high
+        if values[0] * values[1] >= 0.0:
+            return low if abs(values[0]) < abs(values[1]) else high
+        root: Any = brentq(gap, *ends, xtol=1e-15)
+        return math.exp(root)

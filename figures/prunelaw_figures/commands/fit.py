@@ -1,16 +1,30 @@
-"""`prunelaw fit`: fit a law to a table of runs and say what the fit is worth."""
+"""`prunelaw fit`: fit a law to a table of runs, or all laws, and say what the fit is worth."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal import make_table, print_json, print_table
+from prunelaw_figures.terminal import print_json
 
 if TYPE_CHECKING:
+    from prunelaw_sim.law_comparison import LawComparison
     from prunelaw_sim.sweep import Sweep
 
-LAWS = ("utility", "no-decay", "effective-data", "pruning")
+# As `prunelaw_sim.laws.LAWS`, which costs seconds to import; "all" compares them.
+LAWS = (
+    "utility",
+    "no-decay",
+    "effective-data",
+    "data-constrained",
+    "overfit",
+    "power-law",
+    "power-law-floor",
+    "pruning",
+    "all",
+)
+WITH_CONVENTION = ("utility", "no-decay", "effective-data")
 
 
 def pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -49,13 +63,11 @@ def constant_option(text: str) -> Callable[[Any], Any]:
     "--law",
     default="utility",
     show_default=True,
-    help="utility, no-decay, effective-data, pruning.",
+    help=f"{', '.join(LAWS[:-1])}; all: side by side.",
 )
 @click.option(
     "--convention",
-    default="paper",
-    show_default=True,
-    help="Of the utility law: paper, official_code or effective_data.",
+    help="Of the utility law: paper (default), official_code or effective_data.",
 )
 @click.option(
     "--hold-out-above",
@@ -63,6 +75,35 @@ def constant_option(text: str) -> Callable[[Any], Any]:
     help="Predict, do not fit, rows with more samples_seen (pruning: dataset_size) than this.",
 )
 @click.option("--group", help="Which group of runs; needed if the table holds several.")
+@click.option("--together", is_flag=True, help="Groups have a, d and b of their own, and share τ.")
+@click.option(
+    "--stretch",
+    metavar="NUMBER|fit",
+    help="s of τ ∝ (subset's size)^s: 1 (default) as published, 0 per showing, fit.",
+)
+@click.option(
+    "--bound",
+    "bounds",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=LOW:HIGH",
+    help="Range of a parameter, by name or kind, as d=0:0.2 or tau=6:6; repeatable.",
+)
+@click.option("--ceiling", type=float, help="Keep predicted errors below this, smoothly.")
+@click.option(
+    "--intervals",
+    "level",
+    type=float,
+    metavar="LEVEL",
+    help="Add profile-likelihood intervals of all parameters, at 0.9, say.",
+)
+@click.option("--log-error", is_flag=True, help="Fit log error: for losses over decades.")
+@click.option(
+    "--figure",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --law all: draw the laws into a new PNG file.",
+)
 @map_option("The table's name of a canonical column; repeatable.")
 @constant_option("A value for all rows of a column that the table does not have; repeatable.")
 @click.option(
@@ -77,9 +118,16 @@ def constant_option(text: str) -> Callable[[Any], Any]:
 def command(
     table: str,
     law: str,
-    convention: str,
+    convention: str | None,
     hold_out_above: float | None,
     group: str | None,
+    together: bool,
+    stretch: str | None,
+    bounds: dict[str, str],
+    ceiling: float | None,
+    level: float | None,
+    log_error: bool,
+    figure: Path | None,
     mapping: dict[str, str],
     constants: dict[str, str],
     options: dict[str, str],
@@ -95,34 +143,128 @@ def command(
           --constant pool=C4 --constant metric=loss
     The public OpenCLIP runs, one architecture:
       prunelaw fit scaling-laws-openclip/ --group ViT-B-32 --hold-out-above 2e10 --json
+    Half-lives shared by both architectures, and intervals:
+      prunelaw fit scaling-laws-openclip/ --together --hold-out-above 2e10 --intervals 0.9
     The pruning theory, with effective dimension and angle:
       prunelaw fit pruned.csv --law pruning
+    Every law that the columns allow, judged by the largest budgets:
+      prunelaw fit runs.csv --law all --figure laws.png
 
     \b
     Canonical columns: pool, unique_samples, samples_seen, error (utility laws);
-    dataset_size, keep_fraction, rule, error (pruning). Also group, epochs, error_se, seed.
+    samples_seen, unique_samples, parameters, error (data-constrained, overfit);
+    compute, error (power laws); dataset_size, keep_fraction, rule, error (pruning).
+    Also group, epochs, error_se, seed, batch_size.
     """
-    from prunelaw._checks import check_choice, check_real
-    from prunelaw.utility import CONVENTIONS
-
-    check_choice("--law", law, LAWS)
-    check_choice("--convention", convention, CONVENTIONS)
-    if hold_out_above is not None:
-        check_real("--hold-out-above", hold_out_above, 0.0, low_open=True)
+    _check(law, convention, hold_out_above, level, figure)
+    chosen: dict[str, Any] = {"hold_out_above": hold_out_above} | _chosen(
+        convention, together, stretch, bounds, ceiling, log_error
+    )
     extra = {**options, **({"constants": constants} if constants else {})}
     from prunelaw_sim.readers import read
 
     sweep = read(table, mapping=mapping or None, **extra)
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
-    sweep = _one_group(sweep, group)
-    from prunelaw_sim.laws import fit
+    sweep = sweep if together and group is None else _one_group(sweep, group)
+    from prunelaw_figures import fit_tables
 
-    values = fit(law, sweep, convention=convention, hold_out_above=hold_out_above).to_dict()
+    if law == "all":
+        from prunelaw_sim.law_comparison import compare_laws
+
+        found = compare_laws(sweep, **chosen)
+        if figure:
+            _draw(found, figure)
+        show = fit_tables.print_comparison
+    else:
+        from prunelaw_sim.laws import fit
+
+        found, show = fit(law, sweep, **chosen), fit_tables.print_fit
+    values = found.to_dict()
+    if level is not None:
+        values["intervals"] = _intervals(found, level)
     if as_json:
         print_json(values)
     else:
-        _print(values)
+        show(values)
+
+
+def _chosen(
+    convention: str | None,
+    together: bool,
+    stretch: str | None,
+    bounds: dict[str, str],
+    ceiling: float | None,
+    log_error: bool,
+) -> dict[str, Any]:
+    """The options that were given, as the fit takes them."""
+    options: dict[str, Any] = {"convention": convention} if convention else {}
+    options |= {"together": True} if together else {}
+    options |= {"log_error": True} if log_error else {}
+    options |= {"ceiling": ceiling} if ceiling is not None else {}
+    if stretch is not None:
+        options["stretch"] = None if stretch == "fit" else _number("--stretch", stretch)
+    if bounds:
+        options["bounds"] = {name: _ends(name, text) for name, text in bounds.items()}
+    return options
+
+
+def _ends(name: str, text: str) -> tuple[float, float]:
+    low, colon, high = text.partition(":")
+    option = f"--bound {name}"
+    return _number(option, low), _number(option, high if colon else low)
+
+
+def _number(option: str, text: str) -> float:
+    from prunelaw.errors import InputError
+
+    try:
+        return float(text)
+    except ValueError as cause:
+        raise InputError(f"{option} must be a number, got {text!r}") from cause
+
+
+def _intervals(found: Any, level: float) -> dict[str, Any]:
+    from prunelaw_sim.fits import plain
+    from prunelaw_sim.intervals import parameter_intervals
+
+    return plain(parameter_intervals(found, level))
+
+
+def _check(
+    law: str,
+    convention: str | None,
+    hold_out_above: float | None,
+    level: float | None,
+    figure: Path | None,
+) -> None:
+    """Complaints that name the option, before anything is read."""
+    from prunelaw._checks import check_choice, check_real
+    from prunelaw.errors import InputError
+    from prunelaw.utility import CONVENTIONS
+
+    check_choice("--law", law, LAWS)
+    if convention is not None:
+        check_choice("--convention", convention, CONVENTIONS)
+        check_choice("--law with --convention", law, WITH_CONVENTION)
+    if hold_out_above is not None:
+        check_real("--hold-out-above", hold_out_above, 0.0, low_open=True)
+    if level is not None:
+        check_real("--intervals", level, 0.0, 1.0, low_open=True, high_open=True)
+        check_choice("--law with --intervals", law, LAWS[:-2])
+    if figure is None:
+        return
+    check_choice("--law with --figure", law, ("all",))
+    if figure.exists() or not figure.parent.is_dir():
+        raise InputError(f"--figure must be a new file in a folder that exists, got {figure}")
+
+
+def _draw(found: "LawComparison", path: Path) -> None:
+    from prunelaw_figures.law_comparison import law_comparison
+    from prunelaw_figures.style import save
+
+    save(law_comparison(found), path)
+    click.echo(f"wrote {path}", err=True)
 
 
 def _one_group(sweep: "Sweep", group: str | None) -> "Sweep":
@@ -135,31 +277,3 @@ def _one_group(sweep: "Sweep", group: str | None) -> "Sweep":
     if len(groups) > 1:
         raise InputError(f"--group must be one of {', '.join(groups)}; it was not given")
     return sweep
-
-
-def _print(values: dict[str, Any]) -> None:
-    rows = [(name, *_number(values, name)) for name in _parameter_names(values)]
-    title = f"{values['law']} law" + (f", {values['convention']}" if "convention" in values else "")
-    print_table(make_table(title, ("parameter", "value", "standard error"), rows))
-    click.echo(f"rmse {values['rmse']:.5g} of the fitted points")
-    if values["held_out"]:
-        held_out = values["held_out"]
-        click.echo(f"held out: rmse {held_out['rmse']:.5g} of {held_out['points']:.0f} points")
-    for name, why in values["not_identified"].items():
-        click.echo(f"not identified: {name}: {why}")
-    for reason in values.get("reasons", ()):
-        click.echo(f"does not describe the data: {reason}")
-
-
-def _parameter_names(values: dict[str, Any]) -> list[str]:
-    if values["law"] == "pruning":
-        return ["dimension", "theta", "scale", "floor"]
-    return ["a", "d", *(f"{p}[{pool}]" for pool in values["pools"] for p in ("b", "tau"))]
-
-
-def _number(values: dict[str, Any], name: str) -> tuple[str, str]:
-    """Value and standard error of `a`, or of `b[pool]`, as texts."""
-    short, _, pool = name.rstrip("]").partition("[")
-    value = values["pools"][pool][short] if pool else values[short]
-    error = values["standard_errors"].get(name)
-    return ("∞" if value is None else f"{value:.6g}", "" if error is None else f"{error:.2g}")

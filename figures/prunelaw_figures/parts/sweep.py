@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from scipy.stats import chi2
 
 from prunelaw.errors import ConvergenceError, InputError, TableError
 from prunelaw_sim.fit_pruning import PARAMETERS, PruningFit, fit_pruning
 from prunelaw_sim.fit_utility import UtilityFit, fit_utility
 from prunelaw_sim.replicates import averaged
+from prunelaw_sim.rollout import hold_out_limit
 from prunelaw_sim.sweep import Sweep
 
 Progress = Callable[[int, int], None]
@@ -22,8 +22,6 @@ NEEDS = {
     "pruning": ("dataset_size", "keep_fraction", "rule", "error"),
     **dict.fromkeys(UTILITY_LAWS, (*CELL, "error")),
 }
-HELD_OUT_SHARE = 0.1  # the largest budgets that together hold at least this share of the points
-SAME_BUDGET = 1.05
 SIGNIFICANT = 1e-3
 
 
@@ -115,21 +113,6 @@ def check_sweeps(
         notes=tuple(note for sweep in sweeps for note in sweep.notes),
         expected=tuple(NEEDS) if expect_all else (),
     )
-
-
-def hold_out_limit(name: str, values: Float[np.ndarray, " points"]) -> float:
-    """The value above which lie the largest budgets that hold a tenth of the points or more.
-
-    `name` is what the values are.  Budgets less than 5 % apart are one: runs of "34B samples"
-    differ in the last digits.
-    Raises `InputError` if all points have the same value: nothing can be held out then.
-    """
-    levels = np.unique(values)
-    ends_a_budget = levels[1:] > SAME_BUDGET * levels[:-1]
-    for limit in levels[:-1][ends_a_budget][::-1]:
-        if (values > limit).mean() >= HELD_OUT_SHARE:
-            return float(limit)
-    raise InputError(f"all points have {name} = {levels[-1]:g}: nothing can be held out")
 
 
 def _groups(sweep: Sweep) -> list[tuple[Sweep, str]]:

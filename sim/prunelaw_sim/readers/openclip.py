@@ -21,6 +21,7 @@ POOL_SIZES: Mapping[str, float] = {
     "LAION-2B": 2.0e9,
 }
 NEEDED = ("name", "arch", "samples_seen", "upstream_dataset", "downstream_dataset", "acc1")
+COMPUTE = "gmacs_total"
 RUN_INFO = "trained_models_info.csv"
 
 
@@ -40,7 +41,8 @@ def read(
 
     `path` is the folder of the published CSV files, or its `zeroshot_results.csv`.  The LAION
     subsets are random draws of one distribution: one pool "LAION", with unique_samples the true
-    size of the subset (`POOL_SIZES`, to be replaced or extended by `pool_sizes`).
+    size of the subset (`POOL_SIZES`, to be replaced or extended by `pool_sizes`).  compute, where
+    the file has it, is `gmacs_total`: GMACs of one forward pass, times the samples seen.
 
     Left out, each with a note: runs that are not of this study (no run name, or "openai"),
     runs on data sets of unknown size, and learning curves (their points lie on a decaying
@@ -57,9 +59,10 @@ def read(
     results = _one_file(path)
     cells = read_cells(results)
     rows, notes = _study_rows(_task_rows(cells, downstream, results), sizes, results)
-    rows = cast(pd.DataFrame, rows[list(NEEDED)])
+    rows = cast(pd.DataFrame, rows[[name for name in (*NEEDED, COMPUTE) if name in rows]])
     rows = rows.assign(unique=[sizes[name] for name in rows["upstream_dataset"]])
     names = {"run": "name", "group": "arch", "unique_samples": "unique", "accuracy": "acc1"}
+    names |= {"compute": COMPUTE} if COMPUTE in rows else {}
     constants = {"pool": "LAION", "metric": f"{downstream} error"}
     rows = rows.drop(columns=["upstream_dataset", "downstream_dataset"])
     notes += _pool_notes(sizes) + _run_notes(results.parent, set(rows["name"]))

@@ -63,6 +63,15 @@ def test_file_is_recognised_by_content(folder):
     assert len(read(folder)) == 3
 
 
+def test_a_file_without_compute_is_read_all_the_same(folder):
+    assert "compute" not in read(folder).columns
+
+
+def test_compute_is_gmacs_total(shared_data):
+    sweep = read(shared_data / "openclip").select(group="ViT-B-16")
+    assert sweep["compute"] / sweep["samples_seen"] == pytest.approx(20.57)
+
+
 def test_other_task_and_other_pool(folder):
     assert read(folder, downstream="vtab/svhn")["error"] == pytest.approx([0.6])
     assert "other" in read(folder, pool_sizes={"DataComp": 1.28e8})["run"]

@@ -13,7 +13,8 @@ from scipy.optimize import least_squares
 
 from prunelaw.errors import InputError
 from prunelaw.repetition import PUBLISHED
-from prunelaw_sim._other_models import PENALTIES, DataConstrainedModel, PowerLawModel, Runs
+from prunelaw_sim._data_constrained_model import PENALTIES, DataConstrainedModel, Runs
+from prunelaw_sim._power_law_model import PowerLawModel
 
 TOP = 2.5  # bound of E and d
 RUNS = Runs(

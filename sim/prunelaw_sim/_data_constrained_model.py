@@ -1,13 +1,9 @@
-"""The laws of `prunelaw.repetition` as functions of many parameter vectors at once, for fitting.
+"""The data-constrained and overfitting laws for least squares, many parameter vectors at once.
 
-A model is built from columns of runs; `evaluate` gives predictions and the exact Jacobian for a
-batch of vectors p. Coordinates of p are logs of positive parameters ("log": value = exp p), logs of
-minus negative ones ("neglog") or the value itself ("linear"), inside the box [low, high], in which
-nothing overflows. `starts` needs no random numbers: exponents and R* from a grid, the factors that
-enter linearly by least squares.
+    E + A/N_eff^α + B/D_eff^β (+ c S(R, R*_P)^p (N/U)^q)           `prunelaw.repetition`
 
-    DataConstrainedModel  E + A/N_eff^α + B/D_eff^β (+ c S(R, R*_P)^p (N/U)^q)
-    PowerLawModel         k C^s (+ d)
+Nothing overflows inside the box. `starts` needs no random numbers: exponents and R* from a grid,
+the factors that enter linearly by least squares.
 """
 
 from __future__ import annotations
@@ -18,18 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from scipy.special import gammainc
 
 from prunelaw._checks import check_choice, check_real
-from prunelaw.repetition import DataConstrained, Overfit, PowerLaw
+from prunelaw.repetition import DataConstrained, Overfit
+from prunelaw_sim._least_squares import Model
+from prunelaw_sim._rows import number_column, require_columns
+from prunelaw_sim._starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
 
 PENALTIES = ("none", "power", "saturating")
-_LOG_FACTOR = (-40.0, 150.0)  # of A, B, c and k: beyond, a term is 0 or far above any loss
-_LOG_EXPONENT = (math.log(1e-3), math.log(3.0))
+RUN_COLUMNS = ("samples_seen", "unique_samples", "parameters")
 _LOG_R_STAR = (math.log(1e-2), math.log(1e5))
 _FAR = 600.0  # log of N/U_N above which N_eff is at its limit for every R* in the box
-_KEPT = 10  # starts that are returned
 _GRID = {
     "alpha": (0.15, 0.3, 0.5, 0.8),
     "beta": (0.15, 0.3, 0.5, 0.8),
@@ -40,6 +38,39 @@ _PENALTY_GRID = {
     "none": [()],
     "power": [(p, q) for p in (0.3, 0.6, 1.0) for q in (0.3, 0.6, 1.2)],
     "saturating": [(r, q) for r in (10.0, 50.0, 200.0, 1000.0) for q in (0.3, 0.6, 1.2)],
+}
+_PENALTY_SHAPE = {"none": (), "power": ("p", "q"), "saturating": ("r_star", "q")}  # found on a grid
+_NO_REPEATS = "no run sees its data twice"
+_PENALTY_PARAMETERS = {
+    "none": (),
+    "power": ("c", "q", "p"),
+    "saturating": ("c", "q", "r_star"),
+}
+_AT_LOW = {
+    "E": "at its bound 0: the data show no irreducible loss",
+    "A": "at the lower edge of the search: the size of the model makes no difference",
+    "B": "at the lower edge of the search: the amount of data makes no difference",
+    "alpha": "at the lower edge of the search: the loss hardly falls with the size of the model",
+    "beta": "at the lower edge of the search: the loss hardly falls with data",
+    "r_d": "at the lower edge of the search: repeats are worth nothing, whatever smaller R*",
+    "r_n": "at the lower edge of the search: parameters beyond N_opt are worth nothing",
+    "c": "at the lower edge of the search: repeats do no harm that the data show",
+    "q": "at the lower edge of the search: the harm does not depend on parameters per sample",
+    "p": "at the lower edge of the search: the harm hardly grows with repeats",
+    "r_star": "at the lower edge of the search: the harm is complete after the first repeats",
+}
+_AT_HIGH = {
+    "E": "at its bound, the least loss among the fitted runs: that run would be perfect",
+    "A": "at the upper edge of the search: any larger A fits as well",
+    "B": "at the upper edge of the search: any larger B fits as well",
+    "alpha": "at the upper edge of the search: the size of the model matters for the smallest only",
+    "beta": "at the upper edge of the search: the amount of data matters for the least data only",
+    "r_d": "at the upper edge of the search: no decay is visible, any larger R* fits as well",
+    "r_n": "at the upper edge of the search: excess parameters keep their worth in these data",
+    "c": "at the upper edge of the search: any larger c fits as well",
+    "q": "at the upper edge of the search: steeper in parameters per sample than the search allows",
+    "p": "at the upper edge of the search: steeper in repeats than the search allows",
+    "r_star": "at the upper edge of the search: the harm does not level off in these data",
 }
 
 Batch = Float[np.ndarray, "batch rows"]
@@ -54,11 +85,17 @@ class Runs:
     parameters: Float[np.ndarray, " rows"]
 
     def __post_init__(self) -> None:
-        for name in ("samples_seen", "unique_samples", "parameters"):
+        for name in RUN_COLUMNS:
             check_real(name, getattr(self, name), 0.0, low_open=True)
 
+    @classmethod
+    def read(cls, frame: pd.DataFrame) -> Runs:
+        """The columns of a table; `TableError` names what is missing, or row and column."""
+        require_columns(frame, *RUN_COLUMNS)
+        return cls(*(number_column(frame, name, low_open=True) for name in RUN_COLUMNS))
 
-class DataConstrainedModel:
+
+class DataConstrainedModel(Model):
     """`DataConstrained` or `Overfit` for fixed runs; E in [0, highest_floor], the least loss, say.
 
     `tied`: α = β. `repeats`: R*_D is fitted (else ∞: a repeat is worth a fresh sample).
@@ -77,12 +114,13 @@ class DataConstrainedModel:
         penalty: str = "none",
     ) -> None:
         check_choice("penalty", penalty, PENALTIES)
+        self.runs, self.highest_floor = runs, highest_floor
         self.tied, self.repeats, self.saturates, self.penalty = tied, repeats, saturates, penalty
         names = ["E", "A", "B", "alpha"]
         names += [] if tied else ["beta"]
         names += ["r_d"] if repeats else []
         names += ["r_n"] if saturates else []
-        names += {"none": [], "power": ["c", "q", "p"], "saturating": ["c", "q", "r_star"]}[penalty]
+        names += _PENALTY_PARAMETERS[penalty]
         self.parameters = tuple(names)
         self.kinds = tuple("linear" if name == "E" else "log" for name in names)
         boxes = [_box(name, highest_floor) for name in names]
@@ -94,6 +132,33 @@ class DataConstrainedModel:
         once = np.minimum(runs.samples_seen, runs.unique_samples)
         self._log_n, self._log_u = np.log(runs.parameters), np.log(once)
         self._repeats = (runs.samples_seen - once) / once
+
+    def on(self, frame: pd.DataFrame) -> DataConstrainedModel:
+        """The same law and box on other runs."""
+        return DataConstrainedModel(
+            Runs.read(frame),
+            self.highest_floor,
+            tied=self.tied,
+            repeats=self.repeats,
+            saturates=self.saturates,
+            penalty=self.penalty,
+        )
+
+    def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
+        """Samples seen, epochs, unique samples and parameters."""
+        columns = {name: getattr(self.runs, name) for name in RUN_COLUMNS}
+        return columns | {"epochs": self.runs.samples_seen / self.runs.unique_samples}
+
+    def at_edge(self, name: str, upper: bool) -> str:
+        """What it means that a parameter stands at an end of its box."""
+        return (_AT_HIGH if upper else _AT_LOW)[name]
+
+    def uninformed(self) -> dict[str, str]:
+        """What only repeats can tell, where no run repeats its data."""
+        if (self._repeats > 0.0).any():
+            return {}
+        about = ("r_d", *_PENALTY_PARAMETERS[self.penalty])
+        return {name: _NO_REPEATS for name in about if name in self.parameters}
 
     def law(self, p: Float[np.ndarray, " p"]) -> DataConstrained | Overfit:
         """The law of one vector."""
@@ -118,7 +183,7 @@ class DataConstrainedModel:
     ) -> Float[np.ndarray, "starts p"]:
         """The best few of a grid of exponents and R*, each with its best E, A, B and c."""
         names = [name for name in _GRID if name in self.parameters]
-        shape = {"none": (), "power": ("p", "q"), "saturating": ("r_star", "q")}[self.penalty]
+        shape = _PENALTY_SHAPE[self.penalty]
         points = np.array(list(itertools.product(*(_GRID[name] for name in names))))
         grids = []
         for penalty in _PENALTY_GRID[self.penalty]:
@@ -126,7 +191,7 @@ class DataConstrainedModel:
             p[:, [self._place[name] for name in names]] = np.log(points)
             p[:, [self._place[name] for name in shape]] = np.log(penalty)
             grids.append(self._with_factors(p, error, weight))
-        return _best(self, grids, error, weight)
+        return best_of(self, grids, error, weight)
 
     def _with_factors(
         self,
@@ -137,7 +202,7 @@ class DataConstrainedModel:
         """p with the best E, A, B and c for its other coordinates, inside the box."""
         factors = [name for name in ("A", "B", "c") if name in self.parameters]
         columns = [np.ones((len(p), error.size)), *(self._shape(p, name) for name in factors)]
-        best = _least_squares(np.stack(columns, axis=-1), error, weight)
+        best = positive_factors(np.stack(columns, axis=-1), error, weight)
         p[:, self._place["E"]] = best[:, 0]
         p[:, [self._place[name] for name in factors]] = np.log(best[:, 1:])
         return np.clip(p, self.low, self.high)
@@ -223,55 +288,13 @@ class DataConstrainedModel:
         return column if name == "E" else np.exp(column)
 
 
-class PowerLawModel:
-    """`PowerLaw` for fixed compute > 0; with `floor`, d is fitted in [0, highest_floor]."""
-
-    def __init__(
-        self, compute: Float[np.ndarray, " rows"], highest_floor: float, *, floor: bool = False
-    ) -> None:
-        self._log_c = np.log(check_real("compute", compute, 0.0, low_open=True))
-        self.parameters = ("k", "s", "d") if floor else ("k", "s")
-        self.kinds = ("log", "neglog", "linear")[: len(self.parameters)]
-        boxes = [_box(name, highest_floor) for name in self.parameters]
-        self.low = np.array([low for low, _ in boxes])
-        self.high = np.array([high for _, high in boxes])
-
-    def law(self, p: Float[np.ndarray, " p"]) -> PowerLaw:
-        """The law of one vector."""
-        return PowerLaw(math.exp(p[0]), -math.exp(p[1]), *p[2:].tolist())
-
-    def evaluate(
-        self, p: Float[np.ndarray, "batch p"]
-    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
-        """Errors, and their derivatives by log k, log −s (and d)."""
-        fall = -np.exp(p[:, 1, None]) * self._log_c
-        power = np.exp(p[:, 0, None] + fall)
-        jacobian = np.ones((*power.shape, p.shape[1]))
-        jacobian[:, :, 0] = power
-        jacobian[:, :, 1] = power * fall
-        return power + p[:, 2:].sum(axis=1, keepdims=True), jacobian
-
-    def starts(
-        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
-    ) -> Float[np.ndarray, "starts p"]:
-        """Exponents on a grid, k (and d) by least squares."""
-        s = np.geomspace(0.005, 2.0, 40)
-        power = np.exp(-s[:, None] * (self._log_c - self._log_c.mean()))
-        columns = [power, np.ones_like(power)][: len(self.parameters) - 1]
-        best = _least_squares(np.stack(columns, axis=-1), error, weight)
-        log_k = np.log(best[:, 0]) + s * self._log_c.mean()
-        p = np.column_stack([log_k, np.log(s), *best[:, 1:].T])
-        return _best(self, [np.clip(p, self.low, self.high)], error, weight)
-
-
 def _box(name: str, highest_floor: float) -> tuple[float, float]:
     """Bounds of a coordinate."""
-    if name in ("E", "d"):
-        highest = float(check_real("highest_floor", highest_floor, 0.0, low_open=True))
-        return 0.0, highest
-    if name in ("A", "B", "c", "k"):
-        return _LOG_FACTOR
-    return _LOG_R_STAR if name.startswith("r_") else _LOG_EXPONENT
+    if name == "E":
+        return 0.0, float(check_real("highest_floor", highest_floor, 0.0, low_open=True))
+    if name in ("A", "B", "c"):
+        return LOG_FACTOR
+    return _LOG_R_STAR if name.startswith("r_") else LOG_EXPONENT
 
 
 def _saturated(repeats: Any, r_star: Float[np.ndarray, "batch 1"]) -> tuple[Batch, Batch]:
@@ -281,35 +304,3 @@ def _saturated(repeats: Any, r_star: Float[np.ndarray, "batch 1"]) -> tuple[Batc
     """
     ratio = repeats / r_star
     return -r_star * np.expm1(-ratio), r_star * gammainc(2.0, ratio)
-
-
-def _least_squares(
-    columns: Float[np.ndarray, "grid rows k"],
-    error: Float[np.ndarray, " rows"],
-    weight: Float[np.ndarray, " rows"],
-) -> Float[np.ndarray, "grid k"]:
-    """Positive factors of the columns, by weighted least squares at every point of the grid.
-
-    A factor that comes out negative is set to where its term is a thousandth of the errors, and
-    the others are left: these are starts.
-    """
-    size = columns.mean(axis=1)
-    size = np.where(size > 0.0, size, 1.0)
-    scaled = columns / size[:, None, :] * weight[:, None]
-    normal = np.einsum("grk,grl->gkl", scaled, scaled)
-    ridge = 1e-10 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(normal.shape[-1])
-    right = np.einsum("grk,r->gk", scaled, weight * error)
-    factors = np.linalg.solve(normal + ridge, right[..., None])[..., 0]
-    return np.maximum(factors, 1e-3 * float(np.mean(np.abs(error)))) / size
-
-
-def _best(
-    model: DataConstrainedModel | PowerLawModel,
-    grids: list[Float[np.ndarray, "_ p"]],
-    error: Float[np.ndarray, " rows"],
-    weight: Float[np.ndarray, " rows"],
-) -> Float[np.ndarray, "starts p"]:
-    """The vectors of least weighted squares of all grids, best first."""
-    costs = [np.sum((weight * (model.evaluate(p)[0] - error)) ** 2, axis=1) for p in grids]
-    order = np.argsort(np.concatenate(costs), kind="stable")
-    return np.concatenate(grids)[order[:_KEPT]]
