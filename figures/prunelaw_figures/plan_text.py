@@ -114,10 +114,11 @@ def _schedule(found: "Plan") -> Iterator[str]:
     best = found.schedule
     if best is None:
         return
+    gain = best.union_error - best.error
     yield (
         f"schedule, decay per showing: error {best.error:.4g}; best fixed filter "
-        f"{' + '.join(best.union)} {best.union_error:.4g} (gain {best.union_error - best.error:.2g})"
-        f", best fixed weights {best.weights_error:.4g} (gain {best.gain:.2g})"
+        f"{' + '.join(best.union)} {best.union_error:.4g} (gain {gain:.2g}), best fixed weights "
+        f"{best.weights_error:.4g} (gain {best.gain:.2g})"
     )
     for part in best.segments[:_SHOWN]:
         made = f"pass {part.first_pass}"
@@ -196,7 +197,7 @@ def _cheapest(runs: "tuple[CandidateRun, ...]") -> "CandidateRun":
 
 
 def _union(pools: tuple[str, ...]) -> str:
-    return f"the best {len(pools)} pools" if len(pools) > 1 else f"{pools[0]} alone"
+    return f"the best {len(pools)} pools" if len(pools) > 1 else f"{' + '.join(pools)} alone"
 
 
 def _percent(probability: float) -> str:

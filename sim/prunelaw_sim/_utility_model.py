@@ -247,11 +247,12 @@ class UtilityModel(Model):
             "stretch": _STRETCH,
         }
         box = []
-        for i, name in enumerate(self.parameters):
+        for name in self.parameters:
             kind = kind_of(name)
             if kind == "d":
-                group = int(self.rows.group[self.columns["d"] == i][0])
-                box.append((0.0, max(self._least[self.rows.groups[group]], 1e-12)))
+                # by name: rows to predict may lack some of the groups
+                group = name[2:-1] if name != "d" else self.rows.groups[0]
+                box.append((0.0, max(self._least[group], 1e-12)))
             else:
                 box.append(boxes[kind])
         low, high = (np.array(ends) for ends in zip(*box, strict=True))

@@ -158,12 +158,12 @@ def plan(
     chosen = unions[int(decision.n_pools[0]) - 1]
     second = int(decision.next_best[0])
     next_best = unions[second - 1] if second else None
-    weighting = _weighting(ensemble, chosen, decision)
-    schedule, no_schedule = _schedule(ensemble, n - cost)
     noise = _scatter(ensemble, scatter)
     wanted = candidates(ensemble, n, run_limit) if runs is None else runs
-    around = max(n / _AROUND, 1.0), n * _AROUND
     ranked = rank_runs(ensemble, n, wanted, scatter=noise or 0.0, selection=cost)
+    weighting = _weighting(ensemble, chosen, decision)
+    schedule, no_schedule = _schedule(ensemble, n - cost)
+    around = max(n / _AROUND, 1.0), n * _AROUND
     return Plan(
         budget=n,
         selection=cost,

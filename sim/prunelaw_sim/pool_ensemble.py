@@ -21,8 +21,10 @@ from jaxtyping import Bool, Float
 from scipy.stats import norm
 
 from prunelaw._checks import check_choice, check_integer, check_real
+from prunelaw._passes import decay_rate
 from prunelaw.errors import InputError
 from prunelaw.utility import DIVISOR, Pool, Real, UtilityLaw, log_growth, mixture_error
+from prunelaw_sim._effective_unions import fits, growth_of_unions, last_pass
 from prunelaw_sim.ensemble import Ensemble
 from prunelaw_sim.fit_utility import UtilityFit
 
@@ -89,18 +91,23 @@ class PoolEnsemble:
         """
         seen = np.atleast_2d(check_real("samples_seen", samples_seen, 1.0))
         which = list(which)
-        if self.convention == "effective_data":
-            return self._one_by_one(which, seen)
         total = self.size[which].sum()
         share = self.size[which] / total
-        b = self.b[:, which] * share
-        tau = self.tau[:, which] / share ** self.stretch[:, None]
-        growth = log_growth((seen / total)[:, None, :], tau[:, :, None], self.convention)
-        first = b.sum(1)[:, None] * np.log(self.a[:, None] / DIVISOR * np.minimum(seen, total))
+        b, tau = self.b[:, which], self.tau[:, which] / share ** self.stretch[:, None]
+        first = (b @ share)[:, None] * np.log(self.a[:, None] / DIVISOR * np.minimum(seen, total))
+        if self.convention == "effective_data":
+            passes = np.broadcast_to(seen / total, first.shape)
+            rate = decay_rate(tau)
+            top = last_pass(passes, rate)
+            if not fits(top, len(which)):
+                return self._one_by_one(which, seen)
+            grown = growth_of_unions(passes, share, b, rate, top)
+        else:
+            growth = log_growth((seen / total)[:, None, :], tau[:, :, None], self.convention)
+            grown = np.einsum("rp,rpn->rn", b * share, growth)
         inside = self.d[:, None] if self.convention == "official_code" else 0.0
         with np.errstate(over="ignore", invalid="ignore"):
-            later = np.exp(np.einsum("rp,rpn->rn", b, growth))
-            error = (np.exp(first) + inside) * later + (self.d[:, None] - inside)
+            error = (np.exp(first) + inside) * np.exp(grown) + (self.d[:, None] - inside)
         return _finite(error)
 
     def union_errors(self, samples_seen: Any) -> Float[np.ndarray, "replicates unions n"]:
@@ -136,7 +143,7 @@ class PoolEnsemble:
     def _one_by_one(
         self, which: list[int], seen: Float[np.ndarray, "rows n"]
     ) -> Float[np.ndarray, "replicates n"]:
-        """The effective-data law has no closed form over replicates."""
+        """The effective-data law of so many passes that no table holds them."""
         rows = np.broadcast_to(seen, (len(self), seen.shape[1]))
         made = (
             mixture_error([self.pools(r)[i] for i in which], rows[r], stretch=self.stretch[r])

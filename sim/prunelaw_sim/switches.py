@@ -18,13 +18,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from prunelaw._checks import check_real
+from prunelaw.errors import ConvergenceError
 from prunelaw.utility import Real
 from prunelaw_sim.decisions import TIE, union_errors
 from prunelaw_sim.pool_ensemble import PoolEnsemble, from_pools
 
 _GRID = 128  # budgets at which a threshold is first looked for, between the two ends
-_ROUNDS = 60  # of the search for a root; a dozen is usual
-_CLOSE = 1e-13  # in log n
+_ROUNDS = 80  # of the search for a root; six are usual
+_CLOSE = 1e-13  # relative, of log n
 
 Gain = Callable[[PoolEnsemble, Float[np.ndarray, "..."]], Float[np.ndarray, "replicates n"]]
 """Of an ensemble and budgets, (n,) or (replicates, n): positive where the thing holds."""
@@ -128,7 +129,10 @@ def _threshold(
 ) -> dict[str, Any]:
     level = float(check_real("level", level, 0.0, 1.0, low_open=True, high_open=True))
     each, elsewhere = _from_then_on(ensemble, gain, least, most)
-    point = from_pools(ensemble.point, stretch=ensemble.point_stretch)
+    point = each
+    if not ensemble.certain:
+        alone = from_pools(ensemble.point, stretch=ensemble.point_stretch)
+        point = _from_then_on(alone, gain, least, most)[0]
     low, high = ensemble.interval(each, level)
     return {
         "budget": float(ensemble.quantile(each, 0.5)),
@@ -138,7 +142,7 @@ def _threshold(
         "probability": float(ensemble.probability(each < np.inf)),
         "already": float(ensemble.probability(each == -np.inf)),
         "elsewhere": float(ensemble.probability(elsewhere)),
-        "at_point": float(_from_then_on(point, gain, least, most)[0][0]),
+        "at_point": float(point[0]),
         "least": least,
         "most": most,
         "each": each,
@@ -185,22 +189,25 @@ def _root(
     high: Float[np.ndarray, " n"],
     wanted: Bool[np.ndarray, " n"],
 ) -> Float[np.ndarray, " n"]:
-    """A root of every `wanted` gain between low (gain ≤ 0) and high (> 0): regula falsi (Illinois).
+    """A root of every `wanted` gain between low (gain ≤ 0) and high (> 0): secants in a bracket.
 
-    Every third step halves the bracket, which bounds the number of steps.
+    A step goes through the last two points; every eighth, and one that would leave the bracket,
+    halves it. It ends when the secant's step is down to rounding.
     """
     low, high = low.copy(), high.copy()
-    below, above = gain(low), gain(high)
+    last, at = low, high
+    old, new = gain(last), gain(at)
     for step in range(_ROUNDS):
-        if not (wanted & (high - low > _CLOSE * high)).any():
+        slope = (new - old) / np.where(at != last, at - last, 1.0)
+        move = np.where(slope != 0.0, -new / np.where(slope != 0.0, slope, 1.0), 0.0)
+        if (~wanted | (np.abs(move) <= _CLOSE * high)).all():
             break
-        slope = np.where(above > below, above - below, 1.0)
-        middle = high - (high - low) * np.clip(above / slope, 0.0, 1.0)
-        inside = (middle > low) & (middle < high)
-        middle = np.where(inside & (step % 3 < 2), middle, 0.5 * (low + high))
-        value = gain(middle)
-        right = value > 0.0
-        below = np.where(right, 0.5 * below, value)
-        above = np.where(right, value, 0.5 * above)
-        low, high = np.where(right, low, middle), np.where(right, middle, high)
-    return high
+        guess = at + move
+        inside = (guess >= low) & (guess <= high) & (step % 8 < 7)
+        last, old = at, new
+        at = np.where(inside, guess, 0.5 * (low + high))
+        new = gain(at)
+        low, high = np.where(new > 0.0, low, at), np.where(new > 0.0, at, high)
+    else:
+        raise ConvergenceError(f"a switch budget was not found to rounding in {_ROUNDS} steps")
+    return at
