@@ -78,14 +78,13 @@ def _panel(
             alpha=0.18,
             linewidth=0,
         )
-        fitted = table.loc[fit.fitted, "samples_seen"].max()
-        inside = seen <= fitted
+        inside = seen <= table["samples_seen"].to_numpy(float)[fit.fitted].max()
         panel.plot(seen[inside] / unit, value[inside], color=colour, linewidth=1.3)
         beyond = seen >= seen[inside][-1]
         panel.plot(seen[beyond] / unit, value[beyond], "--", color=colour, linewidth=1.1)
         if other is not None:
             panel.plot(seen / unit, other.predict(rows), ":", color=colour, linewidth=1.1)
-        known = pd.Series(fit.fitted, index=table.index)[runs.index].to_numpy()
+        known = fit.fitted[table.index.get_indexer(runs.index)]
         for part, face in ((runs[known], colour), (runs[~known], "none")):
             panel.plot(
                 part["samples_seen"] / unit,
