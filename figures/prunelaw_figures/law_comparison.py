@@ -88,10 +88,12 @@ def _metric(rows: pd.DataFrame) -> str:
 
 def _series(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Name and rows of the series that are drawn in colour."""
-    keys = [name for name in _TELLS if name in rows and rows[name].nunique() > 1]
+    keys = [name for name in _TELLS if name in rows and len(set(rows[name])) > 1]
     if not keys:
         return [("runs", rows)]
-    parts = [(key, part) for key, part in rows.groupby(keys) if len(part) > 1]
+    parts: list[tuple[Any, pd.DataFrame]] = [
+        (key, part) for key, part in rows.groupby(keys) if len(part) > 1
+    ]
     largest = sorted(parts, key=lambda pair: -len(pair[1]))[: len(SERIES)]
     return [(_name(keys, key), part) for key, part in sorted(largest, key=lambda pair: pair[0])]
 
@@ -133,14 +135,15 @@ def _curve(panel: Any, fit: Any, part: pd.DataFrame, rows: pd.DataFrame, colour:
     """The law of one series; dashed where any coordinate is beyond the fitted rows."""
     from prunelaw_sim.extrapolation import beyond_data
 
-    last = BEYOND * float(rows["samples_seen"].max())
-    seen = np.geomspace(float(part["samples_seen"].min()), last, CURVE)
+    mine = part["samples_seen"].to_numpy(float)
+    last = BEYOND * rows["samples_seen"].to_numpy(float).max()
+    seen = np.geomspace(mine.min(), last, CURVE)
     frame = pd.DataFrame({"samples_seen": seen})
     for column in _TELLS:
         if column in part:
             frame[column] = part[column].iloc[0]
     if "compute" in part:  # of one model it is in proportion to the samples seen
-        frame["compute"] = seen * float((part["compute"] / part["samples_seen"]).median())
+        frame["compute"] = seen * np.median(part["compute"].to_numpy(float) / mine)
     outside = np.array([bool(found) for found in beyond_data(fit.problem.model, frame)])
     error = fit.predict(frame)
     dashed = outside | np.append(outside[1:], False) | np.insert(outside[:-1], 0, False)

@@ -34,6 +34,7 @@ from prunelaw_sim.fit_scaling import ScalingFit
 from prunelaw_sim.fit_utility import UtilityFit
 from prunelaw_sim.fits import Fit, plain, root_mean_square
 from prunelaw_sim.laws import fit_frame, needed
+from prunelaw_sim.rising import rising_rows
 from prunelaw_sim.rollout import Step, rollout
 from prunelaw_sim.sweep import Sweep
 
@@ -283,7 +284,7 @@ def _compared(
         i for i in range(len(steps)) if all(t.fits[i] is not None for t in trials if t.predicts)
     ]
     remarks = [*remarks, _held_out_remark(steps[0], len(predicted_rows), int(runs.max()) + 1)]
-    remarks += _assumptions(trials)
+    remarks += [*_rising_remark(table), *_assumptions(trials)]
     if judged.best is None:
         remarks.append("no law predicts the held-out rows")
     return LawComparison(
@@ -417,6 +418,17 @@ def _held_out_remark(step: Step, rows: int, runs: int) -> str:
             "AICc decides"
         )
     return said
+
+
+def _rising_remark(table: pd.DataFrame) -> list[str]:
+    """That errors rise again, where they do: by chance, or by overfitting."""
+    rising = int(rising_rows(table).sum())
+    if not rising:
+        return []
+    return [
+        f"{rising} of {len(table)} rows have a larger error than a shorter run of the same model "
+        "on the same data: no law that falls with samples seen fits them, only overfit can"
+    ]
 
 
 def _assumptions(trials: list[_Trial]) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from prunelaw.errors import InputError
+from prunelaw.repetition import DataConstrained, Overfit
 from prunelaw.utility import UtilityLaw
 from prunelaw_figures.best_filter import best_filter_figure
 from prunelaw_figures.capacity import capacity
@@ -16,8 +17,10 @@ from prunelaw_figures.parts.sweep import check_sweeps
 from prunelaw_figures.parts.utility import check_utility
 from prunelaw_figures.real_sweep import pruning_sweep, utility_sweep
 from prunelaw_figures.ridge import ridge
+from prunelaw_figures.rising_loss import rising_loss
 from prunelaw_figures.style import save
 from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
+from prunelaw_sim.fit_scaling import fit_data_constrained
 from prunelaw_sim.fit_utility import fit_utility
 from prunelaw_sim.intervals import parameter_intervals
 from prunelaw_sim.law_comparison import compare_laws
@@ -94,6 +97,20 @@ def test_laws_side_by_side_show_every_run_and_open_the_held_out_ones(tmp_path):
             assert np.isfinite(line.get_ydata()[-1])  # predictions beyond the fitted runs
     with pytest.raises(InputError, match="laws must be one of"):
         law_comparison(found, ["overfit"])
+
+
+def test_rising_loss_rings_what_no_falling_law_fits(tmp_path):
+    unique, size, seen = 1e6, np.repeat([1e6, 1e8], 6), np.tile(np.geomspace(1e6, 3e8, 6), 2)
+    law = Overfit(DataConstrained(1.7, 400.0, 410.0, 0.34, 0.28), c=0.05, q=0.5)
+    columns = {"samples_seen": seen, "unique_samples": unique, "parameters": size}
+    table = pd.DataFrame(columns | {"epochs": seen / unique, "error": law.loss(seen, unique, size)})
+    fits = {"falling": fit_data_constrained(table, 2e8, repeats=False, saturates=False)}
+    panels = drawn(rising_loss(table, fits, unique, (1e6, 1e8)), tmp_path).axes
+    rings = [line for line in panels[1].lines if line.get_label() == "above a shorter run"]
+    assert len(rings[0].get_xdata()) == int((np.diff(table["error"][6:]) > 0.0).sum()) > 1
+    hollow = [line for line in panels[0].lines if line.get_label() == "held out"]
+    assert list(hollow[0].get_xdata()) == pytest.approx([300.0])
+    assert [line.get_label() for line in panels[0].lines][-1] == "falling"
 
 
 def test_save_never_overwrites(tmp_path):
