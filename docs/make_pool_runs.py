@@ -2,8 +2,9 @@
 
     python docs/make_pool_runs.py docs/examples
 
-The runs are not trainings: each is the published law's error plus seeded normal noise of standard
-deviation .006. They stand for what a table of runs looks like, and for what a plan learns from it.
+The runs are not trainings: each is the law's error plus seeded normal noise of standard deviation
+.006. The law has the published parameters in the convention "paper": under that of the official
+code, for which they were fitted, runs of more than one epoch do not tell d from a.
 """
 
 import csv
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prunelaw.utility import PUBLISHED
+from prunelaw.utility import PUBLISHED, with_convention
 
 SEEN = (16e6, 32e6, 64e6, 128e6, 256e6)
 SCATTER = 0.006
@@ -37,7 +38,7 @@ def write_runs(path: Path) -> None:
     with open(path, "x", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["run", "pool", "unique_samples", "samples_seen", "error", "metric"])
-        for p, pool in enumerate(PUBLISHED["utility"]):
+        for p, pool in enumerate(with_convention(PUBLISHED["utility"], "paper")):
             for seen in SEEN:
                 error = float(pool.law.error(seen, pool.size)) + SCATTER * random.standard_normal()
                 run = f"simulated-{p}-{seen / 1e6:g}M"

@@ -82,12 +82,16 @@ def _switches(axes, switches: "tuple[Switch, ...]", low: float, high: float) -> 
         left, right = (float(np.clip(end, low, high)) for end in (switch.low, switch.high))
         if left < right:
             axes.axvspan(left / 1e6, right / 1e6, color=GREY, alpha=0.13, linewidth=0)
-        if not np.isfinite(switch.budget):
+        if np.isfinite(switch.budget):
+            axes.axvline(switch.budget / 1e6, color=GREY, linewidth=0.8, linestyle="--")
+            text, place = f"{switch.budget / 1e6:.4g}M", switch.budget
+        elif low < left < high:
+            text, place = f"{left / 1e6:.4g}M or later", left
+        else:
             continue
-        axes.axvline(switch.budget / 1e6, color=GREY, linewidth=0.8, linestyle="--")
         axes.annotate(
-            f"{switch.from_pools}→{switch.to_pools}: {switch.budget / 1e6:.4g}M",
-            (switch.budget / 1e6, 0.98),
+            f"{switch.from_pools}→{switch.to_pools}: {text}",
+            (place / 1e6, 0.98),
             xycoords=("data", "axes fraction"),
             rotation=90,
             va="top",

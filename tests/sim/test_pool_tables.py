@@ -199,7 +199,7 @@ class TestRuns:
 
     def test_fitted_pools_are_the_bootstrap_read_as_pools(self):
         sweep = read_pools(EXAMPLES / "pool_runs.csv")
-        known = fitted_pools(sweep, convention="official_code", replicates=20, seed=1)
+        known = fitted_pools(sweep, replicates=20, seed=1)
         assert len(known) == 20 and known.fit is not None
         frame = sweep.frame.assign(unique_samples=12.8e6)
         for i, name in enumerate(known.names):
@@ -209,16 +209,10 @@ class TestRuns:
                 known.pools(3)[i].law.error(rows["samples_seen"].to_numpy(), 12.8e6),
             )
             assert known.point[i].law.b == known.fit.pools[name]["b"]
-        larger = fitted_pools(
-            sweep,
-            convention="official_code",
-            sizes={known.names[0]: 25.6e6},
-            replicates=20,
-            seed=1,
-        )
+        larger = fitted_pools(sweep, sizes={known.names[0]: 25.6e6}, replicates=20, seed=1)
         np.testing.assert_allclose(larger.tau[:, 0], 2.0 * known.tau[:, 0])
         with pytest.raises(InputError, match="sizes must be one of top"):
-            fitted_pools(sweep, convention="official_code", sizes={"x": 1.0}, replicates=2)
+            fitted_pools(sweep, sizes={"x": 1.0}, replicates=2)
 
 
 class TestAmounts:

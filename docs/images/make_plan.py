@@ -1,0 +1,17 @@
+"""Writes docs/images/plan.png: the Pareto curve of docs/examples/pool_runs.csv with its bands.
+
+python docs/images/make_plan.py docs/images/plan.png
+"""
+
+import sys
+from pathlib import Path
+
+from prunelaw_figures.decision_map import decision_map
+from prunelaw_figures.style import save
+from prunelaw_sim.plan import plan
+from prunelaw_sim.pool_tables import fitted_pools, read_pools
+
+if __name__ == "__main__":
+    runs = Path(__file__).resolve().parents[1] / "examples" / "pool_runs.csv"
+    known = fitted_pools(read_pools(runs))
+    save(decision_map(known, plan(known, 640e6)), Path(sys.argv[1]))

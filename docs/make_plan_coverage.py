@@ -1,0 +1,70 @@
+"""How often a plan's intervals hold the truth, and what its choices cost: simulated tables of runs.
+
+    python docs/make_plan_coverage.py [tables]
+
+Tables like docs/examples/pool_runs.csv with other noise, whose law is known; for each budget: how
+often the interval of the chosen union's error holds that union's true error, how often the switch
+budgets lie in their intervals, the expected regret that the plan states and the true one.
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+from make_pool_runs import SCATTER, SEEN
+
+from prunelaw.filtering import switch_points, union_errors
+from prunelaw.utility import PUBLISHED, with_convention
+from prunelaw_sim.decisions import decide
+from prunelaw_sim.ensemble import bootstrap
+from prunelaw_sim.fit_utility import fit_utility
+from prunelaw_sim.pool_ensemble import from_fit
+from prunelaw_sim.switches import switch_distribution
+
+POOLS = with_convention(PUBLISHED["utility"], "paper")
+BUDGETS = np.array([80e6, 320e6, 640e6, 1e9, 2.56e9])
+LEVEL = 0.9
+
+
+def table_of_runs(seed: int) -> pd.DataFrame:
+    """The example's runs with noise of another seed."""
+    random = np.random.default_rng([seed, 1])
+    rows = [
+        (pool.name, pool.size, seen, float(pool.law.error(seen, pool.size)))
+        for pool in POOLS
+        for seen in SEEN
+    ]
+    columns = pd.Index(["pool", "unique_samples", "samples_seen", "error"])
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(error=table["error"] + SCATTER * random.standard_normal(len(table)))
+
+
+def main(tables: int) -> None:
+    """One line a budget, one a switch."""
+    truth = union_errors(POOLS, BUDGETS)
+    switches = [point.samples_seen for point in switch_points(POOLS, 2e7, 3e10)]
+    held, stated, paid, found = [], [], [], []
+    for seed in range(tables):
+        fit = fit_utility(table_of_runs(seed))
+        ensemble = from_fit(bootstrap(fit, 300, seed=seed))
+        decision = decide(ensemble, BUDGETS, level=LEVEL)
+        place = (decision.n_pools - 1)[None]
+        true = np.take_along_axis(truth, place, 0)[0]
+        _, low, high = decision.curve
+        held.append((low <= true) & (true <= high))
+        stated.append(decision.chosen_regret)
+        paid.append(true - truth.min(axis=0))
+        ends = switch_distribution(ensemble, 2e7, 3e10, level=LEVEL)
+        found.append([s.low <= exact <= s.high for s, exact in zip(ends, switches, strict=False)])
+    print(f"{tables} tables, {100 * LEVEL:g} % intervals")
+    for i, budget in enumerate(BUDGETS):
+        print(
+            f"{budget / 1e6:6.0f}M  error held {np.mean(held, 0)[i]:.2f}  regret stated "
+            f"{np.mean(stated, 0)[i]:.5f}  true {np.mean(paid, 0)[i]:.5f}"
+        )
+    for exact, share in zip(switches, np.mean(found, 0), strict=True):
+        print(f"switch at {exact / 1e6:.0f}M held {share:.2f}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
