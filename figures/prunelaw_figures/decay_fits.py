@@ -62,7 +62,8 @@ def _panel(
 ) -> None:
     from prunelaw_sim.intervals import prediction_intervals
 
-    for i, (unique, runs) in enumerate(table.groupby("unique_samples")):
+    for i, (_, runs) in enumerate(table.groupby("unique_samples")):
+        unique = float(runs["unique_samples"].iloc[0])
         colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
         seen = np.geomspace(table["samples_seen"].min(), table["samples_seen"].max(), _POINTS)
         rows = pd.DataFrame({"samples_seen": seen}).assign(
@@ -93,7 +94,7 @@ def _panel(
                 color=colour,
                 markerfacecolor=face,
                 markersize=5,
-                label=_short(float(unique)) if face == colour else None,
+                label=_short(unique) if face == colour else None,
             )
 
 
