@@ -114,11 +114,11 @@ def _schedule(found: "Plan") -> Iterator[str]:
     best = found.schedule
     if best is None:
         return
-    gain = best.union_error - best.error
     yield (
         f"schedule, decay per showing: error {best.error:.4g}; best fixed filter "
-        f"{' + '.join(best.union)} {best.union_error:.4g} (gain {gain:.2g}), best fixed weights "
-        f"{best.weights_error:.4g} (gain {best.gain:.2g})"
+        f"{' + '.join(best.union)} {best.union_error:.4g} "
+        f"({_gain(best.union_error - best.error, best.error)}), best fixed weights "
+        f"{best.weights_error:.4g} ({_gain(best.gain, best.error)})"
     )
     for part in best.segments[:_SHOWN]:
         made = f"pass {part.first_pass}"
@@ -129,6 +129,11 @@ def _schedule(found: "Plan") -> Iterator[str]:
         yield f"  and {len(best.segments) - _SHOWN} segments more (--json has them all)"
     passes = {part.pool: part.last_pass for part in best.segments}
     yield "  passes in all: " + ", ".join(f"{name} {n}" for name, n in passes.items())
+
+
+def _gain(gain: float, error: float) -> str:
+    """`gain 0.022`; rounding is none."""
+    return f"gain {gain:.2g}" if abs(gain) > 1e-9 * error else "no gain"
 
 
 def _shares(weights: Mapping[str, float], epochs: Mapping[str, float]) -> str:
