@@ -1,8 +1,13 @@
-"""One max-margin student from rows to certificate: float32 on all rows, float64 on the heaviest.
+"""One max-margin student from rows to certificate: rough in float32, exact on its support vectors.
 
-The first stage runs in float32 on all rows, until the rows that carry weight stand out; the second
-runs in float64 on the 1.25 N or 1.5 N rows with the largest lambda / slack.  Whatever they did, the
-direction and the weights are then judged on all rows in float64, as they came:
+Small matrices are trained by the interior point in float64.  Others go through three hands:
+
+    interior point, float32     all rows, until those that carry weight stand out
+    interior point, float64     the 1.5 N rows with the largest lambda/slack, to a gap of 1e-3
+    active set, float64         exact if it finds the support; else the interior point goes on
+
+Whatever they did, the direction and the weights are then judged on all rows in float64, as they
+came:
 
     min_mu v.x_mu / |v|  <=  kappa  <=  |sum_mu lambda_mu x_mu| / sum_mu lambda_mu
 
@@ -11,31 +16,43 @@ depends on values, so both students can be compiled as a whole and mapped with `
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from prunelaw_sim.interior_point import State, cold_start, iterate, resume, with_bias
+from prunelaw_sim.active_set import Face, likely_support, no_face, solve_faces
+from prunelaw_sim.interior_point import (
+    State,
+    cold_start,
+    iterate,
+    state_at,
+    unfinished,
+    with_bias,
+)
 
 GAP_TARGET = 5e-10  # where the iteration stops: half of what is certified
 SMALL = 2**16  # entries of a matrix trained in float64 at once: half the compilation
+MANY = 6  # rows per dimension that are many
+FIRST_GAP = 1e-3  # at which the support is first guessed,
+TIGHTER = 0.03  # and by how much the gap is narrowed for each further guess
 
 # Direction, smallest margin, upper bound, weights, steps, scale of the rows.
 Trained = tuple[Array, Array, Array, Array, Array, Array]
+# Interior point, active set, the gap at which to guess the support, steps of the active set.
+Attempt = tuple[State, Face, Array, Array]
 
 
-def two_stage_student(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Trained:
-    """Float32 on all rows, float64 on the heaviest; in float64 at once where that is cheap."""
+def quick_student(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Trained:
+    """Float32, then the active set; in float64 at once where that is cheap."""
     scale = _root_mean_square(rows, mask)
-    solve = _in_float64 if rows.size <= SMALL else _in_two_stages
+    solve = _in_float64 if rows.size <= SMALL else _in_three_hands
     direction, weights, steps = _in_span(solve, rows / scale, mask)
     return *_certify(rows, mask, direction, weights), weights, steps, scale
 
 
 def patient_student(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Trained:
-    """The slow and sure way: no float32, no row left out."""
+    """The slow and sure way: no float32, no row left out, no guess."""
     scale = _root_mean_square(rows, mask)
     direction, weights, steps = _in_span(_in_float64, rows / scale, mask)
     return *_certify(rows, mask, direction, weights), weights, steps, scale
@@ -62,48 +79,68 @@ def _in_float64(
     return state.y[:-1], state.weights, state.steps
 
 
-def _in_two_stages(
+def _in_three_hands(
     rows: Float[Array, "N K"], mask: Bool[Array, " K"]
 ) -> tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]:
     dim, width = rows.shape
-    # A float32 step on all of few rows is cheaper than a float64 step on the heaviest, and gets
-    # far enough to know those well; on many rows it is the other way round.
-    few = width <= 6 * dim
-    coarse = _coarse(rows, mask, 1e-3 if few else 3e-2)
-    working = min(width, (5 if few else 6) * dim // 4 + 2)  # at most N + 1 support the student
-    chosen, start = _heaviest(rows, mask, coarse, working)
-    fine = _refine(*start)
-    weights = jnp.zeros(width).at[chosen].set(fine.weights)
-    return fine.y[:-1], weights, coarse.steps + fine.steps
+    coarse = _coarse(rows, mask)
+    working = min(width, 3 * dim // 2 + 2)  # at most N + 1 support the student
+    _, chosen = jax.lax.top_k(jnp.where(mask, coarse.weights / coarse.slack, -1), working)
+    inside = with_bias(rows[:, chosen], mask[chosen])
+    start = _narrowed(inside, mask[chosen], coarse, chosen)
+
+    def unproved(carry: Attempt) -> Bool[Array, ""]:
+        state, face, _, _ = carry
+        return (face.gap > GAP_TARGET) & unfinished(state, GAP_TARGET)
+
+    def attempt(carry: Attempt) -> Attempt:
+        state, _, target, steps = carry
+        state = iterate(inside, mask[chosen], state, target)
+        face = _on_support(rows, mask, chosen, state)
+        return state, face, jnp.maximum(TIGHTER * target, GAP_TARGET), steps + face.steps
+
+    first = (start, no_face(rows), jnp.asarray(FIRST_GAP, rows.dtype), jnp.zeros((), int))
+    state, face, _, steps = jax.lax.while_loop(unproved, attempt, first)
+    weights = jnp.zeros(width, rows.dtype).at[chosen].set(state.weights)
+    proved = face.gap <= GAP_TARGET
+    direction = jnp.where(proved, face.w, state.y[:-1])
+    steps += coarse.steps + state.steps
+    return direction, jnp.where(proved, face.weights, weights), steps
 
 
-def _coarse(rows: Float[Array, "N K"], mask: Bool[Array, " K"], target: Any) -> State:
-    """Float32 on all rows, down to a gap where the support vectors stand out."""
+def _coarse(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> State:
+    """Float32 on all rows, down to a gap where the support vectors stand out.
+
+    A float32 step on all of few rows is cheaper than a float64 step on the heaviest; on many rows
+    it is the other way round, and the heaviest N + 1 of them are known by a gap of .1.
+    """
+    dim, width = rows.shape
     single = with_bias(rows, mask).astype(jnp.float32)
-    state = iterate(single, mask, cold_start(single, mask), target)
-    y, slack, weights, gap, upper = (part.astype(rows.dtype) for part in state[:5])
-    return State(y, slack, weights, gap, upper, state.steps, state.alive)
+    target = FIRST_GAP if width <= MANY * dim else 0.1
+    return iterate(single, mask, cold_start(single, mask), target)
 
 
-def _heaviest(
-    rows: Float[Array, "N K"], mask: Bool[Array, " K"], state: State, working: int
-) -> tuple[Int[Array, " W"], tuple[Array, ...]]:
-    """The `working` rows with the largest lambda/slack, and a start on them."""
-    _, chosen = jax.lax.top_k(jnp.where(mask, state.weights / state.slack, -1), working)
-    weights = state.weights[chosen] / jnp.sum(state.weights[chosen])
-    return chosen, (rows[:, chosen], mask[chosen], state.y, state.slack[chosen], weights)
-
-
-def _refine(
-    rows: Float[Array, "N K"],
-    mask: Bool[Array, " K"],
-    y: Float[Array, " M"],
-    slack: Float[Array, " K"],
-    weights: Float[Array, " K"],
+def _narrowed(
+    inside: Float[Array, "M W"], mask: Bool[Array, " W"], state: State, chosen: Int[Array, " W"]
 ) -> State:
-    """Float64 from a start to the target gap."""
-    extended = with_bias(rows, mask)
-    return iterate(extended, mask, resume(extended, mask, y, slack, weights), GAP_TARGET)
+    """The state of the chosen rows alone, in the precision of `inside`."""
+    y, slack, weights = (
+        part.astype(inside.dtype) for part in (state.y, state.slack[chosen], state.weights[chosen])
+    )
+    weights = jnp.where(mask, weights, 0)
+    return state_at(inside, mask, y, slack, weights / jnp.sum(weights))
+
+
+def _on_support(
+    rows: Float[Array, "N K"], mask: Bool[Array, " K"], chosen: Int[Array, " W"], state: State
+) -> Face:
+    """The active set's result from the rows that support the state of the chosen ones."""
+    dim, width = rows.shape
+    hull = state.hull[:-1]
+    at_margin_one = state.weights / (hull @ hull)  # there sum lambda = |w|^2 = 1 / kappa^2
+    support = jnp.zeros(width, bool).at[chosen].set(likely_support(state, mask[chosen], dim))
+    weights = jnp.zeros(width, rows.dtype).at[chosen].set(at_margin_one)
+    return solve_faces(rows, mask, support, weights, GAP_TARGET)
 
 
 def _certify(

@@ -35,7 +35,7 @@ from prunelaw.errors import InputError, PrunelawError
 from prunelaw_sim.design import Design, Unit
 
 FORMAT = 1
-NUMBERS = 2  # raise it when the same design gives other numbers: streams, trainer, columns
+NUMBERS = 3  # raise it when the same design gives other numbers: streams, trainer, columns
 APPLICATION = 0x50524C57  # "PRLW": what `file` and we know a store by
 LEASE = 600.0  # seconds; a living owner renews its claims far more often
 PATIENCE = 30.0  # seconds to wait for another process's transaction

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from prunelaw._checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim._devices import map_students
-from prunelaw_sim._student import patient_student, two_stage_student
+from prunelaw_sim._student import patient_student, quick_student
 from prunelaw_sim._threads import one_lapack_thread
 from prunelaw_sim.interior_point import HULL_CONTAINS_ORIGIN
 
@@ -97,7 +97,7 @@ def train(rows: Float[np.ndarray, "batch N K"], counts: Int[np.ndarray, " batch"
     """
     mask = np.arange(rows.shape[2]) < counts[:, None]
     with one_lapack_thread():
-        result = _assemble(*map_students(two_stage_student, rows, mask))
+        result = _assemble(*map_students(quick_student, rows, mask))
         for index in np.flatnonzero(~result.converged & result.separable):
             one = slice(index, index + 1)
             trained = map_students(patient_student, rows[one], mask[one])

@@ -102,7 +102,7 @@ def test_another_version_is_refused(tmp_path):
     Store.create(tmp_path / "a.db", DESIGN).close()
     with sqlite3.connect(tmp_path / "a.db") as file:
         file.execute("UPDATE meta SET value = '99' WHERE key = 'numbers'")
-    with pytest.raises(StoreError, match="numbers version 99, this prunelaw has 2: export"):
+    with pytest.raises(StoreError, match="numbers version 99, this prunelaw has 3: export"):
         Store.open(tmp_path / "a.db")
 
 

@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 from threadpoolctl import threadpool_info
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._student import patient_student, two_stage_student
+from prunelaw_sim._student import patient_student, quick_student
 from prunelaw_sim.students import GAP_LIMIT, MaxMargin, NotSeparableError, max_margin, train
 
 
@@ -135,12 +135,12 @@ def test_training_again_rescues_a_bad_first_stage(monkeypatch):
     """If the first training fails (here: it returns garbage), the patient one takes over."""
 
     def garbage(rows, mask):
-        direction, lowest, upper, weights, steps, scale = two_stage_student(rows, mask)
+        direction, lowest, upper, weights, steps, scale = quick_student(rows, mask)
         return direction, lowest / 2, upper, weights, steps, scale
 
     X = separable_rows(60, 30, seed=6)
     expected = max_margin(X)
-    monkeypatch.setattr("prunelaw_sim.students.two_stage_student", garbage)
+    monkeypatch.setattr("prunelaw_sim.students.quick_student", garbage)
     rescued = max_margin(X)
     assert_certified(X, rescued)
     assert int(rescued.iterations) == 2 * int(expected.iterations)
@@ -212,10 +212,10 @@ def test_padding_never_proves_a_contradiction(monkeypatch):
     """
 
     def failing(rows, mask):
-        _, lowest, upper, weights, steps, scale = two_stage_student(rows, mask)
+        _, lowest, upper, weights, steps, scale = quick_student(rows, mask)
         return -jnp.ones(len(rows)), -jnp.abs(lowest), 10 * upper, weights, steps, scale
 
-    monkeypatch.setattr("prunelaw_sim.students.two_stage_student", failing)
+    monkeypatch.setattr("prunelaw_sim.students.quick_student", failing)
     monkeypatch.setattr("prunelaw_sim.students.patient_student", failing)
     result = max_margin(separable_rows(20, 20, seed=1), throw=False)
     assert result.separable and not result.converged
@@ -300,7 +300,7 @@ def test_lapack_threads_are_restored_after_training_in_several_threads():
 
 
 @pytest.mark.slow  # compiles both
-@pytest.mark.parametrize("student", [two_stage_student, patient_student])
+@pytest.mark.parametrize("student", [quick_student, patient_student])
 def test_one_student_is_mappable(student, monkeypatch):
     """Both ways to train one student work under jax.vmap, as accelerators need."""
     monkeypatch.setattr("prunelaw_sim._student.SMALL", 0)
