@@ -3,7 +3,7 @@
 Small matrices are trained by the interior point in float64.  Others go through three hands:
 
     interior point, float32     all rows, until those that carry weight stand out
-    interior point, float64     the 1.5 N rows with the largest lambda/slack, to a gap of 1e-3
+    interior point, float64     the 1.5 N rows with the largest lambda/slack, a few steps
     active set, float64         exact if it finds the support; else the interior point goes on
 
 Whatever they did, the direction and the weights are then judged on all rows in float64, as they
@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from prunelaw_sim.active_set import Face, likely_support, no_face, solve_faces
 from prunelaw_sim.interior_point import (
+    GAP_TARGET,
     State,
     cold_start,
     iterate,
@@ -31,15 +32,15 @@ from prunelaw_sim.interior_point import (
     with_bias,
 )
 
-GAP_TARGET = 5e-10  # where the iteration stops: half of what is certified
 SMALL = 2**16  # entries of a matrix trained in float64 at once: half the compilation
 MANY = 6  # rows per dimension that are many
-FIRST_GAP = 1e-3  # at which the support is first guessed,
-TIGHTER = 0.03  # and by how much the gap is narrowed for each further guess
+NEAR = 0.03  # so far unsettled, the 1.5 N heaviest rows hold the support: seen at all sizes
+FIRST_GUESS = 5e-4  # so far unsettled, the support is first guessed,
+TIGHTER = 0.03  # and again at this times less
 
 # Direction, smallest margin, upper bound, weights, steps, scale of the rows.
 Trained = tuple[Array, Array, Array, Array, Array, Array]
-# Interior point, active set, the gap at which to guess the support, steps of the active set.
+# Interior point, active set, how far unsettled to guess the support, steps of the active set.
 Attempt = tuple[State, Face, Array, Array]
 
 
@@ -75,7 +76,7 @@ def _in_float64(
     rows: Float[Array, "N K"], mask: Bool[Array, " K"]
 ) -> tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]:
     extended = with_bias(rows, mask)
-    state = iterate(extended, mask, cold_start(extended, mask), GAP_TARGET)
+    state = iterate(extended, mask, cold_start(extended, mask))
     return state.y[:-1], state.weights, state.steps
 
 
@@ -91,15 +92,15 @@ def _in_three_hands(
 
     def unproved(carry: Attempt) -> Bool[Array, ""]:
         state, face, _, _ = carry
-        return (face.gap > GAP_TARGET) & unfinished(state, GAP_TARGET)
+        return (face.gap > GAP_TARGET) & unfinished(state)
 
     def attempt(carry: Attempt) -> Attempt:
         state, _, target, steps = carry
         state = iterate(inside, mask[chosen], state, target)
         face = _on_support(rows, mask, chosen, state)
-        return state, face, jnp.maximum(TIGHTER * target, GAP_TARGET), steps + face.steps
+        return state, face, TIGHTER * target, steps + face.steps
 
-    first = (start, no_face(rows), jnp.asarray(FIRST_GAP, rows.dtype), jnp.zeros((), int))
+    first = (start, no_face(rows), jnp.asarray(FIRST_GUESS, rows.dtype), jnp.zeros((), int))
     state, face, _, steps = jax.lax.while_loop(unproved, attempt, first)
     weights = jnp.zeros(width, rows.dtype).at[chosen].set(state.weights)
     proved = face.gap <= GAP_TARGET
@@ -109,15 +110,15 @@ def _in_three_hands(
 
 
 def _coarse(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> State:
-    """Float32 on all rows, down to a gap where the support vectors stand out.
+    """Float32 on all rows, until support vectors stand out.
 
     A float32 step on all of few rows is cheaper than a float64 step on the heaviest; on many rows
-    it is the other way round, and the heaviest N + 1 of them are known by a gap of .1.
+    it is the other way round.
     """
     dim, width = rows.shape
     single = with_bias(rows, mask).astype(jnp.float32)
-    target = FIRST_GAP if width <= MANY * dim else 0.1
-    return iterate(single, mask, cold_start(single, mask), target)
+    unsettled = FIRST_GUESS if width <= MANY * dim else NEAR
+    return iterate(single, mask, cold_start(single, mask), unsettled)
 
 
 def _narrowed(

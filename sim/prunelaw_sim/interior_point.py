@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 # Below this distance of the hull from the origin (rows of rms norm 1) the rows are not separable.
 HULL_CONTAINS_ORIGIN = 1e-9
+GAP_TARGET = 5e-10  # where the iteration stops: half of what is certified
 STEP_BACK = 0.995  # fraction of the way to the boundary
 MAX_STEPS = 60
 DIRECTIONS = 3  # predictor, corrector, centrality corrector
@@ -32,7 +33,13 @@ MOST_PANELS = 4
 
 
 class State(NamedTuple):
-    """y = (v, b), slack = v.x - b and multipliers; A^T y and A lambda; how far the proof is."""
+    """y = (v, b), slack = v.x - b and multipliers; A^T y and A lambda; how far it has come.
+
+    gap and upper: the certificate.  unsettled: from 1 to 0, how far support vectors are from
+    standing out.  It is the slack that lambda sees over the mean slack, or a tenth of the gap if
+    that is more: the gap alone is small too early where all margins are much alike, and the slack
+    where a few rows have most of it.
+    """
 
     y: Float[Array, "*batch M"]
     slack: Float[Array, "*batch K"]
@@ -41,6 +48,7 @@ class State(NamedTuple):
     hull: Float[Array, "*batch M"]
     gap: Float[Array, "*batch"]
     upper: Float[Array, "*batch"]
+    unsettled: Float[Array, "*batch"]
     steps: Int[Array, "*batch"]
     alive: Bool[Array, "*batch"]
 
@@ -97,8 +105,10 @@ def state_at(
     lower = lowest / jnp.maximum(jnp.linalg.norm(y[:-1]), tiny)
     upper = jnp.linalg.norm(hull[:-1]) / jnp.sum(weights)
     gap = 1 - (jnp.maximum(lower, 0) / jnp.maximum(upper, tiny)) ** 2
+    mean_slack = jnp.sum(jnp.where(mask, slack, 0)) / jnp.sum(mask)
+    unsettled = jnp.maximum(weights @ slack / jnp.sum(weights) / mean_slack, 0.1 * gap)
     done, well = jnp.asarray(steps, int), jnp.asarray(alive)
-    return State(y, slack, weights, fields, hull, gap, upper, done, well)
+    return State(y, slack, weights, fields, hull, gap, upper, unsettled, done, well)
 
 
 def _longest_step(value: Float[Array, " K"], change: Float[Array, " K"]) -> Float[Array, ""]:
@@ -183,14 +193,18 @@ def _next_product(
     return jnp.where(mask, product, 0), centre
 
 
-def iterate(rows: Float[Array, "M K"], mask: Bool[Array, " K"], state: State, target: Any) -> State:
-    """Steps until the gap is at the target, the hull is seen to hold the origin, or a breakdown."""
+def iterate(
+    rows: Float[Array, "M K"], mask: Bool[Array, " K"], state: State, unsettled: Any = 0
+) -> State:
+    """Steps until the gap is at its target, or the state is settled so far; or there is no hope."""
     return jax.lax.while_loop(
-        lambda state: unfinished(state, target), lambda state: _step(rows, mask, state), state
+        lambda state: (state.unsettled > unsettled) & unfinished(state),
+        lambda state: _step(rows, mask, state),
+        state,
     )
 
 
-def unfinished(state: State, target: Any) -> Bool[Array, ""]:
-    """Whether there is anything left to do, and any hope."""
-    open_gap = (state.gap > target) & (state.upper > HULL_CONTAINS_ORIGIN)
+def unfinished(state: State) -> Bool[Array, ""]:
+    """Not at the target, the hull not seen to hold the origin, no breakdown."""
+    open_gap = (state.gap > GAP_TARGET) & (state.upper > HULL_CONTAINS_ORIGIN)
     return open_gap & state.alive & (state.steps < MAX_STEPS)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunelaw_sim._student import GAP_TARGET, quick_student
+from prunelaw_sim._student import quick_student
 from prunelaw_sim.active_set import MAX_STEPS, REGULAR, Face, no_face, solve_faces
+from prunelaw_sim.interior_point import GAP_TARGET
 from prunelaw_sim.students import max_margin
 from prunelaw_sim.teacher import draw_kept
 
