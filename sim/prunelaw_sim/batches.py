@@ -55,7 +55,9 @@ def batch_size(trials: int, pool: Pool) -> int:
     widest = most_kept(pool)
     if pool.probe_drawn:
         widest = max(widest, padded(pool.probe_drawn))
-    a_trial = 40 * pool.dim * widest + 64 * padded(pool.drawn)
+    # Rows and their scaled copies; A D A^T, its factor and their copies; the fields of the pool.
+    square = min(pool.dim, widest) ** 2
+    a_trial = 40 * pool.dim * widest + 40 * square + 64 * padded(pool.drawn)
     whole = 0 if pool.planar else 24 * pool.dim * pool.drawn  # of one trial at a time
     fitting = max(1, (MEMORY_LIMIT - whole) // a_trial)
     batches = -(-trials // min(fitting, MAX_BATCH))

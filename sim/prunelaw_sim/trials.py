@@ -172,9 +172,9 @@ def simulate(
     can be continued.  Every student and rule sees the same pool.
 
     `batch` trials are in memory at once: by default at most 25, and as many as fit in 512 MiB at
-    40 N K + 64 P bytes each (K and P padded to powers of two; K no less than the examples of a
-    trained probe), rows and work space together.  Inputs that are not Gaussian, and probes trained
-    on the same data, take 24 N P bytes more, of one trial at a time.
+    40 N K + 40 min(N, K)² + 64 P bytes each (K and P padded to powers of two; K no less than the
+    examples of a trained probe), rows and work space together.  Inputs that are not Gaussian, and
+    probes trained on the same data, take 24 N P bytes more, of one trial at a time.
     `progress(done, total)` is called after each batch.
 
     Raises `InputError` for arguments out of range or if no example is kept, `ConvergenceError` if

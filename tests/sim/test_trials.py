@@ -75,7 +75,7 @@ def test_batches_are_even_and_fit_in_memory():
     assert batch_size(30, small) == 15
     assert batch_size(100, make_pool(50, 1.0, 0.3, "hard", 2000, 0)) == 1
     middle = batch_size(100, make_pool(8, 1.0, 0.3, "hard", 500, 0))
-    assert 1 <= middle * (40 * 500 * 4096 + 64 * 4096) <= MEMORY_LIMIT
+    assert 1 <= middle * (40 * 500 * 4096 + 40 * 500**2 + 64 * 4096) <= MEMORY_LIMIT
 
 
 def test_sweep_rows(small):
@@ -148,6 +148,14 @@ def test_few_and_many_examples_per_dimension():
     for run in (few, many):
         theory = float(solve(run.alpha_tot, run.f, run.theta, run.rule).error)
         assert run.mean == pytest.approx(theory, rel=2 / run.dim, abs=4 * run.stderr)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("alpha", "dim"), [(0.05, 2000), (1.0, 2000), (0.05, 100), (200.0, 100)])
+def test_from_a_twentieth_to_two_hundred_examples_per_dimension_and_2000_dimensions(alpha, dim):
+    run = simulate(alpha, 1.0, 0.0, "random", dim=dim, trials=2, seed=0)
+    assert run.converged.all()
+    assert run.max_relative_gap <= 1e-9
 
 
 def test_probe_angle_does_not_matter_without_pruning():
