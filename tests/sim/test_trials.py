@@ -150,6 +150,7 @@ def test_few_and_many_examples_per_dimension():
         assert run.mean == pytest.approx(theory, rel=2 / run.dim, abs=4 * run.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("alpha", "dim"), [(0.05, 2000), (1.0, 2000), (0.05, 100), (200.0, 100)])
 def test_from_a_twentieth_to_two_hundred_examples_per_dimension_and_2000_dimensions(alpha, dim):
