@@ -8,6 +8,8 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 POOLS = ROOT / "docs" / "examples" / "pools.csv"
 RUNS = ROOT / "docs" / "examples" / "pool_runs.csv"

@@ -13,6 +13,8 @@ from prunelaw_sim.interior_point import GAP_TARGET
 from prunelaw_sim.students import max_margin
 from prunelaw_sim.teacher import draw_kept
 
+pytestmark = pytest.mark.slow
+
 TARGET = 1e-10
 
 

@@ -89,6 +89,7 @@ class TestBent:
         found = parameter_intervals(fit, names=["tau[x]"])["tau[x]"]
         assert found.low_open and found.high_open
 
+    @pytest.mark.slow
     def test_predictions_among_the_data_are_narrower_than_beyond_them(self):
         fit = fit_utility(runs().iloc[:6])
         new = runs().assign(samples_seen=SEEN[5] * 16)
@@ -110,6 +111,7 @@ class TestBent:
         assert cost.max() < 3.0 * cost.min()
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_coverage(self):
         """90 % intervals of b hold the truth in 90 % of 60 tables, within three binomial standard
         errors; docs/fits.md has parameters and predictions in 200 tables of three designs."""

@@ -18,6 +18,8 @@ from prunelaw_sim.plan import plan
 from prunelaw_sim.pool_ensemble import from_fit, from_standard_errors
 from prunelaw_sim.pool_tables import read_pools
 
+pytestmark = pytest.mark.slow
+
 POOLS = PUBLISHED["utility"]
 RUNS = Path(__file__).resolve().parents[2] / "docs" / "examples" / "pool_runs.csv"
 

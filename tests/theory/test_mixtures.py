@@ -150,6 +150,7 @@ class TestAssumptions:
         assert any("2.3e+06 to 1.1e+07" in s for s in sentences)
 
 
+@pytest.mark.slow
 class TestBestWeights:
     @pytest.mark.slow
     @pytest.mark.parametrize("pools", [PAPER, OFFICIAL], ids=["paper", "official_code"])

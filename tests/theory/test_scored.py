@@ -94,6 +94,7 @@ class TestBuckets:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 class TestBestFraction:
     @pytest.mark.parametrize("seen", [2e7, 3e9])
     @pytest.mark.parametrize("convention", ["paper", "effective_data"])
