@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
+pytestmark = pytest.mark.slow
+
 AXES = ["--alpha-tot", "1,3", "--keep", "0.5", "--rule", "hard", "--rule", "easy"]
 SMALL = [*AXES, "--dim", "20", "--trials", "6", "--unit", "3"]
 

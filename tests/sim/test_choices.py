@@ -20,6 +20,8 @@ from prunelaw_sim.text_forms import CHOICES
 from prunelaw_sim.theory_check import check_theory
 from prunelaw_sim.trials import simulate
 
+pytestmark = pytest.mark.slow
+
 USUAL = Design.grid(alpha_tot=[1, 3], f=[0.2, 0.5], rule=["hard", "easy"], dim=30, trials=60)
 MIXED = Design.from_points(
     [

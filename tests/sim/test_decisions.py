@@ -18,6 +18,8 @@ from prunelaw_sim.next_runs import candidates, rank_runs
 from prunelaw_sim.pool_ensemble import from_laws, from_pools, from_standard_errors
 from prunelaw_sim.switches import scores_pay, switch_distribution
 
+pytestmark = pytest.mark.slow
+
 POOLS = PUBLISHED["utility"]
 BUDGETS = np.geomspace(2e7, 3e9, 25)
 

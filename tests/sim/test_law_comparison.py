@@ -17,6 +17,8 @@ from prunelaw_sim.law_comparison import CANDIDATES, Candidate, compare_laws, sig
 from prunelaw_sim.readers import read
 from prunelaw_sim.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 

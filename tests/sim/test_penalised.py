@@ -17,6 +17,8 @@ from prunelaw_sim.students import max_margin
 from prunelaw_sim.teacher import draw_kept
 from prunelaw_sim.trials import simulate
 
+pytestmark = pytest.mark.slow
+
 POINT = (3, 0.5, 0.3, "hard")
 
 

@@ -6,6 +6,8 @@ import pytest
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim import simulate, simulate_until
 
+pytestmark = pytest.mark.slow
+
 POINT = (2.0, 0.5, 0.3, "hard")
 
 

@@ -12,6 +12,8 @@ from prunelaw_sim.probes import Given, Independent, Same, as_probe, expected_the
 from prunelaw_sim.students import max_margin
 from prunelaw_sim.trials import Simulation, simulate
 
+pytestmark = pytest.mark.slow
+
 RUN = {"dim": 80, "trials": 80}
 
 

@@ -15,6 +15,8 @@ from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim._student import patient_student, quick_student
 from prunelaw_sim.students import GAP_LIMIT, MaxMargin, NotSeparableError, max_margin, train
 
+pytestmark = pytest.mark.slow
+
 
 def separable_rows(examples: int, dim: int, seed: int, scale: float = 1.0) -> np.ndarray:
     """Gaussian inputs with the labels of a teacher."""

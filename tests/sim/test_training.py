@@ -7,6 +7,8 @@ import pytest
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.training import train_large_margin
 
+pytestmark = pytest.mark.slow
+
 
 def problem(count: int = 60, dim: int = 20, flips: int = 0, seed: int = 0):
     """Gaussian inputs, labels of a teacher, some of them wrong."""

@@ -10,6 +10,8 @@ from prunelaw.errors import InputError
 from prunelaw.scored import ScoredPool, best_fraction
 from prunelaw.utility import CONVENTIONS, UtilityLaw, log_growth, mixture_error
 
+pytestmark = pytest.mark.slow
+
 
 def b_of(q):
     return -0.2 + 0.15 * q**1.5
