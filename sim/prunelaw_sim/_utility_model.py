@@ -74,8 +74,7 @@ class UtilityModel(Model):
         self.rows, self.form = rows, form
         self.passes = rows.samples_seen / rows.unique_samples
         self.most_passes = most_passes or max(float(self.passes.max()), 1.0)
-        self._n_first = np.minimum(rows.samples_seen, rows.unique_samples)
-        self.log_first = np.log(self._n_first / DIVISOR)
+        self.log_first = np.log(np.minimum(rows.samples_seen, rows.unique_samples) / DIVISOR)
         self.parameters, self.columns = _layout(rows, form)
         self.kinds = tuple(_KINDS[kind_of(name)] for name in self.parameters)
         self.log_size = np.log(rows.unique_samples / np.array(list(rows.sizes.values()))[rows.pool])

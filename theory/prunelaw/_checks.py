@@ -55,6 +55,11 @@ def check_number(
     return float(number)
 
 
+def hold_number(holder: Any, name: str, low: float, high: float = np.inf, **ends: bool) -> None:
+    """Check one field of a frozen dataclass and keep it as a Python float."""
+    object.__setattr__(holder, name, check_number(name, getattr(holder, name), low, high, **ends))
+
+
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """`value` as an int inside [low, high]; `InputError` otherwise."""
     allowed = f"an integer of at least {low}" if high is None else f"an integer in [{low}, {high}]"

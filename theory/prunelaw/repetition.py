@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_real
+from prunelaw._checks import check_real, hold_number
 from prunelaw.errors import InputError
 from prunelaw.utility import DIVISOR, Pool, Real, UtilityLaw
 from prunelaw.utility import PUBLISHED as UTILITY_SETS
@@ -40,9 +40,9 @@ class NoDecay:
     d: Real
 
     def __post_init__(self) -> None:
-        _hold(self, "a", 0.0, low_open=True)
-        _hold(self, "b", -np.inf, 0.0)
-        _hold(self, "d", 0.0)
+        hold_number(self, "a", 0.0, low_open=True)
+        hold_number(self, "b", -np.inf, 0.0)
+        hold_number(self, "d", 0.0)
 
     def error(self, samples_seen: Any) -> Float[np.ndarray, "..."]:
         """Error after `samples_seen` > 0 samples."""
@@ -78,9 +78,9 @@ class DataConstrained:
     r_n: Real = math.inf
 
     def __post_init__(self) -> None:
-        _hold(self, "E", 0.0)
+        hold_number(self, "E", 0.0)
         for name in ("A", "B", "alpha", "beta"):
-            _hold(self, name, 0.0, low_open=True)
+            hold_number(self, name, 0.0, low_open=True)
         _hold_or_infinite(self, "r_d")
         _hold_or_infinite(self, "r_n")
 
@@ -178,9 +178,9 @@ class Overfit:
             raise InputError(
                 f"law must be a DataConstrained, NoDecay or UtilityLaw, got {self.law!r}"
             )
-        _hold(self, "c", 0.0)
-        _hold(self, "q", 0.0)
-        _hold(self, "p", 0.0, low_open=True)
+        hold_number(self, "c", 0.0)
+        hold_number(self, "q", 0.0)
+        hold_number(self, "p", 0.0, low_open=True)
         _hold_or_infinite(self, "r_star", low_open=True)
 
     def loss(
@@ -228,9 +228,9 @@ class PowerLaw:
     d: Real = 0.0
 
     def __post_init__(self) -> None:
-        _hold(self, "k", 0.0, low_open=True)
-        _hold(self, "s", -np.inf, 0.0)
-        _hold(self, "d", 0.0)
+        hold_number(self, "k", 0.0, low_open=True)
+        hold_number(self, "s", -np.inf, 0.0)
+        hold_number(self, "d", 0.0)
 
     def error(self, compute: Any) -> Float[np.ndarray, "..."]:
         """Error after `compute` > 0."""
@@ -283,18 +283,10 @@ def _finite(value: Any, what: str) -> Float[np.ndarray, "..."]:
     return np.asarray(value)
 
 
-def _hold(holder: Any, name: str, low: float, high: float = np.inf, **ends: bool) -> None:
-    """Check one field of a frozen dataclass and keep it as a Python float."""
-    value = check_real(name, getattr(holder, name), low, high, **ends)
-    if value.ndim:
-        raise InputError(f"{name} must be one number, got an array: {getattr(holder, name)!r}")
-    object.__setattr__(holder, name, float(value))
-
-
 def _hold_or_infinite(holder: Any, name: str, **ends: bool) -> None:
     value = getattr(holder, name)
     if not (isinstance(value, float) and value == math.inf):
-        _hold(holder, name, 0.0, **ends)
+        hold_number(holder, name, 0.0, **ends)
 
 
 @dataclass(frozen=True)

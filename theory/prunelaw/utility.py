@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw._checks import check_choice, check_number, check_real
+from prunelaw._checks import check_choice, check_number, check_real, hold_number
 from prunelaw._effective import effective_draws, effective_mixture
 from prunelaw._passes import (
     decay_rate,
@@ -64,11 +64,11 @@ class UtilityLaw:
     convention: str = "paper"
 
     def __post_init__(self) -> None:
-        _hold_number(self, "a", 0.0, low_open=True)
-        _hold_number(self, "b", -np.inf, 0.0)
+        hold_number(self, "a", 0.0, low_open=True)
+        hold_number(self, "b", -np.inf, 0.0)
         if not (isinstance(self.tau, float) and self.tau == math.inf):
-            _hold_number(self, "tau", 0.0, low_open=True)
-        _hold_number(self, "d", 0.0)
+            hold_number(self, "tau", 0.0, low_open=True)
+        hold_number(self, "d", 0.0)
         check_choice("convention", self.convention, CONVENTIONS)
 
     @property
@@ -110,7 +110,7 @@ class Pool:
     law: UtilityLaw
 
     def __post_init__(self) -> None:
-        _hold_number(self, "size", 0.0, low_open=True)
+        hold_number(self, "size", 0.0, low_open=True)
         if not isinstance(self.law, UtilityLaw):
             raise InputError(f"law must be a UtilityLaw, got {self.law!r}")
 
@@ -286,11 +286,6 @@ def shared_law(pools: Sequence[Pool]) -> UtilityLaw:
                     f"{pool.name!r} has {got!r}"
                 )
     return law
-
-
-def _hold_number(holder: Any, name: str, low: float, high: float = np.inf, **ends: bool) -> None:
-    """Check one field of a frozen dataclass and keep it as a Python float."""
-    object.__setattr__(holder, name, check_number(name, getattr(holder, name), low, high, **ends))
 
 
 def _tmars(
