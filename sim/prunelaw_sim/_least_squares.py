@@ -152,8 +152,9 @@ def minimise(
     evaluate(p, which) gives predictions and Jacobian of the problems `which` (indices into the
     batch) at p, and p itself with the `inner` parameters at their best.  Problems that are done
     leave the batch.  `loose` is for a first look at many starts of one problem: it settles early,
-    and is over once a start fits exactly, since no other can do better.  A trial point at which the cost is not a finite number counts as a step that
-    failed; a start without one ends where it is, at infinite cost.
+    and is over once a start fits exactly, since no other can do better.  A trial point at which
+    the cost is not a finite number counts as a step that failed; a start without one ends where it
+    is, at infinite cost.
     """
     columns = np.flatnonzero(np.zeros(len(low), dtype=bool) if inner is None else inner)
     batch = _Batch(evaluate, np.clip(start, low, high), target, weight, low, high, columns)
@@ -164,9 +165,7 @@ def minimise(
             break
         batch.step(active)
     batch.unsettled(*wanted)
-    return Solved(
-        batch.p, batch.cost, batch.residual, batch.promise, batch.settled, batch.steps
-    )
+    return Solved(batch.p, batch.cost, batch.residual, batch.promise, batch.settled, batch.steps)
 
 
 def minimise_model(
