@@ -2,19 +2,19 @@
 
     compute_score("el2n:20", inputs)    values (high = hard), cost in samples seen, provenance
 
-| name             | high (hard) is                                            | number (usual)      |
-|------------------|-----------------------------------------------------------|---------------------|
-| random           | a random order                                            |                     |
-| margin           | near the border of a probe trained outside the pool       | models (1)          |
-| el2n             | a large error vector early in training                    | models (1)          |
-| forgetting       | often learned and forgotten                               | models (1)          |
-| memorization     | right only if trained on it                               | models (40)         |
-| influence-max    | moves one other example's correctness most                | models (40)         |
-| influence-sum    | moves those of many                                       | models (40)         |
-| ddd              | got wrong by models that did not train on it              | models (10)         |
-| active-learning  | uncertain to them; its label is not used                  | models (10)         |
-| prototypes       | far from all cluster centres in a classifier's last layer | clusters (classes)  |
-| ssl-prototypes   | the same in an embedding learned without labels           | clusters (classes)  |
+| name             | high (hard) is                                            | number (usual)
+|------------------|-----------------------------------------------------------|----------------
+| random           | a random order                                            |
+| margin           | near the border of a probe trained outside the pool       | models (1)
+| el2n             | a large error vector early in training                    | models (1)
+| forgetting       | often learned and forgotten                               | models (1)
+| memorization     | right only if trained on it                               | models (40)
+| influence-max    | moves one other example's correctness most                | models (40)
+| influence-sum    | moves those of many                                       | models (40)
+| ddd              | got wrong by models that did not train on it              | models (10)
+| active-learning  | uncertain to them; its label is not used                  | models (10)
+| prototypes       | far from all cluster centres in a classifier's last layer | clusters (classes)
+| ssl-prototypes   | the same in an embedding learned without labels           | clusters (classes)
 
 These are the ten metrics that Sorscher et al. 2022 (arXiv 2206.14486), section 5, compare on
 ImageNet, with small models on small data, and the theory's own: the margin of a probe.

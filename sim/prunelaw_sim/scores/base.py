@@ -7,7 +7,6 @@ convention, which `prunelaw_sim.score_files` translates.)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol, runtime_checkable
 from zlib import crc32
 
@@ -18,7 +17,8 @@ from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw_sim.datasets import Dataset
 from prunelaw_sim.models import Model
-from prunelaw_sim.training_runs import Recipe, TrainedModels, train_models
+from prunelaw_sim.recipes import Recipe
+from prunelaw_sim.training_runs import TrainedModels, train_models
 
 FORWARD = 1 / 3  # cost of a forward pass, of a training step's one forward and twice that backward
 
@@ -65,7 +65,7 @@ class ScoreInputs:
     def pool_labels(self) -> Int[np.ndarray, " P"]:
         return self.dataset.labels[self.pool]
 
-    @cached_property
+    @property
     def single(self) -> Int[np.ndarray, "1 P"]:
         """The whole pool as the subset of one training run."""
         return self.pool[np.newaxis]
@@ -101,8 +101,8 @@ class ScoreResult:
     """One number an example of the pool, HIGH = HARD, and what it took.
 
     values         finite; ties are left for `kept_examples` to break by its seed
-    cost_samples   samples seen in training for this score, on the axis of `samples_seen`; an example
-                   passed forward only counts 1/3
+    cost_samples   samples seen in training for this score, on the axis of `samples_seen`; an
+                   example passed forward only counts 1/3
     probe_error    fraction of the pool that the probe gets wrong, for theta = pi times that; None
                    for a score without a probe that has not seen the pool
     provenance     what was trained on what, in a line

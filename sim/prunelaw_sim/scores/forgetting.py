@@ -2,9 +2,9 @@
 
     score_i = number of epochs after which x_i is wrong, having been right an epoch before
 
-(arXiv 1812.05159, definition 1; there an example is looked at whenever it is in a batch, here at the
-end of each epoch.)  An example that is never right is not forgotten, but is the hardest: it gets the
-number of epochs, more than any other can have.  Few values, many ties; several models break some.
+(arXiv 1812.05159; there an example is looked at whenever it is in a batch, here at the end of each
+epoch.)  An example that is never right is not forgotten, but is the hardest: it gets the number of
+epochs, more than any other can have.  Few values, many ties; several models break some.
 """
 
 from dataclasses import dataclass

@@ -27,12 +27,11 @@ def training_masks(
     if not 0 < kept < count or arc * round_of < count:
         raise InputError(f"a pool of {count} is too small to leave parts of it out")
     masks = np.ones((models, count), dtype=bool)
-    for k in range(models):
-        place = k % round_of
-        if place == 0:
-            order = rng.permutation(count)
-        first = -(-place * count // round_of)  # ceiling: steps are at most ceil(count / round_of)
-        masks[k, order[(first + np.arange(arc)) % count]] = False
+    for first in range(0, models, round_of):
+        circle = rng.permutation(count)
+        for k in range(first, min(first + round_of, models)):
+            start = (k - first) * count // round_of
+            masks[k, circle[(start + np.arange(arc)) % count]] = False
     return masks
 
 

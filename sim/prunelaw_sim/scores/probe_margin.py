@@ -2,8 +2,8 @@
 
     score_i = -(largest logit - second largest logit)
 
-With two classes that is -|z|, z the probe's field (Sorscher et al. 2022, section 2), up to the scale
-of the logits.  The label of the example is not used.
+With two classes that is -|z|, z the probe's field (Sorscher et al. 2022, section 2), up to the
+scale of the logits.  The label of the example is not used.
 """
 
 from dataclasses import dataclass

@@ -2,12 +2,13 @@
 
     score_i = 1 - max over centres m of cos(e_i, m),     in [0, 2]
 
-Centres are those of k-means on the embedded pool, each embedding of length one (Sorscher et al. 2022,
-section 6 and appendix B).  The supervised embedding is the last hidden layer of a classifier trained
-on the pool; the self-supervised one is learned without labels (`prunelaw_sim.scores.embedding`).
+Centres are those of k-means on the embedded pool, each embedding of length one (Sorscher et al.
+2022, section 6).  The supervised embedding is the last hidden layer of a classifier trained on the
+pool; the self-supervised one is learned without labels (`prunelaw_sim.scores.embedding`).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -92,8 +93,9 @@ def cluster_centres(
         raise InputError(
             f"clusters must be at most the {len(embedding)} examples of the pool, got {clusters}"
         )
+    settings: dict[str, Any] = {"n_init": STARTS, "random_state": seed}
     with one_lapack_thread():
-        return KMeans(clusters, n_init=STARTS, random_state=seed).fit(_unit(embedding)).cluster_centers_
+        return KMeans(clusters, **settings).fit(_unit(embedding)).cluster_centers_
 
 
 def distance_to_nearest(
