@@ -19,7 +19,7 @@ def kept_examples(
     rule: str,
     *,
     seed: int = 0,
-    labels: Int[np.ndarray, " P"] | None = None,
+    labels: Int[np.ndarray, " labels"] | None = None,
     class_share: float = 0.0,
 ) -> Int[np.ndarray, " kept"]:
     """Numbers in [0, P), ascending, of the round(f P) examples that the rule keeps; at least one.
@@ -97,7 +97,9 @@ def _band(rule: str) -> list[float]:
     return edges
 
 
-def _checked_labels(labels: Int[np.ndarray, " P"] | None, count: int) -> Int[np.ndarray, " P"]:
+def _checked_labels(
+    labels: Int[np.ndarray, " labels"] | None, count: int
+) -> Int[np.ndarray, " labels"]:
     if labels is None:
         raise InputError("class_share needs labels: give the class of every example")
     if len(labels) != count:

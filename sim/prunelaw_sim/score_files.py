@@ -180,8 +180,9 @@ def _read_text(file: Path) -> ScoreTable:
     while comments < len(lines) and lines[comments].startswith("#"):
         comments += 1
     provenance = dict(_comment(line) for line in lines[:comments])
-    delimiter = DELIMITERS.get(file.suffix, "\t" if "\t" in "".join(lines[comments:][:1]) else ",")
-    reader = csv.reader(lines[comments:], delimiter=delimiter, strict=True)
+    first = "".join(lines[comments : comments + 1])
+    tabs = "\t" in first and (file.suffix == ".tsv" or "," not in first)
+    reader = csv.reader(lines[comments:], delimiter="\t" if tabs else ",", strict=True)
     rows, numbers = [], []
     try:
         for row in reader:

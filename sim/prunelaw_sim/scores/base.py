@@ -150,7 +150,7 @@ def named(name: str, number: int, usual: int | None) -> str:
 
 def whole_number(name: str, value: float | int, low: int) -> int:
     """The number after a family's colon as an integer of at least `low`."""
-    if value != int(value):
+    if not float(value).is_integer():
         raise InputError(f"{name} must be an integer, got {value:g}")
     return check_integer(name, int(value), low)
 

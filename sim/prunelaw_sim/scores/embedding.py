@@ -48,11 +48,12 @@ def embed(
     passes = -(-STEPS * BATCH // len(inputs))
     order = np.concatenate([rng.permutation(len(inputs)) for _ in range(passes)])
     batches = order[: STEPS * BATCH].reshape(-1, BLOCK, BATCH).astype(np.int32)
+    x = (inputs - inputs.mean(axis=0)).astype(np.float32)
+    noise = NOISE * float(np.std(x))
     with jax.enable_x64(False):
-        x = jnp.asarray(inputs - inputs.mean(axis=0), dtype=jnp.float32)
-        state = (nets, _adam().init(nets))
+        state = _start(nets)
         for block in batches:
-            state = _train(state, x, block, *_views(rng, size, NOISE * float(np.std(x))))
+            state = _train(state, x, block, *_views(rng, size, noise))
         codes = np.asarray(_codes(state[0], x))
     return codes.astype(np.float64), 2.0 * STEPS * BATCH
 
@@ -76,6 +77,13 @@ def _adam() -> optax.GradientTransformation:
     return optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, STEPS))
 
 
+@jax.jit
+def _start(nets: _Nets) -> Any:
+    """The state of networks and Adam before the first step."""
+    return nets, _adam().init(nets)
+
+
+@jax.jit
 def _codes(nets: _Nets, x: Array) -> Array:
     for weights, bias in (nets.hidden, nets.embedding):
         x = jax.nn.relu(x @ weights + bias)
