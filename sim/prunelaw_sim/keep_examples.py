@@ -59,6 +59,12 @@ def hardness_order(scores: Float[np.ndarray, " P"], seed: int) -> Int[np.ndarray
     return shuffled[np.argsort(scores[shuffled], kind="stable")]
 
 
+def tied_count(values: Float[np.ndarray, " P"]) -> int:
+    """How many of the values are not alone: their order is the seed's."""
+    counts = np.unique(values, return_counts=True)[1]
+    return int(counts[counts > 1].sum())
+
+
 def _preference(
     scores: Float[np.ndarray, " P"], kept: int, rule: str, seed: int
 ) -> Int[np.ndarray, " P"]:

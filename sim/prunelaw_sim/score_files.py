@@ -38,8 +38,8 @@ from jaxtyping import Float
 
 from prunelaw._checks import check_choice, check_integer, check_real
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.keep_examples import tied_count
 from prunelaw_sim.score_arrays import ScoreTable, read_arrays
-from prunelaw_sim.scores.base import tied_count
 
 HIGH = ("keep", "hard", "easy")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -125,8 +125,7 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
     **Raises:** `InputError` for another ending than .csv and .tsv, and for a file that exists.
     """
     file = Path(path)
-    if file.suffix not in DELIMITERS:
-        raise InputError(f"{file}: scores are written to a file that ends in .csv or .tsv")
+    check_new_file(file)
     text = io.StringIO(newline="")
     for key, value in {**scores.provenance, "high": scores.high}.items():
         if not key.strip() or ":" in key or len(key.splitlines()) > 1:
@@ -138,6 +137,14 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
     ids = range(len(scores)) if scores.ids is None else scores.ids
     rows.writerows(zip(ids, map(repr, values.tolist()), strict=True))
     _write_new(file, text.getvalue())
+
+
+def check_new_file(file: Path) -> None:
+    """`InputError` unless scores can be written to this name: a new file, .csv or .tsv."""
+    if file.suffix not in DELIMITERS:
+        raise InputError(f"{file}: scores are written to a file that ends in .csv or .tsv")
+    if file.exists():
+        raise InputError(f"{file} exists and is not overwritten")
 
 
 def _write_new(file: Path, text: str) -> None:

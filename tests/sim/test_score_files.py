@@ -319,6 +319,7 @@ def test_parquet(tmp_path):
     refused(path, "no Parquet file that can be read")
 
 
+@pytest.mark.slow
 def test_parquet_bombs_are_refused(tmp_path):
     path = tmp_path / "s.parquet"
     refused(parquet_file(path, score=np.zeros(2**23 + 8)), "at most 100 times")

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw_sim.datasets import Dataset
+from prunelaw_sim.keep_examples import tied_count
 from prunelaw_sim.models import Model
 from prunelaw_sim.recipes import Recipe
 from prunelaw_sim.training_runs import TrainedModels, train_models
@@ -135,12 +136,6 @@ class Score(Protocol):
     def name(self) -> str: ...
 
     def compute(self, inputs: ScoreInputs) -> ScoreResult: ...
-
-
-def tied_count(values: Float[np.ndarray, " P"]) -> int:
-    """How many of the values are not alone."""
-    counts = np.unique(values, return_counts=True)[1]
-    return int(counts[counts > 1].sum())
 
 
 def named(name: str, number: int, usual: int | None) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prunelaw.errors import InputError
 from prunelaw_sim.scores.active_learning import mean_prediction_entropy
 from prunelaw_sim.scores.agreement import fraction_wrong
-from prunelaw_sim.scores.base import probabilities, tied_count
+from prunelaw_sim.scores.base import probabilities
 from prunelaw_sim.scores.el2n import error_lengths
 from prunelaw_sim.scores.forgetting import forgetting_events
 from prunelaw_sim.scores.leave_out import kept_rows, training_masks
@@ -146,8 +146,3 @@ def test_distance_is_one_less_the_largest_cosine():
         cosines = [e @ c / math.sqrt((e @ e) * (c @ c)) for c in centres]
         assert distance == pytest.approx(1 - max(cosines), abs=1e-14)
     assert distance_to_nearest(np.zeros((1, 3)), centres)[0] == 1.0
-
-
-def test_tied_counts_all_that_are_not_alone():
-    assert tied_count(np.array([1.0, 2.0, 2.0, 3.0, 3.0, 3.0])) == 5
-    assert tied_count(np.array([1.0, 2.0])) == 0
