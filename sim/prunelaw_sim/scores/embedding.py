@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from jaxtyping import Bool, Float
 
@@ -73,7 +72,9 @@ def _views(
     return shown, np.float32(noise) * rng.standard_normal(shape, dtype=np.float32)
 
 
-def _adam() -> optax.GradientTransformation:
+def _adam() -> Any:
+    import optax
+
     return optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, STEPS))
 
 
@@ -107,6 +108,8 @@ def _loss(nets: _Nets, views: Array) -> Array:
 @jax.jit
 def _train(state: Any, x: Array, batches: Array, shown: Array, noise: Array) -> Any:
     """One block of steps on the state of networks and Adam."""
+
+    import optax
 
     def step(state: Any, drawn: Any) -> tuple[Any, None]:
         (nets, moments), (batch, seen, noise) = state, drawn

@@ -18,15 +18,17 @@ from prunelaw_sim.scores.prototypes import cluster_centres
 pytestmark = pytest.mark.slow
 
 P = 120
-FLIPPED = 12  # labels of the pool's first examples are wrong
+FLIPPED = 12  # the pool's first examples have wrong labels, as have their copies outside
 
 
 @pytest.fixture(scope="module")
 def inputs():
     digits = load_dataset("digits")
     order = np.random.default_rng(0).permutation(len(digits))[:400]
+    order[P : P + FLIPPED] = order[:FLIPPED]
     labels = digits.labels[order].copy()
-    labels[:FLIPPED] = (labels[:FLIPPED] + 1) % 10
+    for first in (0, P):
+        labels[first : first + FLIPPED] = (labels[first : first + FLIPPED] + 1) % 10
     dataset = Dataset("digits with wrong labels", digits.inputs[order], labels)
     recipe = as_recipe("epochs=60,batch_size=20,optimizer=momentum,learning_rate=0.05")
     return ScoreInputs(dataset, np.arange(P), np.arange(P, 300), as_model("mlp:16"), recipe, 3)
@@ -65,10 +67,11 @@ def test_costs_are_samples_seen_and_a_third_of_those_passed_forward(results):
     assert set(wanted) == set(SCORES)
 
 
-@pytest.mark.parametrize("name", ["el2n:20", "memorization", "ddd"])
-def test_wrong_labels_are_hard(results, name):
+@pytest.mark.parametrize("name", ["el2n:20", "memorization", "influence-max", "ddd"])
+def test_most_wrong_labels_are_hard(results, name):
+    """For influence: a model gets a copy right whose original it was trained on."""
     ranks = np.argsort(np.argsort(results[name].values))
-    assert ranks[:FLIPPED].mean() > 0.8 * P
+    assert np.median(ranks[:FLIPPED]) > 0.85 * P
 
 
 def test_scores_without_labels_do_not_see_them(inputs, results):
@@ -165,7 +168,9 @@ def test_contrastive_loss_against_a_loop():
 def test_the_embedding_tells_digits_apart_without_labels(inputs):
     """The nearest neighbour in it is of the same class as often as in the pixels themselves."""
     pixels, labels = inputs.dataset.inputs[:300].reshape(300, -1), load_dataset("digits").labels
-    true = labels[np.random.default_rng(0).permutation(len(labels))[:300]]
+    order = np.random.default_rng(0).permutation(len(labels))[:300]
+    order[P : P + FLIPPED] = order[:FLIPPED]
+    true = labels[order]
     codes, samples = embed(pixels, np.random.default_rng(0))
     for points in (codes, pixels - pixels.mean(axis=0)):
         unit = points / np.linalg.norm(points, axis=1, keepdims=True)
