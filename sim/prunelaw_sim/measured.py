@@ -8,10 +8,12 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from prunelaw_sim.design import Unit, complete
+from prunelaw.errors import InputError
+from prunelaw_sim.design import Design, complete
 from prunelaw_sim.pools import example_counts
 from prunelaw_sim.store import Store
 from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.sweep_design import Unit
 from prunelaw_sim.text_forms import CHOICES
 
 MEANS = ("kappa", "R", "rho")  # given beside the error, as means over certified trials
@@ -25,6 +27,16 @@ def by_point(store: Store) -> Iterator[tuple[int, Columns]]:
         yield position, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
+def simulated(store: Store) -> Design:
+    """The design of a store of simulated students; `InputError` for a store of something else."""
+    if not isinstance(store.design, Design):
+        raise InputError(
+            f"store {store.path} holds a sweep of kind {store.design.kind}; simulated students are "
+            "needed here, kind perceptron"
+        )
+    return store.design
+
+
 def points_table(store: Store) -> pd.DataFrame:
     """One row a point in the columns of a `Sweep`, and what only a simulation knows.
 
@@ -33,15 +45,16 @@ def points_table(store: Store) -> pd.DataFrame:
     Choices beside the usual ones have columns if any point makes them.  `theta` of a trained probe
     is its mean angle as measured, and `theta_se` (0 where it was given) the standard error of that.
     """
-    return pd.DataFrame([_row(store, *one) for one in by_point(store)])
+    design = simulated(store)
+    return pd.DataFrame([_row(design, *one) for one in by_point(store)])
 
 
 def trials_table(store: Store) -> pd.DataFrame:
     """One row a trial: the axes of its point, its number, and everything measured."""
-    parts = []
+    design, parts = simulated(store), []
     for position, columns in by_point(store):
-        whole = complete(store.design.points[position])
-        axes = {name: whole[name] for name in store.design.axes}
+        whole = complete(design.points[position])
+        axes = {name: whole[name] for name in design.axes}
         parts.append(pd.DataFrame({**axes, **columns}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
@@ -56,8 +69,8 @@ def _with_index(unit: Unit, columns: Columns) -> Columns:
     return {"trial": np.arange(unit.first, unit.first + unit.trials), **columns}
 
 
-def _row(store: Store, position: int, columns: Columns) -> dict:
-    point = store.design.points[position]
+def _row(design: Design, position: int, columns: Columns) -> dict:
+    point = design.points[position]
     alpha_tot, f, theta, rule, dim = (
         point[name] for name in ("alpha_tot", "f", "theta", "rule", "dim")
     )
@@ -75,7 +88,7 @@ def _row(store: Store, position: int, columns: Columns) -> dict:
         "error": float(errors.mean()) if errors.size else np.nan,
         "error_se": _standard_error(errors),
         "metric": "test error probability",
-        "seed": store.design.point_seed(position),
+        "seed": design.point_seed(position),
         "theta": theta,
         "alpha_tot": alpha_tot,
         "dim": dim,
@@ -83,8 +96,8 @@ def _row(store: Store, position: int, columns: Columns) -> dict:
         "failed": int(np.sum(~certified)),
         **_means(columns, certified),
         "max_relative_gap": float(columns["relative_gap"].max()),
-        **{name: complete(point)[name] for name in store.design.axes if name in CHOICES},
-        **({"theta_se": theta_se} if "probe" in store.design.axes else {}),
+        **{name: complete(point)[name] for name in design.axes if name in CHOICES},
+        **({"theta_se": theta_se} if "probe" in design.axes else {}),
     }
 
 
