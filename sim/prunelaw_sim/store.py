@@ -40,6 +40,8 @@ APPLICATION = 0x50524C57  # "PRLW": what `file` and we know a store by
 LEASE = 600.0  # seconds; a living owner renews its claims far more often
 PATIENCE = 30.0  # seconds to wait for another process's transaction
 
+Columns = dict[str, np.ndarray]
+
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE unit (point INTEGER, first INTEGER, trials INTEGER NOT NULL, columns TEXT NOT NULL,
@@ -215,6 +217,15 @@ class Store:
         with _named(self.path):
             for row in self._connection.execute(query):
                 yield _unpacked(self.path, row)
+
+    def by_point(self) -> Iterator[tuple[int, Columns]]:
+        """(position in the design, all its trials' numbers by name) of each point that has any.
+
+        The numbers of the trials themselves are there as "trial".
+        """
+        for position, units in itertools.groupby(self.units(), key=lambda item: item[0].point):
+            parts = [{"trial": np.arange(u.first, u.first + u.trials), **c} for u, c in units]
+            yield position, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
     def digest(self) -> str:
         """A hash of design and trials: equal for equal contents, however they got there."""

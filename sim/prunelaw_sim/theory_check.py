@@ -19,7 +19,7 @@ from prunelaw.errors import InputError
 from prunelaw_sim.agreement import P_THRESHOLD, Agreement, agreement
 from prunelaw_sim.design import Design, describe
 from prunelaw_sim.expectations import predicted_error
-from prunelaw_sim.measured import by_point, simulated
+from prunelaw_sim.measured import simulated
 from prunelaw_sim.store import Store
 from prunelaw_sim.text_forms import CHOICES
 
@@ -179,7 +179,7 @@ def _errors(store: Store) -> tuple[list[np.ndarray], Int[np.ndarray, " designed"
     """Every point's errors in the order of its trials, NaN without certificate, and how many."""
     errors = [
         np.where(columns["converged"] == 1, columns["error"], np.nan)[np.argsort(columns["trial"])]
-        for _, columns in by_point(store)
+        for _, columns in store.by_point()
     ]
     return errors, np.array([int(np.sum(np.isnan(one))) for one in errors])
 
