@@ -96,8 +96,8 @@ class RealDesign(SweepDesign):
         """
         cells = _cells(_several(keep), _several(rules))
         check_number("class_share", class_share, 0.0, 1.0)
-        data = [_reloadable(one) for one in _several(dataset)]
-        axes = (data, *(_several(axis) for axis in (model, recipe, score, size)))
+        axes: list[list[Any]] = [_several(axis) for axis in (dataset, model, recipe, score, size)]
+        axes[0] = [_reloadable(one) for one in axes[0]]
         shared = {"class_share": float(class_share), "absent_classes": bool(absent_classes)}
         points = [
             _point(one, model, recipe, score, size, cells)
