@@ -35,8 +35,8 @@ def kept_examples(
 
     Class balance: with `class_share` s in [0, 1], every class keeps the best of its own by the rule
     until it has s round(f P)/classes of them, rounded down, or all that it has; what is then left
-    goes to the best of all.  s = 1/2 is that of Sorscher et al. 2022, appendix B; s = 0 leaves
-    classes to the score.  With one seed, the kept sets of a rule grow with f if s = 0.
+    goes to the best of all.  s = 1/2 is that of Sorscher et al. 2022; s = 0 leaves classes to the
+    score.  With one seed, the kept sets of a rule grow with f if s = 0.
 
     **Raises:** `InputError` for scores that are not finite, f outside (0, 1], an unknown rule, a
     band narrower than f, and a class share without labels.

@@ -74,6 +74,17 @@ class Model:
         """How many numbers are trained."""
         return sum((fan_in + 1) * out for fan_in, out in self._layers(shape, classes))
 
+    def multiply_adds(self, shape: tuple[int, ...], classes: int) -> int:
+        """Products in one forward pass of one example; a step of training takes three times that.
+
+        A convolution's weights are used at every pixel of its layer.
+        """
+        layers = self._layers(shape, classes)
+        pixels = [1] * len(layers)
+        if self.kind == "cnn":
+            pixels[:-1] = [(shape[0] >> i) * (shape[1] >> i) for i in range(len(layers) - 1)]
+        return sum(n * fan_in * out for n, (fan_in, out) in zip(pixels, layers, strict=True))
+
     def features(self, params: Params, inputs: Inputs) -> Float[Array, "n d"]:
         """The last hidden layer; of softmax regression the inputs themselves, flattened."""
         inputs = jnp.asarray(inputs)

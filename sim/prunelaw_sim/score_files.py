@@ -122,7 +122,8 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
 
     Without ids the column `id` counts from 0.
 
-    **Raises:** `InputError` for another ending than .csv and .tsv, and for a file that exists.
+    **Raises:** `InputError` for another ending than .csv and .tsv, a file that exists, and ids or
+    keys of provenance that would not read back.
     """
     file = Path(path)
     check_new_file(file)
@@ -135,6 +136,9 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
     rows.writerow(("id", "score"))
     values = -scores.values if scores.high == "easy" else scores.values
     ids = range(len(scores)) if scores.ids is None else scores.ids
+    for text_id in scores.ids or ():
+        if text_id != text_id.strip() or len(text_id.splitlines()) != 1:
+            raise InputError(f"ids must be one line without outer spaces, got {text_id!r}")
     rows.writerows(zip(ids, map(repr, values.tolist()), strict=True))
     _write_new(file, text.getvalue())
 

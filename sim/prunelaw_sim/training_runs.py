@@ -48,6 +48,12 @@ class TrainedModels:
     def __len__(self) -> int:
         return len(self.train_loss)
 
+    def __getitem__(self, runs: slice) -> TrainedModels:
+        """Some of the runs."""
+        params = jax.tree.map(lambda part: part[runs], self.params)
+        correct = None if self.correct is None else self.correct[runs]
+        return TrainedModels(self.model, params, self.shape, self.train_loss[runs], correct)
+
     def logits(self, inputs: Float[np.ndarray, "..."]) -> Float[np.ndarray, "runs n classes"]:
         """Scores of the classes for `inputs` (n, *shape), or (runs, n, *shape), own ones a run."""
         return self._of("logits", inputs)
@@ -220,8 +226,10 @@ def _loss_a_pass(
 @cache
 def _optimizer(name: str) -> Any:
     """Optax's optimizer for a learning rate of 1: each step scales what it says by its own rate."""
-    import optax
-
+    try:
+        import optax
+    except ImportError as cause:
+        raise InputError("training needs Optax: pip install 'prunelaw[real]'") from cause
     makers: dict[str, Callable[[], Any]] = {
         "sgd": lambda: optax.sgd(1.0),
         "momentum": lambda: optax.sgd(1.0, momentum=0.9),
@@ -243,8 +251,6 @@ def _advance(
     steps: Array,
 ) -> tuple[Params, Any, Array]:
     """The first `steps` batches of every run; losses are sums over the examples of each batch."""
-    import optax
-
     rule = _optimizer(optimizer)
 
     def loss(params: Params, batch: Array) -> Array:
@@ -261,7 +267,8 @@ def _advance(
             slope = jax.tree.map(lambda g: g / seen, slope)
             change, state = rule.update(slope, state, params)
             change = jax.tree.map(lambda c: rates[i] * c, change)
-            return optax.apply_updates(params, change), state, losses.at[i].set(total)
+            params = jax.tree.map(jnp.add, params, change)
+            return params, state, losses.at[i].set(total)
 
         none = jnp.zeros(len(rates), dtype=jnp.float32)
         return jax.lax.fori_loop(0, steps, step, (params, state, none))

@@ -166,6 +166,9 @@ def test_nothing_is_overwritten(tmp_path):
         write_scores(tmp_path / "absent" / "scores.csv", scores)
     with pytest.raises(InputError, match="one line without a colon, got 'a:b'"):
         write_scores(tmp_path / "new.csv", Scores(scores.values, provenance={"a:b": "c"}))
+    for name in ("", " a", "a\rb"):
+        with pytest.raises(InputError, match="ids must be one line without outer spaces"):
+            write_scores(tmp_path / "new.csv", Scores(scores.values, ("x", "y", name)))
     assert not (tmp_path / "new.csv").exists()
 
 

@@ -16,8 +16,8 @@
 | prototypes       | far from all cluster centres in a classifier's last layer | clusters (classes)
 | ssl-prototypes   | the same in an embedding learned without labels           | clusters (classes)
 
-These are the ten metrics that Sorscher et al. 2022 (arXiv 2206.14486), section 5, compare on
-ImageNet, with small models on small data, and the theory's own: the margin of a probe.
+These are the metrics that Sorscher et al. 2022 (arXiv 2206.14486) compare on ImageNet, with small
+models on small data, and the theory's own: the margin of a probe.
 """
 
 from typing import Any

@@ -177,6 +177,7 @@ def test_the_embedding_tells_digits_apart_without_labels(inputs):
         alike = unit @ unit.T - 2 * np.eye(300)
         assert np.mean(true[alike.argmax(axis=1)] == true) > 0.9
     assert samples == 100_000
+    assert np.isfinite(embed(np.zeros_like(pixels), np.random.default_rng(0))[0]).all()
 
 
 def test_centres_of_separate_clouds_are_their_means():
