@@ -35,6 +35,34 @@ class NumberList(click.ParamType):
             )
 
 
+class NameList(click.ParamType):
+    """`hard,easy,band:0.2,0.4`: texts separated by commas; a number belongs to the text before."""
+
+    name = "text[,text...]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The texts, of which each keeps its own numbers."""
+        if isinstance(value, tuple):
+            return value
+        texts: list[str] = []
+        for part in (piece.strip() for piece in str(value).split(",")):
+            if texts and _is_number(part):
+                texts[-1] += f",{part}"
+            else:
+                texts.append(part)
+        return tuple(texts)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 class Amount(click.ParamType):
     """`640M`, `3B` or `6.4e8`: a number of samples above 0."""
 

@@ -3,7 +3,8 @@
     simulate        train certified students on pruned data and measure their errors
     simulate_until  as many of them as a wanted standard error takes
     compare         a simulation beside the theory, and where it leaves the theory's setting
-    run_sweep       a Design of many points into a store that survives a kill, on any executor
+    run_sweep       a Design of many points into a store that survives a kill, on any executor;
+                    a RealDesign trains models on data that ship in packages, or on your own
     max_margin      the student of any matrix of examples, with its duality gap
     read            a file or folder of training runs as a `Sweep`
     fit             hold a law against a Sweep
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from prunelaw_sim.laws import LAWS, fit
     from prunelaw_sim.precision import simulate_until
     from prunelaw_sim.readers import read
+    from prunelaw_sim.real_design import RealDesign
     from prunelaw_sim.runner import SweepRun, run_sweep
     from prunelaw_sim.store import Store
     from prunelaw_sim.students import MaxMargin, NotSeparableError, max_margin
@@ -41,6 +43,7 @@ __all__ = [
     "MaxMargin",
     "NotSeparableError",
     "PruningFit",
+    "RealDesign",
     "ScalingFit",
     "Simulation",
     "Store",
@@ -69,6 +72,7 @@ _HOMES = {
     "students": ("MaxMargin", "NotSeparableError", "max_margin"),
     "precision": ("simulate_until",),
     "readers": ("read",),
+    "real_design": ("RealDesign",),
     "runner": ("SweepRun", "run_sweep"),
     "store": ("Store",),
     "sweep": ("Sweep",),

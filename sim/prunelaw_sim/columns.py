@@ -50,6 +50,7 @@ COLUMNS: Mapping[str, Column] = {
         _count("dataset_size", "samples before pruning, P", "samples"),
         Column("keep_fraction", "real", "fraction KEPT, f", low=0.0, high=1.0, low_open=True),
         Column("rule", "text", "keep rule: hard, easy, random, ..."),
+        Column("score", "text", "what the rule ranks by: margin, el2n, ..."),
         Column("error", "real", "test error or loss, as `metric` says", low=0.0),
         Column("error_se", "real", "standard error of `error`", low=0.0),
         Column("metric", "text", "what `error` is; a loss says so in its name"),

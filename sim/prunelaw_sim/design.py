@@ -17,14 +17,17 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
+
+import numpy as np
 
 from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
 from prunelaw_sim.penalised import as_student, check_separable
-from prunelaw_sim.pools import check_seed, make_pool
+from prunelaw_sim.pools import check_seed, example_counts, make_pool
 from prunelaw_sim.probes import Given
+from prunelaw_sim.sweep_design import SweepDesign, Unit
 from prunelaw_sim.text_forms import CHOICES
 
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
@@ -33,16 +36,17 @@ UNIT = 25  # trials in the smallest piece of work: what a kill can cost, a row o
 MOST_TRIALS = 2**20
 
 
-class Unit(NamedTuple):
-    """Trials `first` ... `first + trials - 1` of the point at this position of the design."""
+def _simulate(
+    point: Mapping[str, Any], seed: int, first: int, trials: int
+) -> dict[str, np.ndarray]:
+    """Trials `first` ... `first + trials - 1` at one point: what a worker does."""
+    from prunelaw_sim.trials import simulate
 
-    point: int
-    first: int
-    trials: int
+    return simulate(**point, seed=seed, first=first, trials=trials, throw=False).per_trial
 
 
 @dataclass(frozen=True)
-class Design:
+class Design(SweepDesign):
     """The points of a sweep and the trials at each; make one with `grid` or `from_points`.
 
     - points: one mapping a point, with a value for each of `AXES` and for those of `CHOICES` that
@@ -50,6 +54,9 @@ class Design:
     - trials: students at each point; unit: students in one piece of work.
     - seed: of the whole sweep; paired: axes along which points share random numbers.
     """
+
+    kind: ClassVar[str] = "perceptron"
+    measure = staticmethod(_simulate)
 
     points: tuple[Mapping[str, Any], ...]
     trials: int = 100
@@ -109,21 +116,21 @@ class Design:
         text = json.dumps([self.seed, shared], sort_keys=True)
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 12
 
-    def units(self) -> Iterable[Unit]:
-        """All pieces of work, point by point; the last of a point may be shorter."""
-        for position in range(len(self.points)):
-            for first in range(0, self.trials, self.unit):
-                yield Unit(position, first, min(self.unit, self.trials - first))
+    def cost(self, unit: Unit) -> float:
+        """Relative cost of a unit: factorisations take K N² each, drawing takes K N."""
+        point = self.points[unit.point]
+        dim = point["dim"]
+        _, kept = example_counts(point["alpha_tot"], point["f"], dim)
+        return unit.trials * kept * dim * (min(dim, kept) + 50.0)
+
+    def describe(self, position: int) -> str:
+        """One point in a line."""
+        return describe(self.points[position])
 
     @property
     def axes(self) -> tuple[str, ...]:
         """`AXES`, and the choices in which some point is not of the usual kind."""
         return (*AXES, *(name for name in CHOICES if any(name in p for p in self.points)))
-
-    @property
-    def n_units(self) -> int:
-        """How many pieces of work there are."""
-        return len(self.points) * -(-self.trials // self.unit)
 
     def to_json(self) -> str:
         """The design as a text from which `from_json` makes the same one."""

@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
-
 import numpy as np
 import pandas as pd
 
-from prunelaw_sim.design import Unit, complete
+from prunelaw.errors import InputError
+from prunelaw_sim.design import Design, complete
 from prunelaw_sim.pools import example_counts
-from prunelaw_sim.store import Store
+from prunelaw_sim.real_design import RealDesign
+from prunelaw_sim.real_tables import cells_table, runs_sweep, runs_table, standard_error
+from prunelaw_sim.store import Columns, Store
 from prunelaw_sim.sweep import Sweep
 from prunelaw_sim.text_forms import CHOICES
 
 MEANS = ("kappa", "R", "rho")  # given beside the error, as means over certified trials
-Columns = dict[str, np.ndarray]
 
 
-def by_point(store: Store) -> Iterator[tuple[int, Columns]]:
-    """(position in the design, every stored trial's numbers by name) of each point that has any."""
-    for position, units in groupby(store.units(), key=lambda item: item[0].point):
-        parts = [_with_index(unit, columns) for unit, columns in units]
-        yield position, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+def simulated(store: Store) -> Design:
+    """The design of a store of simulated students; `InputError` for a store of something else."""
+    if not isinstance(store.design, Design):
+        raise InputError(
+            f"store {store.path} holds a sweep of kind {store.design.kind}; simulated students are "
+            "needed here, kind perceptron"
+        )
+    return store.design
 
 
 def points_table(store: Store) -> pd.DataFrame:
     """One row a point in the columns of a `Sweep`, and what only a simulation knows.
+
+    Of a real sweep: one row a cell of each point, see `real_tables.cells_table`.
 
     `error` and `error_se` are mean and standard error over certified trials; `trials` counts
     those stored and `failed` those of them without certificate, which no mean contains.
     Choices beside the usual ones have columns if any point makes them.  `theta` of a trained probe
     is its mean angle as measured, and `theta_se` (0 where it was given) the standard error of that.
     """
-    return pd.DataFrame([_row(store, *one) for one in by_point(store)])
+    if isinstance(store.design, RealDesign):
+        return cells_table(store, store.design)
+    design = simulated(store)
+    return pd.DataFrame([_row(design, *one) for one in store.by_point()])
 
 
 def trials_table(store: Store) -> pd.DataFrame:
-    """One row a trial: the axes of its point, its number, and everything measured."""
-    parts = []
-    for position, columns in by_point(store):
-        whole = complete(store.design.points[position])
-        axes = {name: whole[name] for name in store.design.axes}
+    """One row a trial: the axes of its point, its number, and everything measured.
+
+    Of a real sweep: one row a trained model, see `real_tables.runs_table`.
+    """
+    if isinstance(store.design, RealDesign):
+        return runs_table(store, store.design)
+    design, parts = simulated(store), []
+    for position, columns in store.by_point():
+        whole = complete(design.points[position])
+        axes = {name: whole[name] for name in design.axes}
         parts.append(pd.DataFrame({**axes, **columns}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def to_sweep(store: Store) -> Sweep:
-    """The points as a `Sweep`, which the fits take.  Raises `TableError` for an empty store."""
+    """The points as a `Sweep`, which the fits take; of a real sweep, every trained model.
+
+    Raises `TableError` for an empty store.
+    """
+    if isinstance(store.design, RealDesign):
+        return runs_sweep(store, store.design)
     table = points_table(store).dropna(subset=["error", "error_se"])
     return Sweep(table, str(store.path))
 
 
-def _with_index(unit: Unit, columns: Columns) -> Columns:
-    return {"trial": np.arange(unit.first, unit.first + unit.trials), **columns}
-
-
-def _row(store: Store, position: int, columns: Columns) -> dict:
-    point = store.design.points[position]
+def _row(design: Design, position: int, columns: Columns) -> dict:
+    point = design.points[position]
     alpha_tot, f, theta, rule, dim = (
         point[name] for name in ("alpha_tot", "f", "theta", "rule", "dim")
     )
@@ -73,9 +86,9 @@ def _row(store: Store, position: int, columns: Columns) -> dict:
         "keep_fraction": f,
         "rule": rule,
         "error": float(errors.mean()) if errors.size else np.nan,
-        "error_se": _standard_error(errors),
+        "error_se": standard_error(errors),
         "metric": "test error probability",
-        "seed": store.design.point_seed(position),
+        "seed": design.point_seed(position),
         "theta": theta,
         "alpha_tot": alpha_tot,
         "dim": dim,
@@ -83,8 +96,8 @@ def _row(store: Store, position: int, columns: Columns) -> dict:
         "failed": int(np.sum(~certified)),
         **_means(columns, certified),
         "max_relative_gap": float(columns["relative_gap"].max()),
-        **{name: complete(point)[name] for name in store.design.axes if name in CHOICES},
-        **({"theta_se": theta_se} if "probe" in store.design.axes else {}),
+        **{name: complete(point)[name] for name in design.axes if name in CHOICES},
+        **({"theta_se": theta_se} if "probe" in design.axes else {}),
     }
 
 
@@ -93,14 +106,7 @@ def _angle(theta: float, columns: Columns, certified: np.ndarray) -> tuple[float
     if "probe_theta" not in columns:
         return theta, 0.0
     angles = columns["probe_theta"][certified]
-    return float(angles.mean()) if angles.size else np.nan, _standard_error(angles)
-
-
-def _standard_error(values: np.ndarray) -> float:
-    """Of the mean; NaN for fewer than two values."""
-    if values.size < 2:
-        return np.nan
-    return float(values.std(ddof=1) / np.sqrt(values.size))
+    return float(angles.mean()) if angles.size else np.nan, standard_error(angles)
 
 
 def _means(columns: Columns, certified: np.ndarray) -> dict[str, float]:

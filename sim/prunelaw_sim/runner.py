@@ -18,10 +18,9 @@ import numpy as np
 
 from prunelaw._checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.design import Design, Unit, describe
 from prunelaw_sim.executors import Here, Processes, WorkerDiedError
-from prunelaw_sim.pools import example_counts
 from prunelaw_sim.store import LEASE, Store
+from prunelaw_sim.sweep_design import SweepDesign, Unit
 
 PER_WORKER = 2  # units claimed for each worker: one running, one waiting
 IN_FLIGHT = 32  # units claimed for an executor that does not say how many workers it has
@@ -59,7 +58,7 @@ class SweepRun:
 
 
 def run_sweep(
-    design: Design,
+    design: SweepDesign,
     store: str | os.PathLike[str],
     *,
     executor: Executor | int | None = None,
@@ -103,13 +102,6 @@ def run_sweep(
     return result
 
 
-def measure(point: Mapping[str, Any], seed: int, first: int, trials: int) -> dict[str, np.ndarray]:
-    """Trials `first` ... `first + trials - 1` at one point: what a worker does."""
-    from prunelaw_sim.trials import simulate
-
-    return simulate(**point, seed=seed, first=first, trials=trials, throw=False).per_trial
-
-
 class _Raised(NamedTuple):
     """What the measurement of a unit raised; whatever else fails is the executor's doing."""
 
@@ -147,7 +139,7 @@ class _Run:
         self.done = len(done)
         self.measured = 0
         self.cost_done = 0.0
-        self.cost_left = sum(_cost(store.design, unit) for unit in self.waiting)
+        self.cost_left = sum(store.design.cost(unit) for unit in self.waiting)
         self.begin = time.monotonic()
         self.last_write = self.begin
 
@@ -187,9 +179,9 @@ class _Run:
         return bool(claimed)
 
     def _submit(self, unit: Unit) -> None:
-        seed = self.store.design.point_seed(unit.point)
-        point = self.store.design.points[unit.point]
-        task = self.executor.submit(_attempt, measure, point, seed, unit.first, unit.trials)
+        design = self.store.design
+        seed, point = design.point_seed(unit.point), design.points[unit.point]
+        task = self.executor.submit(_attempt, design.measure, point, seed, *unit[1:])
         self.running[task] = unit
 
     def _take(self, tried: list[Unit]) -> Iterator[Unit]:
@@ -221,7 +213,7 @@ class _Run:
             unit = self.running.pop(task)
             if task in good:
                 self.measured += 1
-                self.cost_done += _cost(self.store.design, unit)
+                self.cost_done += self.store.design.cost(unit)
                 self._count(unit)
             else:
                 self._note_failure(unit, task)
@@ -245,7 +237,7 @@ class _Run:
 
     def _count(self, unit: Unit) -> None:
         self.done += 1
-        self.cost_left -= _cost(self.store.design, unit)
+        self.cost_left -= self.store.design.cost(unit)
 
     def _show_life(self) -> None:
         if time.monotonic() - self.last_write > SIGN_OF_LIFE:
@@ -275,18 +267,10 @@ def _is_good(task: Future) -> bool:
     return task.exception() is None and not isinstance(task.result(), _Raised)
 
 
-def _cost(design: Design, unit: Unit) -> float:
-    """Relative cost of a unit: factorisations take K N² each, drawing takes K N."""
-    point = design.points[unit.point]
-    dim = point["dim"]
-    _, kept = example_counts(point["alpha_tot"], point["f"], dim)
-    return unit.trials * kept * dim * (min(dim, kept) + 50.0)
-
-
-def _describe_failures(design: Design, result: SweepRun) -> str:
+def _describe_failures(design: SweepDesign, result: SweepRun) -> str:
     unit, why = next(iter(result.failed.items()))
     return (
         f"{len(result.failed)} of {result.total} units failed and the others are stored; first: "
-        f"{describe(design.points[unit.point])}, trials {unit.first} to "
+        f"{design.describe(unit.point)}, trials {unit.first} to "
         f"{unit.first + unit.trials - 1}: {why}"
     )

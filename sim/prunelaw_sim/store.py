@@ -1,4 +1,4 @@
-"""A store of simulated trials: one SQLite file that survives a kill at any moment.
+"""A store of trials: one SQLite file that survives a kill at any moment.
 
 SQLite, because its transactions are what is asked of the store: a unit of trials is in it whole or
 not at all, whatever is killed and whenever (rollback journal, synchronous = FULL); two processes
@@ -32,13 +32,15 @@ from pathlib import Path
 import numpy as np
 
 from prunelaw.errors import InputError, PrunelawError
-from prunelaw_sim.design import Design, Unit
+from prunelaw_sim.sweep_design import SweepDesign, Unit, read_design
 
 FORMAT = 1
 NUMBERS = 3  # raise it when the same design gives other numbers: streams, trainer, columns
 APPLICATION = 0x50524C57  # "PRLW": what `file` and we know a store by
 LEASE = 600.0  # seconds; a living owner renews its claims far more often
 PATIENCE = 30.0  # seconds to wait for another process's transaction
+
+Columns = dict[str, np.ndarray]
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -81,7 +83,7 @@ class Store:
     `Store.open(path)` opens an existing one.  A connection belongs to its thread.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, design: Design):
+    def __init__(self, path: Path, connection: sqlite3.Connection, design: SweepDesign):
         self.path = path
         self.design = design
         self.owner = uuid.uuid4().hex
@@ -90,7 +92,7 @@ class Store:
     # --- opening ----------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], design: Design) -> Store:
+    def create(cls, path: str | os.PathLike[str], design: SweepDesign) -> Store:
         """The store at `path` for this design: made if the file is not there or empty.
 
         Raises `StoreError` if the file holds another design, was written by another version, is
@@ -107,7 +109,9 @@ class Store:
         store = cls._checked(file, connection)
         if store.design != design:
             store.close()
-            raise StoreError(f"store {file} holds another design: {_first_change(store, design)}")
+            raise StoreError(
+                f"store {file} holds another design: {store.design.first_change(design)}"
+            )
         return store
 
     @classmethod
@@ -128,7 +132,7 @@ class Store:
                     raise StoreError(f"{file} is a database, but no store of a prunelaw sweep")
                 meta = dict(connection.execute("SELECT key, value FROM meta"))
             _check_version(file, meta)
-            return cls(file, connection, Design.from_json(meta["design"]))
+            return cls(file, connection, read_design(meta["design"]))
         except BaseException:
             connection.close()
             raise
@@ -214,6 +218,15 @@ class Store:
             for row in self._connection.execute(query):
                 yield _unpacked(self.path, row)
 
+    def by_point(self) -> Iterator[tuple[int, Columns]]:
+        """(position in the design, all its trials' numbers by name) of each point that has any.
+
+        The numbers of the trials themselves are there as "trial".
+        """
+        for position, units in itertools.groupby(self.units(), key=lambda item: item[0].point):
+            parts = [{"trial": np.arange(u.first, u.first + u.trials), **c} for u, c in units]
+            yield position, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
     def digest(self) -> str:
         """A hash of design and trials: equal for equal contents, however they got there."""
         total = hashlib.blake2b(self.design.to_json().encode())
@@ -292,7 +305,7 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     return {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
 
 
-def _make_tables(connection: sqlite3.Connection, design: Design) -> None:
+def _make_tables(connection: sqlite3.Connection, design: SweepDesign) -> None:
     for statement in _TABLES.split(";"):  # executescript would end the transaction
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -307,19 +320,6 @@ def _check_version(file: Path, meta: Mapping[str, str]) -> None:
                 f"store {file} has {key} version {meta.get(key)}, this prunelaw has {ours}: "
                 "export it with the version that wrote it, or begin a new store"
             )
-
-
-def _first_change(store: Store, design: Design) -> str:
-    """Where the stored design and the wanted one differ first."""
-    for name in ("trials", "seed", "unit", "paired"):
-        old, new = getattr(store.design, name), getattr(design, name)
-        if old != new:
-            return f"its {name} is {old}, not {new}"
-    pairs = zip(store.design.points, design.points, strict=False)
-    for position, (old, new) in enumerate(pairs):
-        if old != new:
-            return f"its point {position} is {dict(old)}, not {dict(new)}"
-    return f"it has {len(store.design.points)} points, not {len(design.points)}"
 
 
 def _is_dead(owner: str, host: str, pid: int, renewed: float) -> bool:

@@ -19,7 +19,7 @@ from prunelaw.errors import InputError
 from prunelaw_sim.agreement import P_THRESHOLD, Agreement, agreement
 from prunelaw_sim.design import Design, describe
 from prunelaw_sim.expectations import predicted_error
-from prunelaw_sim.measured import by_point
+from prunelaw_sim.measured import simulated
 from prunelaw_sim.store import Store
 from prunelaw_sim.text_forms import CHOICES
 
@@ -111,19 +111,20 @@ def check_theory(
     1/N the means are fitted with, as in `agreement`, whose verdict this is.
 
     Raises `InputError` if the store is not finished, holds a single dimension, or not every point
-    at the same ones.
+    at the same ones, or is no store of simulated students.
     """
     if not store.status().complete:
         raise InputError(f"{store.path} is not finished: run the sweep to its end, then check it")
-    points, sizes, positions = _grid(store.design)
+    design = simulated(store)
+    points, sizes, positions = _grid(design)
     errors, failed = _errors(store)
     shape = positions.shape
     means, stderrs, trials = (
         np.array([measure(errors[i]) for i in positions.ravel()]).reshape(shape)
         for measure in (np.nanmean, _stderr, lambda e: int(np.sum(np.isfinite(e))))
     )
-    _refuse_without_spread(store.design, positions, stderrs)
-    covariance = np.array([_covariance(store.design, errors, column) for column in positions.T])
+    _refuse_without_spread(design, positions, stderrs)
+    covariance = np.array([_covariance(design, errors, column) for column in positions.T])
     found = agreement(
         (theory or solved)(points),
         sizes,
@@ -178,7 +179,7 @@ def _errors(store: Store) -> tuple[list[np.ndarray], Int[np.ndarray, " designed"
     """Every point's errors in the order of its trials, NaN without certificate, and how many."""
     errors = [
         np.where(columns["converged"] == 1, columns["error"], np.nan)[np.argsort(columns["trial"])]
-        for _, columns in by_point(store)
+        for _, columns in store.by_point()
     ]
     return errors, np.array([int(np.sum(np.isnan(one))) for one in errors])
 

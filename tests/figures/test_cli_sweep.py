@@ -106,14 +106,14 @@ def test_the_standard_points(tmp_path):
 
 
 def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkeypatch):
-    from prunelaw_sim import runner
+    from prunelaw_sim.design import Design
 
     def fails(point, seed, first, trials):
         raise MemoryError("too large")
 
     path = tmp_path / "runs.db"
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "measure", fails)
+        patch.setattr(Design, "measure", staticmethod(fails))
         result = run("run", path, *SMALL)
     assert result.exit_code == 1 and "8 units failed" in result.stderr
     assert "failed: alpha_tot=1 f=0.5" in run("status", path).stdout

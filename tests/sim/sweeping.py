@@ -39,7 +39,7 @@ def slow(point, seed, first, trials):
 
 
 if __name__ == "__main__":
-    runner.measure = slow
+    Design.measure = staticmethod(slow)
     try:
         runner.run_sweep(DESIGN, sys.argv[1])
     except KeyboardInterrupt:

@@ -10,7 +10,8 @@ import pytest
 from sim.sweeping import DESIGN, cheap
 
 from prunelaw.errors import InputError
-from prunelaw_sim import executors, runner
+from prunelaw_sim import executors
+from prunelaw_sim.design import Design
 from prunelaw_sim.executors import dask_executor
 from prunelaw_sim.runner import run_sweep
 from prunelaw_sim.store import Store
@@ -49,14 +50,14 @@ def poisoned(point, seed, first, trials):
 def undisturbed(tmp_path_factory):
     path = tmp_path_factory.mktemp("whole") / "a.db"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "measure", cheap)
+        patch.setattr(Design, "measure", staticmethod(cheap))
         run_sweep(DESIGN, path)
     with Store.open(path) as store:
         return store.digest()
 
 
 def test_a_worker_killed_in_the_middle_costs_nothing(cluster, tmp_path, monkeypatch, undisturbed):
-    monkeypatch.setattr(runner, "measure", slow_on_dask)
+    monkeypatch.setattr(Design, "measure", staticmethod(slow_on_dask))
 
     def kill_one():
         time.sleep(1.0)
@@ -74,7 +75,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(cluster, tmp_path, monkeypa
 
 
 def test_a_unit_that_always_kills_its_worker_is_reported(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "measure", poisoned)
+    monkeypatch.setattr(Design, "measure", staticmethod(poisoned))
     with dask_executor(cluster.scheduler_address) as pool:  # many wait on a worker that dies
         result = run_sweep(DESIGN, tmp_path / "a.db", executor=pool, in_flight=16, throw=False)
     assert result.done == DESIGN.n_units - 1

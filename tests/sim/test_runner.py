@@ -15,7 +15,6 @@ import pytest
 from sim.sweeping import DESIGN, cheap
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim import runner
 from prunelaw_sim.design import Design
 from prunelaw_sim.executors import Here, Processes, WorkerDiedError
 from prunelaw_sim.measured import points_table, to_sweep, trials_table
@@ -29,7 +28,7 @@ KILLS = 20
 
 @pytest.fixture
 def no_students(monkeypatch):
-    monkeypatch.setattr(runner, "measure", cheap)
+    monkeypatch.setattr(Design, "measure", staticmethod(cheap))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def undisturbed(tmp_path_factory):
     """The digest of a sweep that nothing happened to."""
     path = tmp_path_factory.mktemp("whole") / "a.db"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "measure", cheap)
+        patch.setattr(Design, "measure", staticmethod(cheap))
         assert run_sweep(DESIGN, path).complete
     return digest(path)
 
@@ -121,7 +120,7 @@ def test_resuming_measures_only_what_is_missing(tmp_path, undisturbed, monkeypat
             raise KeyboardInterrupt
         return cheap(point, seed, first, trials)
 
-    monkeypatch.setattr(runner, "measure", stops)
+    monkeypatch.setattr(Design, "measure", staticmethod(stops))
     with pytest.raises(KeyboardInterrupt):
         run_sweep(DESIGN, path)
     again = run_sweep(DESIGN, path)
@@ -151,14 +150,14 @@ def test_a_unit_that_fails_is_named_and_the_rest_finished(tmp_path, monkeypatch,
         return cheap(point, seed, first, trials)
 
     path = tmp_path / "a.db"
-    monkeypatch.setattr(runner, "measure", fails_once)
+    monkeypatch.setattr(Design, "measure", staticmethod(fails_once))
     words = "2 of 120 units failed .*alpha_tot=2 f=0.2 .*easy.* trials 10 to 14: MemoryError"
     with pytest.raises(ConvergenceError, match=words):
         run_sweep(DESIGN, path)
     with Store.open(path) as store:
         assert store.status().done == 118 and len(store.status().failed) == 2
     assert len(run_sweep(DESIGN, path, throw=False).failed) == 2
-    monkeypatch.setattr(runner, "measure", cheap)
+    monkeypatch.setattr(Design, "measure", staticmethod(cheap))
     assert run_sweep(DESIGN, path).measured == 2
     assert digest(path) == undisturbed
 

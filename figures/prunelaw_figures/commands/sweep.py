@@ -1,28 +1,32 @@
-"""`prunelaw sweep run|status|export|check`: simulated students in a store that lasts."""
+"""`prunelaw sweep run|run-real|status|export|check`: many trainings in a store that lasts."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.sweep_output import (
+    DASK,
+    JSON,
+    STORE,
+    WORKERS,
+    check_new_file,
+    run_design,
+    whole_number,
+    write_csv,
+)
+from prunelaw_figures.sweep_run_real import run_real
 from prunelaw_figures.terminal import NumberList, make_table, print_json, print_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from prunelaw_sim.design import Design
-    from prunelaw_sim.runner import Progress, SweepRun
-
-STORE = click.argument("store", type=click.Path(path_type=Path, dir_okay=False))
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+    from prunelaw_sim.sweep_design import SweepDesign
 
 
 @click.group()
 def command() -> None:
-    """Simulated students at many points, in a store that survives a kill at any moment.
+    """Simulated students, or models on real data, in a store that survives a kill at any moment.
 
     \b
     prunelaw sweep run runs.db --alpha-tot 1,3,10 --keep 0.2,0.5 --theta 0.3 \\
@@ -30,7 +34,12 @@ def command() -> None:
     prunelaw sweep status runs.db
     prunelaw sweep export runs.db --output runs.csv
     prunelaw sweep check runs.db
+    prunelaw sweep run-real real.db --dataset digits --model mlp:64 --score el2n \\
+                               --size 100,200,400 --keep 0.2,0.4,0.6,0.8 --workers 2
     """
+
+
+command.add_command(run_real)
 
 
 @command.command()
@@ -49,8 +58,8 @@ def command() -> None:
 @click.option("--trials", type=int, help="Students at each point.  [100]")
 @click.option("--unit", type=int, help="Students in one piece of work.  [25]")
 @click.option("--seed", type=int, help="Same seed, same numbers, whoever measures them.  [0]")
-@click.option("--workers", type=int, default=1, show_default=True, help="Worker processes.")
-@click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster, tcp://HOST:PORT.")
+@WORKERS
+@DASK
 @click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
 @click.option(
     "--standard",
@@ -75,21 +84,7 @@ def run(store: Path, workers: int, dask: str | None, as_json: bool, **asked: Any
     Rules share random numbers, so that their differences are more precise than their errors.
     Several runs may work on one store. Exit code 1 if units failed; the others are stored.
     """
-    from prunelaw._checks import check_integer
-    from prunelaw_sim.executors import dask_executor
-    from prunelaw_sim.runner import run_sweep
-
-    check_integer("--workers", workers, 1)
-    design = _design(store, **asked)
-    with ExitStack() as stack:
-        executor = stack.enter_context(dask_executor(dask)) if dask else workers
-        progress = stack.enter_context(_bar(f"{len(design.points)} points"))
-        one_process = workers == 1 and not dask
-        result = run_sweep(
-            design, store, executor=None if one_process else executor,
-            progress=progress, throw=False,
-        )  # fmt: skip
-    _tell(store, result, as_json)
+    run_design(_design(store, **asked), store, workers, dask, as_json)
 
 
 @command.command()
@@ -101,13 +96,12 @@ def status(store: Path, as_json: bool) -> None:
     \b
     prunelaw sweep status runs.db
     """
-    from prunelaw_sim.design import describe
     from prunelaw_sim.store import Store
 
     with Store.open(store) as opened:
         found, design = opened.status(), opened.design
     failed = [
-        {"point": describe(design.points[unit.point]), "first_trial": unit.first, "why": why}
+        {"point": design.describe(unit.point), "first_trial": unit.first, "why": why}
         for unit, why in found.failed.items()
     ]
     values = {
@@ -136,7 +130,7 @@ def status(store: Path, as_json: bool) -> None:
 @command.command()
 @STORE
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="A new CSV file.")
-@click.option("--trials", is_flag=True, help="One row a trial instead of one row a point.")
+@click.option("--trials", is_flag=True, help="One row a trial instead of means.")
 @JSON
 def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
     """Writes STORE as CSV: mean errors a point, which `prunelaw fit` reads, or every trial.
@@ -148,11 +142,11 @@ def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
     from prunelaw_sim.measured import points_table, trials_table
     from prunelaw_sim.store import Store
 
-    _check_new_file(output)
+    check_new_file(output)
     with Store.open(store) as opened:
         table = trials_table(opened) if trials else points_table(opened)
         complete = opened.status().complete
-    _write_csv(table, output)
+    write_csv(table, output)
     values = {"file": str(output), "rows": len(table), "complete": complete}
     if as_json:
         print_json(values)
@@ -186,11 +180,11 @@ def check(store: Path, order: int | None, output: Path | None, points: int, as_j
 
     check_integer("--points", points, 0)
     if output is not None:
-        _check_new_file(output)
+        check_new_file(output)
     with Store.open(store) as opened:
         found = check_theory(opened, order=order)
     if output is not None:
-        _write_csv(found.table, output)
+        write_csv(found.table, output)
     judged = found.agreement
     values = {
         "store": str(store),
@@ -249,7 +243,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
     print_table(make_table("theory against simulation", ("", ""), tests))
 
 
-def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any) -> "Design":
+def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any) -> "SweepDesign":
     """The design asked for, or that of the store if none is."""
     import numpy as np
 
@@ -264,7 +258,7 @@ def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any)
         with Store.open(store) as opened:
             return opened.design
     if "dim" in given:
-        given["dim"] = [_whole("--dim", value) for value in given["dim"]]
+        given["dim"] = [whole_number("--dim", value, 2) for value in given["dim"]]
     if degrees and "theta" in given:
         given["theta"] = [float(np.radians(value)) for value in given["theta"]]
     if standard:
@@ -277,87 +271,3 @@ def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any)
             "--alpha-tot must be given for a new sweep (give no axis to go on with a store)"
         )
     return Design.grid(**given)
-
-
-def _check_new_file(output: Path) -> None:
-    """Before any work: `InputError` if the file exists or its folder does not."""
-    from prunelaw.errors import InputError
-
-    if output.exists():
-        raise InputError(f"--output must be new: {output} exists; choose another name")
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"--output must lie in a folder that exists, got {output}")
-
-
-def _write_csv(table: "DataFrame", output: Path) -> None:
-    """The table in a file, whole or not at all."""
-    from prunelaw.errors import InputError
-
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        table.to_csv(partial, index=False)
-        os.replace(partial, output)
-    except OSError as cause:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"--output {output} cannot be written: {cause.strerror}") from cause
-
-
-def _whole(option: str, value: float) -> int:
-    from prunelaw.errors import InputError
-
-    if value != int(value):
-        raise InputError(f"{option} must be whole numbers of at least 2, got {value:g}")
-    return int(value)
-
-
-def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:
-    """What this run did; exit code 1 if units failed."""
-    values = {
-        "store": str(store),
-        "complete": result.complete,
-        "measured": result.measured,
-        "units_done": result.done,
-        "units": result.total,
-        "seconds": result.seconds,
-        "failed": list(result.failed.values()),
-    }
-    if as_json:
-        print_json(values)
-    else:
-        click.echo(
-            f"measured {result.measured} units in {result.seconds:.1f} s; "
-            f"{store} holds {result.done} of {result.total}"
-        )
-    if result.failed:
-        raise click.ClickException(
-            f"{len(result.failed)} units failed (prunelaw sweep status {store} names them); "
-            "the same command tries them again"
-        )
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on stderr with an estimate of the time left; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )  # fmt: skip
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None, left="")
-
-        def show(report: "Progress") -> None:
-            left = "" if report.seconds_left is None else f"about {_duration(report.seconds_left)}"
-            bar.update(task, completed=report.done, total=report.total, left=left)
-
-        yield show
-
-
-def _duration(seconds: float) -> str:
-    """`40 s left`, `12 min left`, `5.5 h left`."""
-    if seconds < 90:
-        return f"{max(seconds, 0):.0f} s left"
-    return f"{seconds / 60:.0f} min left" if seconds < 5400 else f"{seconds / 3600:.1f} h left"

@@ -1,0 +1,128 @@
+"""What the store of a real sweep holds, as tables: one row a trained model, or one a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from prunelaw_sim.real_design import RealDesign, cell_name, kept_count
+from prunelaw_sim.recipes import as_recipe
+from prunelaw_sim.store import Columns, Store
+from prunelaw_sim.sweep import Sweep
+
+PASSES = 3  # multiply-adds of a training step in those of a forward pass: one forward, two backward
+
+
+def runs_table(store: Store, design: RealDesign) -> pd.DataFrame:
+    """One row a trained model in the columns of a `Sweep`, and how many classes it saw.
+
+    - seed: the trial's number; dataset_size P, unique_samples those kept, samples_seen and epochs
+      of the student's training; rule "random" at f = 1, where all agree.
+    - error_se: the sampling error of the test set alone, binomial, with one success and one failure
+      added so that it is never 0.  It says nothing of the draw of pool and first weights.
+    - compute: multiply-adds of the training, 3 × those of a forward pass × samples seen, and those
+      of the score, which "random" needs not.
+    - theta: π × the error of the score's probe on the pool, for two classes; missing where there
+      is no such probe, or where its error is above 1/2.
+    """
+    return pd.DataFrame([row for _, runs in _by_cell(store, design) for row in runs])
+
+
+def cells_table(store: Store, design: RealDesign) -> pd.DataFrame:
+    """One row a cell, (f, rule) of a point: means over seeds in the columns of a `Sweep`.
+
+    `error_se` is the standard error of the mean over `trials` seeds, missing for a single one;
+    errors of different cells share their draws and are not independent.
+    """
+    return pd.DataFrame([_means(cell, runs) for cell, runs in _by_cell(store, design)])
+
+
+def runs_sweep(store: Store, design: RealDesign) -> Sweep:
+    """Every trained model as a row of a `Sweep`.  Raises `TableError` for an empty store."""
+    runs = runs_table(store, design).drop(columns="classes_kept", errors="ignore")
+    notes = ["error_se is the sampling error of the test set alone"]
+    if "theta" in runs and not np.isfinite(runs["theta"].to_numpy(dtype=np.float64)).all():
+        runs = runs.drop(columns="theta")
+        notes.append("theta left out: not every row's score has a probe better than chance")
+    return Sweep.from_frame(runs, str(store.path), notes=notes)
+
+
+def standard_error(values: Float[np.ndarray, " trials"]) -> float:
+    """Of the mean; NaN for fewer than two values."""
+    if values.size < 2:
+        return float("nan")
+    return float(values.std(ddof=1) / np.sqrt(values.size))
+
+
+def _by_cell(store: Store, design: RealDesign) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Each cell's name and its rows, one a trial."""
+    for position, columns in store.by_point():
+        point = design.points[position]
+        for f, rule in point["cells"]:
+            name = f"{_setting(point)} P{point['size']} f{f:g} {rule}"
+            rows = [_run(point, columns, f, rule, i) for i in range(len(columns["trial"]))]
+            yield name, [{"run": f"{name} seed{row['seed']}", **row} for row in rows]
+
+
+def _setting(point: Mapping[str, Any]) -> str:
+    """What rows of one law share; a `Sweep` has no columns for most of it."""
+    return (
+        f"{point['dataset']} {point['model']} score={point['score']} "
+        f"class_share={point['class_share']:g} {point['recipe']}"
+    )
+
+
+def _run(
+    point: Mapping[str, Any], columns: Columns, f: float, rule: str, index: int
+) -> dict[str, Any]:
+    """One trained model as a row."""
+    kept = kept_count(f, point["size"])
+    seen = as_recipe(point["recipe"]).samples_seen(kept)
+    error = float(columns[cell_name("error", (f, rule))][index])
+    score_cost = 0.0 if rule == "random" else float(columns["score_cost"][index])
+    return {
+        "group": _setting(point),
+        "pool": point["dataset"],
+        "unique_samples": kept,
+        "samples_seen": seen,
+        "epochs": seen / kept,
+        "dataset_size": point["size"],
+        "keep_fraction": f,
+        "rule": rule,
+        "score": point["score"],
+        "error": error,
+        "error_se": _sampling_error(error, point["tests"]),
+        "metric": "test error",
+        "seed": int(columns["trial"][index]),
+        "parameters": point["parameters"],
+        "compute": PASSES * point["multiply_adds"] * (seen + score_cost),
+        **_angle(point, columns, index),
+        "classes_kept": float(columns[cell_name("classes", (f, rule))][index]),
+    }
+
+
+def _means(cell: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The runs of one cell as one row."""
+    errors = np.array([row["error"] for row in runs])
+    varying = [name for name in ("theta", "classes_kept", "compute") if name in runs[0]]
+    means = {name: float(np.mean([row[name] for row in runs])) for name in varying}
+    same = {name: value for name, value in runs[0].items() if name != "seed"}
+    whole = {"run": cell, "error": float(errors.mean()), "error_se": standard_error(errors)}
+    return {**same, **whole, **means, "trials": len(runs)}
+
+
+def _sampling_error(error: float, tests: int) -> float:
+    smoothed = (error * tests + 1) / (tests + 2)
+    return float(np.sqrt(smoothed * (1 - smoothed) / tests))
+
+
+def _angle(point: Mapping[str, Any], columns: Columns, i: int) -> dict[str, float]:
+    """π × the probe's error, NaN above 1/2; nothing where there is no probe of two classes."""
+    if point["classes"] != 2 or "probe_error" not in columns:
+        return {}
+    angle = np.pi * float(columns["probe_error"][i])
+    return {"theta": angle if angle <= np.pi / 2 else float("nan")}

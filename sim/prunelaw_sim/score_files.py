@@ -1,0 +1,360 @@
+"""Files of per-example scores, read and written with their provenance.
+
+    read_scores("el2n.csv", examples=50_000)       a line an example: id, score
+    read_scores("clip.npz", high="easy")           high values mark easy examples
+
+What high means is settled here, once.  In files HIGH = KEEP is the convention, as in the published
+scores of Sorscher et al. 2022: whoever keeps the highest values follows the file.  A file of
+difficulties says high = hard, one of confidences or margins high = easy.  `Scores.values` is for
+`prunelaw_sim.keep_examples`, whose rule "hard" keeps the largest: "keep" and "hard" are read as
+they are, "easy" with its sign turned.  So for a file with high = keep the rule "hard" is the file's
+own advice, and "easy" its opposite.
+
+Formats, recognised by content:
+
+    CSV, TSV   a header line; before it lines `# key: value` of provenance
+    .npy       one row of numbers
+    .npz       such arrays by name; `id` and `provenance` (JSON text) if there are
+    Parquet    a column each (needs pyarrow)
+
+A file PATH.json beside PATH adds provenance to any of them.  No pickle is ever read, and compressed
+files that would grow beyond `LARGEST` or `FACTOR` are refused before they are unpacked
+(`prunelaw_sim.score_arrays`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from prunelaw._checks import check_choice, check_integer, check_real
+from prunelaw.errors import InputError, TableError
+from prunelaw_sim.keep_examples import tied_count
+from prunelaw_sim.score_arrays import ScoreTable, read_arrays
+
+HIGH = ("keep", "hard", "easy")
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of examples, HIGH = HARD, in the order of the file or of the examples asked for.
+
+    ids is None where the file has none.  `high` is what high values mean in the file; "easy" is
+    written with the sign turned back.  Raises `InputError` for values that are not finite or not
+    one for each id.
+    """
+
+    values: Float[np.ndarray, " n"]
+    ids: tuple[str, ...] | None = None
+    source: str = "scores"
+    high: str = "keep"
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_choice("high", self.high, HIGH)
+        check_real("values", self.values)
+        if self.ids is not None and len(self.ids) != len(self.values):
+            raise InputError(
+                f"ids must be one for each of {len(self.values)} values, got {len(self.ids)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def ties(self) -> int:
+        """How many examples share their value with another; a seed orders them when kept."""
+        return tied_count(self.values)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user of these scores should know."""
+        distinct = len(np.unique(self.values))
+        if not self.ties:
+            return ()
+        tied = f"{self.ties} of {len(self)} examples share their score with another"
+        return (f"{tied} ({distinct} values): their order is random, by the seed",)
+
+
+def read_scores(
+    path: str | os.PathLike[str],
+    *,
+    column: str | None = None,
+    id_column: str | None = None,
+    high: str | None = None,
+    examples: int | Sequence[str] | None = None,
+) -> Scores:
+    """The scores of a file, checked.
+
+    - column: which one holds the scores; `score`, or the only one beside the ids, if not given.
+    - id_column: `id`, or the other one of two, if not given.
+    - high: "keep", "hard" or "easy"; what the file says (`# high: hard`), else "keep".
+    - examples: how many there must be; or their ids, in the order that is wanted.
+
+    **Raises:** `TableError`, which names file, line (or index) and column, for what is no finite
+    number, scores that are all equal, ids that are missing or repeated, a number of scores that is
+    not that of the examples, pickles, files that unpack to too much, and what is no score file.
+    """
+    file = Path(path)
+    table = _with_sidecar(file, _read_table(file))
+    name, id_name = _chosen(file, table, column, id_column)
+    values = _numbers(file, table, name)
+    ids = None if id_name is None else _ids(file, table, id_name)
+    meaning = _meaning(file, table.provenance, high)
+    scores = Scores(
+        -values if meaning == "easy" else values, ids, str(file), meaning, table.provenance
+    )
+    return _matched(file, scores, examples)
+
+
+def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
+    """Writes a CSV or TSV file with its provenance; `read_scores` gives the same scores back.
+
+    Without ids the column `id` counts from 0.
+
+    **Raises:** `InputError` for another ending than .csv and .tsv, a file that exists, and ids or
+    keys of provenance that would not read back.
+    """
+    file = Path(path)
+    check_new_file(file)
+    text = io.StringIO(newline="")
+    for key, value in {**scores.provenance, "high": scores.high}.items():
+        if not key.strip() or ":" in key or len(key.splitlines()) > 1:
+            raise InputError(f"a key of provenance must be one line without a colon, got {key!r}")
+        text.write(f"# {key}: {' '.join(str(value).split())}\n")
+    rows = csv.writer(text, delimiter=DELIMITERS[file.suffix], lineterminator="\n")
+    rows.writerow(("id", "score"))
+    values = -scores.values if scores.high == "easy" else scores.values
+    ids = range(len(scores)) if scores.ids is None else scores.ids
+    for text_id in scores.ids or ():
+        if text_id != text_id.strip() or len(text_id.splitlines()) != 1:
+            raise InputError(f"ids must be one line without outer spaces, got {text_id!r}")
+    rows.writerows(zip(ids, map(repr, values.tolist()), strict=True))
+    _write_new(file, text.getvalue())
+
+
+def check_new_file(file: Path) -> None:
+    """`InputError` unless scores can be written to this name: a new file, .csv or .tsv."""
+    if file.suffix not in DELIMITERS:
+        raise InputError(f"{file}: scores are written to a file that ends in .csv or .tsv")
+    if file.exists():
+        raise InputError(f"{file} exists and is not overwritten")
+
+
+def _write_new(file: Path, text: str) -> None:
+    """All of it or nothing; never over a file that exists."""
+    created = False
+    try:
+        with open(file, "x", encoding="utf-8", newline="") as target:
+            created = True
+            target.write(text)
+    except FileExistsError as cause:
+        raise InputError(f"{file} exists and is not overwritten") from cause
+    except OSError as cause:
+        if created:
+            file.unlink(missing_ok=True)
+        raise InputError(f"{file}: cannot be written: {cause.strerror}") from cause
+
+
+def _read_table(file: Path) -> ScoreTable:
+    if not file.is_file():
+        raise TableError(f"{file}: no such file")
+    try:
+        arrays = read_arrays(file)
+        return _read_text(file) if arrays is None else arrays
+    except OSError as cause:
+        raise TableError(f"{file}: cannot be read: {cause.strerror}") from cause
+
+
+def _read_text(file: Path) -> ScoreTable:
+    """A header line, a line an example; comment lines before the header are provenance."""
+    data = file.read_bytes()
+    try:
+        lines = list(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    except UnicodeDecodeError as cause:
+        line = data[: cause.start].count(b"\n") + 1
+        raise TableError(
+            f"{file}, line {line}: byte 0x{data[cause.start]:02x} is not UTF-8: no CSV or TSV "
+            "file, .npy, .npz or Parquet file"
+        ) from cause
+    comments = 0
+    while comments < len(lines) and lines[comments].startswith("#"):
+        comments += 1
+    provenance = dict(_comment(line) for line in lines[:comments])
+    first = "".join(lines[comments : comments + 1])
+    tabs = "\t" in first and (file.suffix == ".tsv" or "," not in first)
+    reader = csv.reader(lines[comments:], delimiter="\t" if tabs else ",", strict=True)
+    rows, numbers = [], []
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+                numbers.append(comments + reader.line_num)
+    except csv.Error as cause:
+        raise TableError(f"{file}, line {comments + reader.line_num}: {cause}") from cause
+    if not rows:
+        raise TableError(f"{file}: no header line")
+    header = _header(file, numbers[0], rows[0])
+    for row, number in zip(rows[1:], numbers[1:], strict=True):
+        if len(row) != len(header):
+            raise TableError(
+                f"{file}, line {number}: {len(row)} cells, the header has {len(header)}"
+            )
+    cells = zip(*rows[1:], strict=True) if len(rows) > 1 else ([] for _ in header)
+    columns = {name: list(column) for name, column in zip(header, cells, strict=True)}
+    return ScoreTable(columns, provenance, [f"line {number}" for number in numbers[1:]])
+
+
+def _header(file: Path, line: int, row: Sequence[str]) -> list[str]:
+    names = [name.strip() for name in row]
+    for name in names:
+        if _number(name) is not None:
+            raise TableError(
+                f"{file}, line {line}: {name!r} in the header is a number: the first line must "
+                "name the columns, as id,score"
+            )
+        if names.count(name) > 1:
+            raise TableError(f"{file}, line {line}: column {name!r} appears more than once")
+    return names
+
+
+def _comment(line: str) -> tuple[str, str]:
+    """`# key: value`; without a colon the whole is a comment."""
+    key, colon, value = line.lstrip("#").strip().partition(":")
+    return (key.strip(), value.strip()) if colon else ("comment", key)
+
+
+def _with_sidecar(file: Path, table: ScoreTable) -> ScoreTable:
+    beside = file.with_name(f"{file.name}.json")
+    if not beside.is_file():
+        return table
+    try:
+        found = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as cause:
+        raise TableError(f"{beside}: no JSON that can be read: {cause}") from cause
+    if not isinstance(found, dict):
+        raise TableError(f"{beside}: must be a JSON object of provenance")
+    more = {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in found.items()
+    }
+    for key, value in more.items():
+        if table.provenance.get(key, value) != value:
+            raise TableError(
+                f"{beside}: {key} is {value!r}, but {file.name} says {table.provenance[key]!r}"
+            )
+    return table._replace(provenance={**table.provenance, **more})
+
+
+def _chosen(
+    file: Path, table: ScoreTable, column: str | None, id_column: str | None
+) -> tuple[str, str | None]:
+    """Names of the columns of scores and of ids."""
+    names = list(table.columns)
+    for argument, name in (("column", column), ("id_column", id_column)):
+        if name is not None and name not in names:
+            raise TableError(
+                f"{file}: {argument} {name!r} is not there; present: {', '.join(names)}"
+            )
+    id_name = id_column or ("id" if "id" in names and column != "id" else None)
+    rest = [name for name in names if name != id_name]
+    chosen = column or ("score" if "score" in rest else rest[0] if len(rest) == 1 else None)
+    if chosen is None:
+        raise TableError(
+            f"{file}: which column holds the scores? Give column=, one of {', '.join(names)}"
+        )
+    if chosen == id_name:
+        raise TableError(f"{file}: column {chosen!r} cannot hold both scores and ids")
+    if id_name is None and len(names) == 2:
+        id_name = next(name for name in names if name != chosen)
+    return chosen, id_name
+
+
+def _numbers(file: Path, table: ScoreTable, name: str) -> Float[np.ndarray, " n"]:
+    cells = table.columns[name]
+    if isinstance(cells, np.ndarray):
+        if cells.dtype.kind not in "iuf":
+            raise TableError(f"{file}, column {name!r}: must hold numbers, got {cells.dtype}")
+        values = cells.astype(np.float64)
+    else:
+        numbers = [_number(cell) for cell in cells]
+        values = np.array([np.nan if n is None else n for n in numbers], dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        where, cell = table.place(int(bad[0])), cells[int(bad[0])]
+        got = repr(cell) if isinstance(cell, str) else str(cell)
+        raise TableError(f"{file}, {where}, column {name!r}: must be a finite number, got {got}")
+    if len(values) < 2:
+        raise TableError(f"{file}, column {name!r}: {len(values)} scores; 2 or more are needed")
+    if values.min() == values.max():
+        raise TableError(
+            f"{file}, column {name!r}: all {len(values)} scores are {values[0]:g}, from "
+            f"{table.place(0)} on: a constant ranks nothing"
+        )
+    return values
+
+
+def _number(cell: Any) -> float | None:
+    """None for what is no number; float() also takes 1_000, which is a slip in a table."""
+    try:
+        return None if cell is None or "_" in str(cell) else float(cell)
+    except (TypeError, ValueError):
+        return None
+
+
+def _ids(file: Path, table: ScoreTable, name: str) -> tuple[str, ...]:
+    ids = tuple("" if cell is None else str(cell).strip() for cell in table.columns[name])
+    first: dict[str, int] = {}
+    for position, text in enumerate(ids):
+        where = f"{file}, {table.place(position)}, column {name!r}"
+        if not text:
+            raise TableError(f"{where}: the id is empty")
+        if text in first:
+            raise TableError(
+                f"{where}: id {text!r} appears again, after {table.place(first[text])}"
+            )
+        first[text] = position
+    return ids
+
+
+def _meaning(file: Path, provenance: Mapping[str, str], high: str | None) -> str:
+    said = provenance.get("high")
+    if said is not None and said not in HIGH:
+        raise TableError(f"{file}: high must be one of {', '.join(HIGH)} in the file, got {said!r}")
+    if high is None:
+        return said or "keep"
+    check_choice("high", high, HIGH)
+    if said is not None and said != high:
+        raise TableError(f"{file}: high is {said!r} in the file, but {high!r} was asked for")
+    return high
+
+
+def _matched(file: Path, scores: Scores, examples: int | Sequence[str] | None) -> Scores:
+    """The scores, checked against the number of examples or put into the order of their ids."""
+    if examples is None:
+        return scores
+    wanted = examples if isinstance(examples, int | np.integer) else len(examples)
+    check_integer("examples", wanted, 1)
+    if len(scores) != wanted:
+        raise TableError(f"{file}: {len(scores)} scores for {wanted} examples")
+    if isinstance(examples, int | np.integer):
+        return scores
+    if scores.ids is None:
+        raise TableError(f"{file}: no ids, so the scores cannot be put into the examples' order")
+    place = {text: position for position, text in enumerate(scores.ids)}
+    for text in examples:
+        if text not in place:
+            raise TableError(f"{file}: no score for example {text!r}")
+    order = [place[text] for text in examples]
+    return Scores(
+        scores.values[order], tuple(examples), scores.source, scores.high, scores.provenance
+    )

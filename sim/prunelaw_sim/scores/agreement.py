@@ -1,0 +1,41 @@
+"""DDD, dichotomous data difficulty: do all models agree on an example (Meding et al. 2022)?
+
+    score_i = fraction of models that get x_i wrong
+
+(arXiv 2110.05922: nearly all of ImageNet is got right by all models or wrong by all.)  Models are
+judged on the half of the pool that they did not train on.  Few values, many ties.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from prunelaw_sim.scores.base import ScoreInputs, ScoreResult, named, whole_number
+from prunelaw_sim.scores.halves import MODELS, described, judged_by_halves
+
+
+@dataclass(frozen=True)
+class Ddd:
+    """Agreement of `models`, half of which judge any one example."""
+
+    models: int | float = MODELS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models", whole_number("models of ddd", self.models, 2))
+
+    @property
+    def name(self) -> str:
+        return named("ddd", int(self.models), MODELS)
+
+    def compute(self, inputs: ScoreInputs) -> ScoreResult:
+        judges, logits, cost = judged_by_halves(int(self.models), inputs)
+        wrong = logits.argmax(axis=2) != inputs.pool_labels
+        return ScoreResult(fraction_wrong(wrong, judges), cost, described(self.models, inputs))
+
+
+def fraction_wrong(
+    wrong: Bool[np.ndarray, "models P"], judges: Bool[np.ndarray, "models P"]
+) -> Float[np.ndarray, " P"]:
+    """Fraction of an example's judges that get it wrong."""
+    return (wrong & judges).sum(axis=0) / judges.sum(axis=0)
