@@ -125,6 +125,7 @@ def test_utility_tolerance_is_the_rounding_of_the_reference():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # minutes; `test_theory_check` catches wrong theories at fewer trials
 def test_a_theory_two_per_cent_off_is_caught_at_the_default_settings():
     """The real simulations of `prunelaw verify`, judged with the true and with wrong theories."""
     check = check_simulation(FULL.trials, 0)
