@@ -19,7 +19,7 @@ def kept_examples(
     rule: str,
     *,
     seed: int = 0,
-    labels: Int[np.ndarray, " P"] | None = None,
+    labels: Int[np.ndarray, " labels"] | None = None,
     class_share: float = 0.0,
 ) -> Int[np.ndarray, " kept"]:
     """Numbers in [0, P), ascending, of the round(f P) examples that the rule keeps; at least one.
@@ -35,8 +35,8 @@ def kept_examples(
 
     Class balance: with `class_share` s in [0, 1], every class keeps the best of its own by the rule
     until it has s round(f P)/classes of them, rounded down, or all that it has; what is then left
-    goes to the best of all.  s = 1/2 is that of Sorscher et al. 2022, appendix B; s = 0 leaves
-    classes to the score.  With one seed, the kept sets of a rule grow with f if s = 0.
+    goes to the best of all.  s = 1/2 is that of Sorscher et al. 2022; s = 0 leaves classes to the
+    score.  With one seed, the kept sets of a rule grow with f if s = 0.
 
     **Raises:** `InputError` for scores that are not finite, f outside (0, 1], an unknown rule, a
     band narrower than f, and a class share without labels.
@@ -57,6 +57,12 @@ def hardness_order(scores: Float[np.ndarray, " P"], seed: int) -> Int[np.ndarray
     """Examples from the easiest to the hardest; equal ones in a random order."""
     shuffled = np.random.default_rng([seed, 1]).permutation(len(scores))
     return shuffled[np.argsort(scores[shuffled], kind="stable")]
+
+
+def tied_count(values: Float[np.ndarray, " P"]) -> int:
+    """How many of the values are not alone: their order is the seed's."""
+    counts = np.unique(values, return_counts=True)[1]
+    return int(counts[counts > 1].sum())
 
 
 def _preference(
@@ -97,7 +103,9 @@ def _band(rule: str) -> list[float]:
     return edges
 
 
-def _checked_labels(labels: Int[np.ndarray, " P"] | None, count: int) -> Int[np.ndarray, " P"]:
+def _checked_labels(
+    labels: Int[np.ndarray, " labels"] | None, count: int
+) -> Int[np.ndarray, " labels"]:
     if labels is None:
         raise InputError("class_share needs labels: give the class of every example")
     if len(labels) != count:

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def read_arrays(file: Path) -> ScoreTable | None:
     return None
 
 
-def _array(name: str, stream: BinaryIO, size: int) -> np.ndarray:
+def _array(name: str, stream: io.BufferedIOBase, size: int) -> np.ndarray:
     """One row of numbers or texts from a stream of `size` bytes in NumPy's format."""
     try:
         version = np.lib.format.read_magic(stream)
@@ -80,7 +80,7 @@ def _array(name: str, stream: BinaryIO, size: int) -> np.ndarray:
     return np.frombuffer(stream.read(length), dtype=dtype).reshape(shape)
 
 
-def _read_zip(file: Path, stream: BinaryIO) -> ScoreTable:
+def _read_zip(file: Path, stream: io.BufferedIOBase) -> ScoreTable:
     try:
         with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
@@ -145,13 +145,17 @@ def _read_parquet(file: Path) -> ScoreTable:
     except ImportError as cause:
         raise TableError(f"{file}: Parquet files need pyarrow: pip install pyarrow") from cause
     try:
-        with parquet.ParquetFile(file) as content:
-            about = content.metadata
-            groups = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
-            # Runs of one value take no room in the file, whatever it says of its size.
-            in_memory = 8 * about.num_rows * about.num_columns
-            check_growth(file, max(sum(groups), in_memory), file.stat().st_size)
-            table = content.read()
+        about, packed = parquet.read_metadata(file), file.stat().st_size
+        groups = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
+        # Repeated values take no room in the file: numbers are counted by their rows, and texts,
+        # which are read as references to the distinct ones, by their rows and the longest.
+        check_growth(file, max(sum(groups), 8 * about.num_rows * about.num_columns), packed)
+        texts = [
+            field.name for field in parquet.read_schema(file) if field.type == pyarrow.string()
+        ]
+        table = parquet.read_table(file, read_dictionary=texts)
+        for name in texts:
+            check_growth(file, about.num_rows * _longest(table[name]), packed)
     except (pyarrow.ArrowException, OSError) as cause:
         raise TableError(f"{file}: no Parquet file that can be read: {cause}") from cause
     said = {
@@ -160,3 +164,8 @@ def _read_parquet(file: Path) -> ScoreTable:
         if key not in (b"pandas", b"ARROW:schema")
     }
     return ScoreTable({name: table[name].to_pylist() for name in table.column_names}, said)
+
+
+def _longest(column: Any) -> int:
+    """Length of the longest distinct text of a column of references."""
+    return max((len(t or "") for c in column.chunks for t in c.dictionary.to_pylist()), default=0)

@@ -38,8 +38,8 @@ from jaxtyping import Float
 
 from prunelaw._checks import check_choice, check_integer, check_real
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.keep_examples import tied_count
 from prunelaw_sim.score_arrays import ScoreTable, read_arrays
-from prunelaw_sim.scores.base import tied_count
 
 HIGH = ("keep", "hard", "easy")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -122,11 +122,11 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
 
     Without ids the column `id` counts from 0.
 
-    **Raises:** `InputError` for another ending than .csv and .tsv, and for a file that exists.
+    **Raises:** `InputError` for another ending than .csv and .tsv, a file that exists, and ids or
+    keys of provenance that would not read back.
     """
     file = Path(path)
-    if file.suffix not in DELIMITERS:
-        raise InputError(f"{file}: scores are written to a file that ends in .csv or .tsv")
+    check_new_file(file)
     text = io.StringIO(newline="")
     for key, value in {**scores.provenance, "high": scores.high}.items():
         if not key.strip() or ":" in key or len(key.splitlines()) > 1:
@@ -136,8 +136,19 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
     rows.writerow(("id", "score"))
     values = -scores.values if scores.high == "easy" else scores.values
     ids = range(len(scores)) if scores.ids is None else scores.ids
+    for text_id in scores.ids or ():
+        if text_id != text_id.strip() or len(text_id.splitlines()) != 1:
+            raise InputError(f"ids must be one line without outer spaces, got {text_id!r}")
     rows.writerows(zip(ids, map(repr, values.tolist()), strict=True))
     _write_new(file, text.getvalue())
+
+
+def check_new_file(file: Path) -> None:
+    """`InputError` unless scores can be written to this name: a new file, .csv or .tsv."""
+    if file.suffix not in DELIMITERS:
+        raise InputError(f"{file}: scores are written to a file that ends in .csv or .tsv")
+    if file.exists():
+        raise InputError(f"{file} exists and is not overwritten")
 
 
 def _write_new(file: Path, text: str) -> None:
@@ -180,8 +191,9 @@ def _read_text(file: Path) -> ScoreTable:
     while comments < len(lines) and lines[comments].startswith("#"):
         comments += 1
     provenance = dict(_comment(line) for line in lines[:comments])
-    delimiter = DELIMITERS.get(file.suffix, "\t" if "\t" in "".join(lines[comments:][:1]) else ",")
-    reader = csv.reader(lines[comments:], delimiter=delimiter, strict=True)
+    first = "".join(lines[comments : comments + 1])
+    tabs = "\t" in first and (file.suffix == ".tsv" or "," not in first)
+    reader = csv.reader(lines[comments:], delimiter="\t" if tabs else ",", strict=True)
     rows, numbers = [], []
     try:
         for row in reader:

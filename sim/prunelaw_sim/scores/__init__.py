@@ -16,12 +16,13 @@
 | prototypes       | far from all cluster centres in a classifier's last layer | clusters (classes)
 | ssl-prototypes   | the same in an embedding learned without labels           | clusters (classes)
 
-These are the ten metrics that Sorscher et al. 2022 (arXiv 2206.14486), section 5, compare on
-ImageNet, with small models on small data, and the theory's own: the margin of a probe.
+These are the metrics that Sorscher et al. 2022 (arXiv 2206.14486) compare on ImageNet, with small
+models on small data, and the theory's own: the margin of a probe.
 """
 
 from typing import Any
 
+from prunelaw_sim.score_files import Scores
 from prunelaw_sim.scores.active_learning import ActiveLearning
 from prunelaw_sim.scores.agreement import Ddd
 from prunelaw_sim.scores.base import Score, ScoreInputs, ScoreResult
@@ -33,7 +34,15 @@ from prunelaw_sim.scores.prototypes import Prototypes, SslPrototypes
 from prunelaw_sim.scores.random_order import RandomOrder
 from prunelaw_sim.text_forms import read_choice
 
-__all__ = ["SCORES", "Score", "ScoreInputs", "ScoreResult", "as_score", "compute_score"]
+__all__ = [
+    "SCORES",
+    "Score",
+    "ScoreInputs",
+    "ScoreResult",
+    "as_score",
+    "as_scores",
+    "compute_score",
+]
 
 _MAKERS = {
     "random": RandomOrder,
@@ -66,3 +75,21 @@ def compute_score(name: str | Score, inputs: ScoreInputs) -> ScoreResult:
     that diverged.
     """
     return as_score(name).compute(inputs)
+
+
+def as_scores(name: str | Score, inputs: ScoreInputs, result: ScoreResult) -> Scores:
+    """A score that was computed here, with its provenance; ids are numbers of `inputs.dataset`."""
+    provenance = {
+        "score": as_score(name).name,
+        "dataset": inputs.dataset.name,
+        "digest": inputs.dataset.digest,
+        "model": inputs.model.name,
+        "recipe": inputs.recipe.name,
+        "seed": str(inputs.seed),
+        "cost_samples": f"{result.cost_samples:.12g}",
+        "what": result.provenance,
+    }
+    if result.probe_error is not None:
+        provenance["probe_error"] = f"{result.probe_error:.12g}"
+    ids = tuple(map(str, inputs.pool.tolist()))
+    return Scores(result.values, ids, inputs.dataset.name, "hard", provenance)

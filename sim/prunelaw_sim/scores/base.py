@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from prunelaw._checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw_sim.datasets import Dataset
+from prunelaw_sim.keep_examples import tied_count
 from prunelaw_sim.models import Model
 from prunelaw_sim.recipes import Recipe
 from prunelaw_sim.training_runs import TrainedModels, train_models
@@ -137,12 +138,6 @@ class Score(Protocol):
     def compute(self, inputs: ScoreInputs) -> ScoreResult: ...
 
 
-def tied_count(values: Float[np.ndarray, " P"]) -> int:
-    """How many of the values are not alone."""
-    counts = np.unique(values, return_counts=True)[1]
-    return int(counts[counts > 1].sum())
-
-
 def named(name: str, number: int, usual: int | None) -> str:
     """`el2n:20`; the bare name at the usual number."""
     return name if number == usual else f"{name}:{number}"
@@ -150,7 +145,7 @@ def named(name: str, number: int, usual: int | None) -> str:
 
 def whole_number(name: str, value: float | int, low: int) -> int:
     """The number after a family's colon as an integer of at least `low`."""
-    if value != int(value):
+    if not float(value).is_integer():
         raise InputError(f"{name} must be an integer, got {value:g}")
     return check_integer(name, int(value), low)
 

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from jaxtyping import Bool, Float
 
@@ -48,11 +47,12 @@ def embed(
     passes = -(-STEPS * BATCH // len(inputs))
     order = np.concatenate([rng.permutation(len(inputs)) for _ in range(passes)])
     batches = order[: STEPS * BATCH].reshape(-1, BLOCK, BATCH).astype(np.int32)
+    x = (inputs - inputs.mean(axis=0)).astype(np.float32)
+    noise = NOISE * float(np.std(x))
     with jax.enable_x64(False):
-        x = jnp.asarray(inputs - inputs.mean(axis=0), dtype=jnp.float32)
-        state = (nets, _adam().init(nets))
+        state = _start(nets)
         for block in batches:
-            state = _train(state, x, block, *_views(rng, size, NOISE * float(np.std(x))))
+            state = _train(state, x, block, *_views(rng, size, noise))
         codes = np.asarray(_codes(state[0], x))
     return codes.astype(np.float64), 2.0 * STEPS * BATCH
 
@@ -72,10 +72,19 @@ def _views(
     return shown, np.float32(noise) * rng.standard_normal(shape, dtype=np.float32)
 
 
-def _adam() -> optax.GradientTransformation:
+def _adam() -> Any:
+    import optax
+
     return optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, STEPS))
 
 
+@jax.jit
+def _start(nets: _Nets) -> Any:
+    """The state of networks and Adam before the first step."""
+    return nets, _adam().init(nets)
+
+
+@jax.jit
 def _codes(nets: _Nets, x: Array) -> Array:
     for weights, bias in (nets.hidden, nets.embedding):
         x = jax.nn.relu(x @ weights + bias)
@@ -84,7 +93,7 @@ def _codes(nets: _Nets, x: Array) -> Array:
 
 def contrastive_loss(z: Float[Array, "views width"]) -> Array:
     """The loss of the module's equation; views k and k + views/2 are of one example."""
-    z = z / jnp.maximum(jnp.linalg.norm(z, axis=1, keepdims=True), 1e-6)
+    z = z * jax.lax.rsqrt(jnp.sum(z**2, axis=1, keepdims=True) + 1e-12)  # has a slope at 0, too
     views = len(z)
     alike = jnp.where(jnp.eye(views, dtype=bool), -jnp.inf, z @ z.T / TEMPERATURE)
     partner = (jnp.arange(views) + views // 2) % views
@@ -99,6 +108,8 @@ def _loss(nets: _Nets, views: Array) -> Array:
 @jax.jit
 def _train(state: Any, x: Array, batches: Array, shown: Array, noise: Array) -> Any:
     """One block of steps on the state of networks and Adam."""
+
+    import optax
 
     def step(state: Any, drawn: Any) -> tuple[Any, None]:
         (nets, moments), (batch, seen, noise) = state, drawn

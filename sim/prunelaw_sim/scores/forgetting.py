@@ -37,15 +37,14 @@ class Forgetting:
         return named("forgetting", int(self.models), 1)
 
     def compute(self, inputs: ScoreInputs) -> ScoreResult:
+        epochs = inputs.recipe.epochs_in_all(len(inputs.pool))
+        if epochs < 2:
+            raise InputError("score forgetting needs a recipe of 2 epochs or more, got 1")
         subsets = np.repeat(inputs.single, int(self.models), axis=0)
         correct = inputs.train(subsets, "forgetting", trace=inputs.pool).correct
-        if correct is None or correct.shape[1] < 2:
-            raise InputError("score forgetting needs a recipe of 2 epochs or more")
+        assert correct is not None  # since a trace was asked for
         cost = samples_in_training(inputs.recipe, subsets) + FORWARD * correct.size
-        what = (
-            f"{self.models} {inputs.model.name} trained on the pool, {correct.shape[1]} epochs "
-            "looked at"
-        )
+        what = f"{self.models} {inputs.model.name} trained on the pool, {epochs} epochs looked at"
         return ScoreResult(forgetting_events(correct), cost, what)
 
 

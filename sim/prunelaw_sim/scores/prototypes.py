@@ -3,7 +3,7 @@
     score_i = 1 - max over centres m of cos(e_i, m),     in [0, 2]
 
 Centres are those of k-means on the embedded pool, each embedding of length one (Sorscher et al.
-2022, section 6).  The supervised embedding is the last hidden layer of a classifier trained on the
+2022).  The supervised embedding is the last hidden layer of a classifier trained on the
 pool; the self-supervised one is learned without labels (`prunelaw_sim.scores.embedding`).
 """
 

@@ -1,0 +1,107 @@
+"""`prunelaw scores`: how difficult is each example of a data set?  Written to a file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prunelaw_figures.terminal import make_table, print_json, print_table
+
+if TYPE_CHECKING:
+    from prunelaw_sim.scores import ScoreInputs
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--score",
+    required=True,
+    help="random, margin, el2n, forgetting, memorization, influence-max, influence-sum, ddd, "
+    "active-learning, prototypes or ssl-prototypes; all but random and margin with a number of "
+    "models or clusters if wanted: el2n:20.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="A new file, .csv or .tsv.")
+@click.option("--model", default="mlp:64", show_default=True, help="softmax, mlp:W,.. or cnn:C,..")
+@click.option(
+    "--recipe",
+    default="epochs=20",
+    show_default=True,
+    help="How models are trained: epochs or steps, batch_size, optimizer, learning_rate, schedule.",
+)
+@click.option(
+    "--outside",
+    type=int,
+    help="Examples, drawn by the seed, that are not scored: the margin's probe is trained on them, "
+    "influence is measured on them, the embedding learns from them.  [a fifth]",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all draws.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    dataset: str,
+    score: str,
+    output: Path | None,
+    model: str,
+    recipe: str,
+    outside: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Per-example scores of a data set, high = hard, with their cost in samples seen.
+
+    \b
+    DATASET is digits, digits-even-odd, mnist, mnist-even-odd or npz:FILE (arrays inputs, labels):
+      prunelaw scores digits --score el2n:20 --output el2n.csv
+      prunelaw scores npz:images.npz --score ssl-prototypes --model cnn:8,16 --output ssl.csv
+    All examples are scored if none is put outside:
+      prunelaw scores digits --score ddd --outside 0 --json
+
+    The file holds ids (numbers of examples, from 0), scores, and in comment lines where they come
+    from; `prunelaw_sim.score_files.read_scores` reads it.  An existing file is never overwritten.
+    """
+    from prunelaw_sim.score_files import check_new_file, write_scores
+    from prunelaw_sim.scores import as_score, as_scores, compute_score
+
+    if output is not None:
+        check_new_file(output)
+    family = as_score(score, "--score")
+    inputs = _inputs(dataset, model, recipe, outside, seed)
+    result = compute_score(family, inputs)
+    scores = as_scores(family, inputs, result)
+    if output is not None:
+        write_scores(output, scores)
+    about: dict[str, object] = {**scores.provenance, "examples": len(scores), "tied": scores.ties}
+    about |= {"seed": seed, "cost_samples": result.cost_samples}
+    if result.probe_error is not None:
+        about["probe_error"] = result.probe_error
+    if output is not None:
+        about["output"] = str(output)
+    if as_json:
+        print_json(about)
+    else:
+        rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
+        print_table(make_table("Scores, high = hard", ("", "value"), rows))
+
+
+def _inputs(dataset: str, model: str, recipe: str, outside: int | None, seed: int) -> "ScoreInputs":
+    """A random part of the data set outside, the rest in its own order as the pool."""
+    import numpy as np
+
+    from prunelaw._checks import check_integer
+    from prunelaw_sim.datasets import load_dataset
+    from prunelaw_sim.models import as_model
+    from prunelaw_sim.recipes import as_recipe
+    from prunelaw_sim.scores import ScoreInputs
+
+    data = load_dataset(dataset)
+    count = len(data)
+    apart = count // 5 if outside is None else check_integer("--outside", outside, 0, count - 2)
+    check_integer("--seed", seed, 0)
+    order = np.random.default_rng(seed).permutation(count)
+    return ScoreInputs(
+        data,
+        np.sort(order[apart:]),
+        np.sort(order[:apart]),
+        as_model(model),
+        as_recipe(recipe),
+        seed,
+    )
