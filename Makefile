@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
-.PHONY: help verify test test-all test-quick lint types bench clean
+.PHONY: help verify test test-all test-quick lint types docs bench clean
 
 help:
 	@echo "make verify      theory against simulation, published numbers and a real sweep; writes a report"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-all    every test, those at many points included"
 	@echo "make test-quick  the tests that take seconds"
 	@echo "make lint types  ruff; pyright"
+	@echo "make docs        the pages, every notebook and example run; docs/_build/html"
 	@echo "make bench       speed against named peers"
 
 .venv/bin/python:
@@ -46,6 +47,10 @@ lint: $(DEV_READY)
 
 types: $(DEV_READY)
 	$(BIN)/pyright
+
+docs: $(DEV_READY)
+	$(BIN)/python docs/check_examples.py
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks

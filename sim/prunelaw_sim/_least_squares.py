@@ -127,6 +127,8 @@ class Solved:
     p: Float[np.ndarray, "batch p"]
     cost: Float[np.ndarray, " batch"]
     """Σ of squared weighted residuals"""
+    residual: Float[np.ndarray, "batch rows"]
+    """weight · (prediction − target)"""
     promise: Float[np.ndarray, " batch"]
     """the part of the cost that one more step could remove, by the linear model"""
     settled: Bool[np.ndarray, " batch"]
@@ -149,19 +151,21 @@ def minimise(
 
     evaluate(p, which) gives predictions and Jacobian of the problems `which` (indices into the
     batch) at p, and p itself with the `inner` parameters at their best.  Problems that are done
-    leave the batch.  A trial point at which the cost is not a finite number counts as a step that
-    failed; a start without one ends where it is, at infinite cost.
+    leave the batch.  `loose` is for a first look at many starts of one problem: it settles early,
+    and is over once a start fits exactly, since no other can do better.  A trial point at which
+    the cost is not a finite number counts as a step that failed; a start without one ends where it
+    is, at infinite cost.
     """
     columns = np.flatnonzero(np.zeros(len(low), dtype=bool) if inner is None else inner)
     batch = _Batch(evaluate, np.clip(start, low, high), target, weight, low, high, columns)
     wanted = _LOOSE if loose else (_PROMISE, _ROUNDING)
     for _ in range(most_steps):
         active = batch.unsettled(*wanted)
-        if not active.size:
+        if not active.size or (loose and batch.one_is_exact()):
             break
         batch.step(active)
     batch.unsettled(*wanted)
-    return Solved(batch.p, batch.cost, batch.promise, batch.settled, batch.steps)
+    return Solved(batch.p, batch.cost, batch.residual, batch.promise, batch.settled, batch.steps)
 
 
 def minimise_model(
@@ -234,6 +238,10 @@ class _Batch:
         enough = np.maximum(wanted * self.cost, rounding * self.size)
         self.settled |= (self.promise <= enough) & np.isfinite(self.cost)
         return np.flatnonzero(~self.settled & ~self.stuck)
+
+    def one_is_exact(self) -> bool:
+        """Whether the residuals of some problem are as small as a first look can tell from 0."""
+        return bool((self.cost <= _LOOSE[1] * self.size).any())
 
     def step(self, active: Int[np.ndarray, " active"]) -> None:
         """One damped step of each active problem, taken if it lowers the cost."""

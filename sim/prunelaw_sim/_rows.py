@@ -115,8 +115,10 @@ def rows_to_fit(
 
 def number_column(frame: pd.DataFrame, name: str, low_open: bool) -> Float[np.ndarray, " rows"]:
     """A column as finite numbers ≥ 0 (> 0 with `low_open`); `TableError` names the row."""
-    column: Any = pd.to_numeric(frame[name], errors="coerce")
-    values = np.asarray(column, dtype=np.float64)
+    column: Any = frame[name]
+    if column.dtype.kind not in "fiu":  # texts and objects: what is no number becomes NaN
+        column = pd.to_numeric(column, errors="coerce")
+    values = np.array(column, dtype=np.float64)
     good = np.isfinite(values) & ((values > 0.0) if low_open else (values >= 0.0))
     if not good.all():
         i = int(np.flatnonzero(~good)[0])

@@ -145,7 +145,8 @@ def fit_fields(
     """Solves the problem, which holds the `fitted` rows of `table`: every field of a `Fit`."""
     starts = problem.model.starts(problem.error, problem.weight)
     optima = solve_from_starts(problem, starts)
-    predicted = problem.model.on(table).predict(optima.p[0])
+    model = problem.model if fitted.all() else problem.model.on(table)
+    predicted = model.predict(optima.p[0])
     residuals = measured(table)[0] - predicted
     return {
         "law": problem.law,
@@ -294,7 +295,7 @@ def plain(value: Any) -> Any:
 
 def _distinct(problem: Problem, ends: Solved, apart: float) -> np.ndarray:
     """By cost, those whose predictions differ by more than `apart` from every better one."""
-    predicted, _ = problem.model.evaluate(ends.p)
+    predicted = ends.residual / problem.weight
     kept: list[int] = []
     for i in np.argsort(ends.cost, kind="stable"):
         if np.isfinite(ends.cost[i]) and all(
@@ -308,6 +309,7 @@ def _only(ends: Solved, which: np.ndarray) -> Solved:
     return Solved(
         ends.p[which],
         ends.cost[which],
+        ends.residual[which],
         ends.promise[which],
         ends.settled[which],
         ends.steps[which],

@@ -1,0 +1,83 @@
+"""How Sphinx builds the pages: `make docs` runs every notebook and treats warnings as errors."""
+
+import importlib.metadata
+import os
+import re
+import sys
+from pathlib import Path
+
+project = "prunelaw"
+author = "The prunelaw developers"
+release = importlib.metadata.version("prunelaw")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.apidoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+]
+html_theme = "furo"
+html_title = "prunelaw"
+html_copy_source = False
+exclude_patterns = ["_build", "jupyter_execute", "reference/*/modules.rst"]
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"  # a page shows what this version prints, or is not built
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+# Pages call the command of this environment, in lines that fit a page.
+os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
+os.environ["COLUMNS"] = "100"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # signatures carry them
+apidoc_modules = [
+    {"path": f"../{root}/{package}", "destination": f"reference/{package}"}
+    for root, package in (
+        ("theory", "prunelaw"),
+        ("sim", "prunelaw_sim"),
+        ("figures", "prunelaw_figures"),
+    )
+]
+html_last_updated_fmt = None  # the same bytes from the same sources
+
+
+def as_restructured(app, what, name, obj, options, lines):
+    """Docstrings are plain text; reStructuredText wants ``code``, escapes and marked tables.
+
+    A paragraph with columns or deeper lines is an equation, a table or an example: literal.
+    """
+    blocks = re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))
+    lines[:] = "\n\n".join(_block(block) for block in blocks).split("\n") + [""]
+
+
+def _block(block):
+    """One paragraph."""
+    lines = block.split("\n")
+    if lines[0].lstrip().startswith(">>>"):
+        return block
+    listed = re.match(r"\s*[-*] ", lines[0])
+    deep = any(line.startswith(" ") for line in lines) and not listed
+    columns = any(re.search(r"[^\s.!?:;,)]\s{2,}\S|\S\s{3,}\S", line.strip()) for line in lines)
+    if deep or (columns and not listed):
+        return "::\n\n" + "\n".join("    " + line for line in lines)
+    return "\n".join(_inline(line) for line in lines)
+
+
+def _inline(line):
+    """`code` as ``code``; what would be markup elsewhere is escaped, **bold** is kept."""
+    parts = re.split(r"(`[^`]+`|\*\*[^*]+\*\*)", line)
+    for i, part in enumerate(parts):
+        if i % 2 == 0:
+            parts[i] = re.sub(r"([*|`]|_(?=\W|$))", r"\\\1", part)
+        elif part.startswith("`"):
+            # markup must not touch a word: an escaped blank stands between and is not shown
+            after = r"\ " if parts[i + 1][:1].isalnum() else ""
+            parts[i] = f"``{part[1:-1]}``{after}"
+    return re.sub(r"^(\s*)\\\*(?= )", r"\1*", "".join(parts))
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", as_restructured)

@@ -1,0 +1,62 @@
+"""Figure: the best filter for some pools: errors of their unions, and how each pool decays."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunelaw_figures.style import GREY, MARKERS, PAGE, SERIES, label, legend, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from prunelaw.utility import Pool
+
+PASSES = 16
+
+
+def pools_view(
+    pools: "Sequence[Pool]", samples_seen: float, low: float = 1e7, high: float = 1e10
+) -> "Figure":
+    """Left: error of the best p pools against samples seen, the budget marked, switches dashed.
+
+    Right: utility b δ^k of a sample of each pool, seen for the (k+1)-th time.  Pools are ordered
+    best to worst, as for `prunelaw.filtering.best_filter`, which raises for what it cannot take.
+    """
+    figure, axes = new_figure(PAGE, 3.2, 1, 2)
+    _unions(axes[0, 0], pools, samples_seen, low, high)
+    _decay(axes[0, 1], pools)
+    return figure
+
+
+def _unions(axes: "Axes", pools: "Sequence[Pool]", budget: float, low: float, high: float) -> None:
+    from prunelaw.filtering import best_filter, switch_points, union_errors
+
+    seen = np.geomspace(low, high, 200)
+    for i, errors in enumerate(union_errors(pools, seen)):
+        name = pools[0].name if i == 0 else f"+ {pools[i].name}"
+        axes.plot(seen / 1e6, errors, color=SERIES[i % len(SERIES)], linewidth=1.4, label=name)
+    for switch in switch_points(pools, low, high):
+        axes.axvline(switch.samples_seen / 1e6, color=GREY, linewidth=0.8, linestyle="--")
+    choice = best_filter(pools, budget)
+    colour = SERIES[(int(choice.n_pools) - 1) % len(SERIES)]
+    axes.plot(budget / 1e6, choice.error, "o", color=colour, markersize=8, zorder=5)
+    axes.set(xscale="log")
+    label(
+        axes,
+        "samples seen, millions",
+        "error",
+        f"best at {budget / 1e6:.4g}M: {int(choice.n_pools)} pools",
+    )
+    legend(axes, fontsize=7)
+
+
+def _decay(axes: "Axes", pools: "Sequence[Pool]") -> None:
+    k = np.arange(PASSES)
+    for i, pool in enumerate(pools):
+        utility = -pool.law.b * 0.5 ** (k / pool.law.tau)
+        style = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
+        axes.plot(k + 1, utility, markersize=3, linewidth=1.0, label=pool.name, **style)
+    axes.set(yscale="log")
+    label(axes, "time that a sample is seen, k + 1", "utility −b δᵏ", "decay by repetition")

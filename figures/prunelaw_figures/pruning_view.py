@@ -1,0 +1,139 @@
+"""Figure: one point of the pruning theory from four sides, for demonstrations.
+
+ε against f and against α_tot for the three plain rules, the kept region on the plane of teacher and
+probe with sample points, and the margins of the kept examples.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import prunelaw
+from prunelaw.keep import as_rule
+from prunelaw_figures.style import (
+    COLOURS,
+    GREY,
+    PAGE,
+    RULES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CURVE = 41  # points of a curve: a batch of 123 solves
+SAMPLES = 300  # of the plane
+SEED = 0
+
+
+def pruning_view(
+    alpha_tot: float = 3.0, f: float = 0.5, theta: float = 0.3, rule: str = "hard"
+) -> "Figure":
+    """Four panels at (alpha_tot, f, theta); `rule` is one of hard, easy, random.
+
+    Raises what `prunelaw.solve` raises, before anything is drawn.
+    """
+    here = prunelaw.solve(alpha_tot, f, theta, rule)
+    figure, axes = new_figure(PAGE, 5.6, 2, 2)
+    fractions = np.geomspace(0.02, 1.0, CURVE)
+    _curves(axes[0, 0], fractions, rule, here, alpha_tot, fractions, theta)
+    label(
+        axes[0, 0], "fraction kept, f", "test error ε", f"α_tot = {alpha_tot:g}, θ = {theta:g} rad"
+    )
+    loads = np.geomspace(min(0.3, alpha_tot), max(100.0, alpha_tot), CURVE)
+    _curves(axes[0, 1], loads, rule, here, loads, f, theta)
+    label(
+        axes[0, 1], "examples per dimension, α_tot", "test error ε", f"f = {f:g}, θ = {theta:g} rad"
+    )
+    legend(axes[0, 1], loc="lower left")
+    axes[0, 0].plot(f, here.error, **_MARK)
+    axes[0, 1].plot(alpha_tot, here.error, **_MARK)
+    _plane(axes[1, 0], f, theta, rule)
+    _margins(axes[1, 1], alpha_tot, f, theta, rule)
+    return figure
+
+
+_MARK: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 9,
+    "markerfacecolor": "none",
+    "markeredgecolor": COLOURS["purple"],
+    "markeredgewidth": 2,
+    "linestyle": "none",
+    "zorder": 5,
+}
+
+
+def _curves(
+    axes: "Axes", x: Any, chosen: str, here: Any, alpha_tot: Any, f: Any, theta: float
+) -> None:
+    """All rules; the chosen one is thick."""
+    for name, (colour, _) in RULES.items():
+        error = prunelaw.solve(alpha_tot, f, theta, name).error
+        axes.plot(
+            x, error, color=colour, linewidth=2.4 if name == chosen else 1.1, label=f"keep {name}"
+        )
+    axes.set(xscale="log", yscale="log")
+    plain_log_axis(axes.xaxis)
+    plain_log_axis(axes.yaxis)
+
+
+def _plane(axes: "Axes", f: float, theta: float, rule: str) -> None:
+    """Examples by teacher field t and the in-plane field u: kept ones filled, borders as lines."""
+    rng = np.random.default_rng(SEED)
+    t, u = rng.standard_normal((2, SAMPLES))
+    z = np.cos(theta) * t + np.sin(theta) * u
+    keep = as_rule(rule)
+    weight = keep.weight(np.sign(t) * z if keep.uses_labels else z, f, theta)
+    kept = rng.uniform(size=SAMPLES) < weight
+    colour, marker = RULES.get(rule, (COLOURS["green"], "D"))
+    axes.scatter(t[~kept], u[~kept], s=9, facecolors="none", edgecolors="#aaaaaa", linewidths=0.6)
+    axes.scatter(t[kept], u[kept], s=12, color=colour, marker=marker, linewidths=0)
+    reach = 3.2
+    axes.plot([0, 0], [-reach, reach], color=COLOURS["black"], linewidth=1.2)
+    along = np.array([-2 * reach, 2 * reach])
+    axes.plot(
+        -np.sin(theta) * along,
+        np.cos(theta) * along,
+        color=COLOURS["purple"],
+        linewidth=1.2,
+        ls="--",
+    )
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    title = f"kept: {100 * float(np.mean(kept)):.0f} % of {SAMPLES} drawn"
+    label(axes, "teacher field t", "orthogonal field u", title)
+    axes.text(0.1, reach - 0.1, "teacher's border", fontsize=7, va="top")
+    if theta > 0.15:
+        axes.text(
+            *(-np.sin(theta) * -2.9, np.cos(theta) * -2.9),
+            "probe's border",
+            fontsize=7,
+            color=COLOURS["purple"],
+            ha="left",
+            va="top",
+        )
+
+
+def _margins(axes: "Axes", alpha_tot: float, f: float, theta: float, rule: str) -> None:
+    """Density of y J·x over the kept examples, and the share that lies at κ."""
+    from prunelaw.stability import stabilities
+
+    kappa = float(prunelaw.solve(alpha_tot, f, theta, rule).kappa)
+    m = np.linspace(min(-2.0, kappa - 1.0), kappa + 3.5, 241)
+    found = stabilities(m, alpha_tot, f, theta, rule)
+    colour, _ = RULES.get(rule, (COLOURS["green"], "D"))
+    axes.plot(
+        m, found.untrained, color=GREY, linewidth=1.0, linestyle=":", label="new kept examples"
+    )
+    above = m > kappa
+    axes.fill_between(m[above], found.density[above], color=colour, alpha=0.25, linewidth=0)
+    axes.plot(m[above], found.density[above], color=colour, linewidth=1.6, label="after training")
+    axes.axvline(kappa, color=colour, linewidth=2.5)
+    axes.set_ylim(0.0, None)
+    share = f"{100 * found.at_kappa:.0f} % at κ = {kappa:.3g}"
+    label(axes, "margin y J·x", "density", f"kept examples: {share}")
+    legend(axes, loc="upper right", fontsize=7)
