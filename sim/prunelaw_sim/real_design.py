@@ -24,7 +24,7 @@ from prunelaw.errors import InputError
 from prunelaw_sim.datasets import Dataset, load_dataset
 from prunelaw_sim.models import Model, as_model
 from prunelaw_sim.pools import check_seed
-from prunelaw_sim.recipes import Recipe, as_recipe
+from prunelaw_sim.recipes import Recipe, as_recipe, require_optax
 from prunelaw_sim.sweep_design import SweepDesign, Unit
 from prunelaw_sim.text_forms import number_text
 
@@ -92,8 +92,9 @@ class RealDesign(SweepDesign):
           `absent_classes`.
 
         Raises `InputError` for what those do not take, a size larger than what is left of the data,
-        f P < 1, a band that is narrower than f, and duplicates.
+        f P < 1, a band that is narrower than f, duplicates, and a package that is missing.
         """
+        require_optax()
         cells = _cells(_several(keep), _several(rules))
         check_number("class_share", class_share, 0.0, 1.0)
         axes: list[list[Any]] = [_several(axis) for axis in (dataset, model, recipe, score, size)]

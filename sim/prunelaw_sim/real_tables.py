@@ -18,7 +18,7 @@ PASSES = 3  # multiply-adds of a training step in those of a forward pass: one f
 
 
 def runs_table(store: Store, design: RealDesign) -> pd.DataFrame:
-    """One row a trained model in the columns of a `Sweep`, and how many classes it saw.
+    """One row a trained model in the columns of a `Sweep`, and two that only a real sweep has.
 
     - seed: the trial's number; dataset_size P, unique_samples those kept, samples_seen and epochs
       of the student's training; rule "random" at f = 1, where all agree.
@@ -26,29 +26,39 @@ def runs_table(store: Store, design: RealDesign) -> pd.DataFrame:
       added so that it is never 0.  It says nothing of the draw of pool and first weights.
     - compute: multiply-adds of the training, 3 × those of a forward pass × samples seen, and those
       of the score, which "random" needs not.
-    - theta: π × the error of the score's probe on the pool, for two classes; missing where there
-      is no such probe, or where its error is above 1/2.
+    - theta: π × probe_error, for two classes; there if every row has one of at most π/2.
+    - classes_kept: classes in the kept set; probe_error: that of the score's probe on the pool,
+      missing where the score has none.
     """
-    return pd.DataFrame([row for _, runs in _by_cell(store, design) for row in runs])
+    rows = [row for _, runs in _by_cell(store, design) for row in runs]
+    return _without_gaps(pd.DataFrame(rows))
 
 
 def cells_table(store: Store, design: RealDesign) -> pd.DataFrame:
     """One row a cell, (f, rule) of a point: means over seeds in the columns of a `Sweep`.
 
-    `error_se` is the standard error of the mean over `trials` seeds, missing for a single one;
-    errors of different cells share their draws and are not independent.
+    `error_se` is the standard error of the mean over `trials` seeds, left out if some cell has a
+    single one; errors of different cells share their draws and are not independent.
     """
-    return pd.DataFrame([_means(cell, runs) for cell, runs in _by_cell(store, design)])
+    rows = [_means(cell, runs) for cell, runs in _by_cell(store, design)]
+    return _without_gaps(pd.DataFrame(rows))
 
 
 def runs_sweep(store: Store, design: RealDesign) -> Sweep:
     """Every trained model as a row of a `Sweep`.  Raises `TableError` for an empty store."""
-    runs = runs_table(store, design).drop(columns="classes_kept", errors="ignore")
-    notes = ["error_se is the sampling error of the test set alone"]
-    if "theta" in runs and not np.isfinite(runs["theta"].to_numpy(dtype=np.float64)).all():
-        runs = runs.drop(columns="theta")
-        notes.append("theta left out: not every row's score has a probe better than chance")
-    return Sweep.from_frame(runs, str(store.path), notes=notes)
+    runs = runs_table(store, design).drop(columns=["classes_kept", "probe_error"], errors="ignore")
+    note = "error_se is the sampling error of the test set alone"
+    return Sweep.from_frame(runs, str(store.path), notes=[note])
+
+
+def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Readers of a `Sweep` take a column for all rows or not at all."""
+    gaps = [
+        name
+        for name in ("theta", "error_se")
+        if name in table and not np.isfinite(table[name].to_numpy(dtype=np.float64)).all()
+    ]
+    return table.drop(columns=gaps)
 
 
 def standard_error(values: Float[np.ndarray, " trials"]) -> float:
@@ -83,6 +93,8 @@ def _run(
     kept = kept_count(f, point["size"])
     seen = as_recipe(point["recipe"]).samples_seen(kept)
     error = float(columns[cell_name("error", (f, rule))][index])
+    probe_error = float(columns["probe_error"][index]) if "probe_error" in columns else np.nan
+    angle = np.pi * probe_error
     score_cost = 0.0 if rule == "random" else float(columns["score_cost"][index])
     return {
         "group": _setting(point),
@@ -100,15 +112,16 @@ def _run(
         "seed": int(columns["trial"][index]),
         "parameters": point["parameters"],
         "compute": PASSES * point["multiply_adds"] * (seen + score_cost),
-        **_angle(point, columns, index),
+        "theta": angle if point["classes"] == 2 and angle <= np.pi / 2 else np.nan,
         "classes_kept": float(columns[cell_name("classes", (f, rule))][index]),
+        "probe_error": probe_error,
     }
 
 
 def _means(cell: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The runs of one cell as one row."""
     errors = np.array([row["error"] for row in runs])
-    varying = [name for name in ("theta", "classes_kept", "compute") if name in runs[0]]
+    varying = ("theta", "probe_error", "classes_kept", "compute")
     means = {name: float(np.mean([row[name] for row in runs])) for name in varying}
     same = {name: value for name, value in runs[0].items() if name != "seed"}
     whole = {"run": cell, "error": float(errors.mean()), "error_se": standard_error(errors)}
@@ -118,11 +131,3 @@ def _means(cell: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
 def _sampling_error(error: float, tests: int) -> float:
     smoothed = (error * tests + 1) / (tests + 2)
     return float(np.sqrt(smoothed * (1 - smoothed) / tests))
-
-
-def _angle(point: Mapping[str, Any], columns: Columns, i: int) -> dict[str, float]:
-    """π × the probe's error, NaN above 1/2; nothing where there is no probe of two classes."""
-    if point["classes"] != 2 or "probe_error" not in columns:
-        return {}
-    angle = np.pi * float(columns["probe_error"][i])
-    return {"theta": angle if angle <= np.pi / 2 else float("nan")}

@@ -21,7 +21,7 @@ from jaxtyping import Array, Bool, Float, Int
 from prunelaw._checks import check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.models import Model, Params, as_model
-from prunelaw_sim.recipes import Recipe, as_recipe
+from prunelaw_sim.recipes import Recipe, as_recipe, require_optax
 
 BLOCK = 1024  # steps in one call of the compiled program; one shape for sets of all sizes
 ROWS = 512  # examples in one call of a trained model, likewise
@@ -226,10 +226,9 @@ def _loss_a_pass(
 @cache
 def _optimizer(name: str) -> Any:
     """Optax's optimizer for a learning rate of 1: each step scales what it says by its own rate."""
-    try:
-        import optax
-    except ImportError as cause:
-        raise InputError("training needs Optax: pip install 'prunelaw[real]'") from cause
+    require_optax()
+    import optax
+
     makers: dict[str, Callable[[], Any]] = {
         "sgd": lambda: optax.sgd(1.0),
         "momentum": lambda: optax.sgd(1.0, momentum=0.9),

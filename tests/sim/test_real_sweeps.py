@@ -26,6 +26,7 @@ from prunelaw_sim.sweep_design import read_design
 from prunelaw_sim.theory_check import check_theory
 from prunelaw_sim.training_runs import train_models
 
+pytest.importorskip("optax", reason="the extra `real` is not installed")
 PROGRAM = Path(__file__).with_name("real_sweeping.py")
 
 
@@ -124,8 +125,9 @@ def test_tables(finished):
     assert random["compute"] == 3 * 16 * 15
     assert set(runs.loc[runs["keep_fraction"] == 1, "rule"]) == {"random"}
     assert runs["error_se"].min() > 0
-    assert set(sweep["score"]) == {"margin", "random"} and "theta" not in sweep.columns
-    assert "theta left out" in " ".join(sweep.notes)
+    assert set(sweep["score"]) == {"margin", "random"}
+    assert not {"theta", "probe_error"} & set(sweep.columns) and "theta" not in runs
+    assert np.all(np.isnan(runs["probe_error"]) == (runs["score"] == "random"))
     means = runs.groupby(["score", "dataset_size", "keep_fraction", "rule"])["error"]
     for row in cells.to_dict("records"):
         key = (row["score"], row["dataset_size"], row["keep_fraction"], row["rule"])
@@ -141,6 +143,12 @@ def test_theta_is_that_of_the_probe(blobs, tmp_path):
         sweep = to_sweep(store).select(rule="hard")
     np.testing.assert_allclose(sweep["theta"], np.pi * columns["probe_error"])
     assert len(sweep.frame.groupby("group")) == 1
+
+
+def test_one_seed_has_no_standard_error_over_seeds(blobs, tmp_path):
+    run_sweep(design(blobs, score="random", size=20, keep=0.5, trials=1), tmp_path / "a.db")
+    with Store.open(tmp_path / "a.db") as store:
+        assert "error_se" not in points_table(store) and "error_se" in trials_table(store)
 
 
 def test_another_kind_of_store(finished, blobs):
@@ -212,6 +220,12 @@ def test_arrays_without_a_file_and_files_that_change(tmp_path):
     np.savez(tmp_path / "a.npz", inputs=np.eye(4), labels=[0, 1, 0, 1])
     with pytest.raises(ConvergenceError, match="has changed since the sweep was begun"):
         run_sweep(wanted, tmp_path / "a.db")
+
+
+def test_without_optax_no_sweep_is_begun(blobs, monkeypatch):
+    monkeypatch.setattr("prunelaw_sim.recipes.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
+        design(blobs)
 
 
 def test_absent_classes_are_refused_unless_allowed(blobs, tmp_path):

@@ -12,6 +12,8 @@ from prunelaw_sim.models import as_model
 from prunelaw_sim.recipes import Recipe, as_recipe
 from prunelaw_sim.training_runs import train_models
 
+pytest.importorskip("optax", reason="the extra `real` is not installed")
+
 
 def blobs(count=40, classes=4):
     """Well-separated classes of 4 × 4 images."""
@@ -93,16 +95,12 @@ def loop(model, subset, seed, recipe):
     return params, losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [
         Recipe(epochs=2, batch_size=5, learning_rate=0.3),
-        pytest.param(
-            Recipe(
-                steps=8, batch_size=5, optimizer="momentum", learning_rate=0.1, schedule="cosine"
-            ),
-            marks=pytest.mark.slow,
-        ),
+        Recipe(steps=8, batch_size=5, optimizer="momentum", learning_rate=0.1, schedule="cosine"),
     ],
 )
 def test_training_is_what_a_plain_loop_does(recipe):
@@ -115,6 +113,7 @@ def test_training_is_what_a_plain_loop_does(recipe):
     np.testing.assert_allclose(found.train_loss[0], means, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_blocks_and_traces_change_nothing(monkeypatch):
     """A pass of 5 steps in blocks of 3: the same training, whatever it is cut into."""
     whole = train()
@@ -128,6 +127,7 @@ def test_blocks_and_traces_change_nothing(monkeypatch):
     assert_same(whole, train(trace=np.array([3])))
 
 
+@pytest.mark.slow
 def test_it_learns_and_features_lead_to_logits():
     found = train(recipe="epochs=30,batch_size=5,optimizer=adam,learning_rate=0.02")
     logits = found.logits(INPUTS)
@@ -187,6 +187,13 @@ def test_what_a_recipe_costs_by_counting(kept, batch, length, steps):
     assert recipe.samples_seen(kept) == sum(met)
     assert recipe.steps_in_all(kept) == len(met) == len(recipe.rates(kept))
     assert recipe.epochs_in_all(kept) == -(-len(met) // len(one_pass))
+
+
+def test_without_optax_it_says_what_to_install(monkeypatch):
+    training_runs._optimizer.cache_clear()
+    monkeypatch.setattr("prunelaw_sim.recipes.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
+        training_runs._optimizer("sgd")
 
 
 def test_recipes_as_texts():
