@@ -1,0 +1,67 @@
+"""Figure: the edges of the best band of |z| as the data grow, and its error beside plain rules."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from prunelaw_figures.style import (
+    COLOURS,
+    PAGE,
+    RULES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+    share_y,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BAND = COLOURS["green"]
+HIGHEST = 3.0  # of |z| shown; keep-easy's band has no upper edge
+
+
+def band_edges(
+    alpha_tot: Float[np.ndarray, " alphas"],
+    thetas: Sequence[float | int],
+    f: float,
+    low: Float[np.ndarray, "angles alphas"],
+    high: Float[np.ndarray, "angles alphas"],
+    errors: Mapping[str, Float[np.ndarray, "angles alphas"]],
+) -> "Figure":
+    """One column an angle: kept |z| between the edges (above), ε of each rule (below).
+
+    high    inf where the best band is keep-easy
+    errors  by rule: hard, easy, random and band
+    """
+    figure, axes = new_figure(PAGE, 4.6, rows=2, columns=len(thetas))
+    for i, theta in enumerate(thetas):
+        above, below = axes[0, i], axes[1, i]
+        above.fill_between(
+            alpha_tot, low[i], np.minimum(high[i], 2.0 * HIGHEST), color=BAND, alpha=0.25, lw=0
+        )
+        for edge in (low[i], np.where(np.isfinite(high[i]), high[i], np.nan)):
+            above.plot(alpha_tot, edge, color=BAND, linewidth=1.3)
+        above.set(xscale="log", ylim=(0.0, HIGHEST))
+        label(above, "", "kept |z|" if i == 0 else "", f"θ = {theta:g} rad, f = {f:g}")
+        for rule, (colour, marker) in RULES.items():
+            _line(below, alpha_tot, errors[rule][i], f"keep {rule}", colour, marker)
+        _line(below, alpha_tot, errors["band"][i], "best band", BAND, "D")
+        below.set(xscale="log", yscale="log")
+        label(below, "examples per dimension, α_tot", "test error ε")
+        plain_log_axis(above.xaxis)
+        plain_log_axis(below.xaxis)
+        if i:
+            above.tick_params(labelleft=False)
+    share_y(axes[1])
+    legend(axes[1, 0], loc="lower left", fontsize=7)
+    return figure
+
+
+def _line(axes, x, y, name: str, colour: str, marker: str) -> None:
+    every = max(1, len(x) // 6)
+    look = {"color": colour, "marker": marker, "markersize": 3.5, "markevery": every}
+    axes.plot(x, y, linewidth=1.2, label=name, **look)

@@ -1,0 +1,72 @@
+"""Figure: test error against kept examples, lower envelope over the fraction kept."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from prunelaw_figures.style import (
+    DASHES,
+    GREY,
+    PAGE,
+    SERIES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def pareto_frontier(
+    alpha_prune: Float[np.ndarray, " alphas"],
+    fractions: Sequence[float | int],
+    error_at_f: Float[np.ndarray, "fractions alphas"],
+    degrees: Sequence[float | int],
+    frontier: Float[np.ndarray, "angles alphas"],
+    unpruned: Float[np.ndarray, " alphas"],
+) -> "Figure":
+    """Left: keep-hard at fixed f and θ = 0, over the first frontier; right: all frontiers.
+
+    frontier  min over f and over not pruning of ε(α_prune), one row an angle; the first is θ = 0
+    unpruned  ε(α_prune) at f = 1, which falls as 1/α: the power law to beat
+    """
+    figure, axes = new_figure(PAGE, 3.2, columns=2)
+    left, right = axes[0]
+    left.plot(alpha_prune, frontier[0], color="#cccccc", linewidth=5, label="frontier")
+    for f, error, colour, dash in zip(fractions, error_at_f, SERIES, DASHES, strict=False):
+        left.plot(
+            alpha_prune, error, color=colour, linestyle=dash, linewidth=1.2, label=f"f = {f:g}"
+        )
+    for angle, least, colour, dash in zip(degrees, frontier, SERIES, DASHES, strict=False):
+        right.plot(
+            alpha_prune, least, color=colour, linestyle=dash, linewidth=1.4, label=f"θ = {angle:g}°"
+        )
+    for panel, title in ((left, "keep hard, θ = 0"), (right, "frontiers")):
+        panel.plot(
+            alpha_prune, unpruned, color=GREY, linewidth=1.0, linestyle=(0, (1, 1)), label="f = 1"
+        )
+        panel.set(xscale="log", yscale="log")
+        plain_log_axis(panel.xaxis)
+        label(panel, "kept examples per dimension, α_prune", "test error ε", title)
+        legend(panel, loc="lower left", fontsize=7)
+    low = frontier[frontier > 0.0].min()
+    for panel in (left, right):
+        panel.set_ylim(0.7 * low, 0.6)
+    _slope(right, alpha_prune, unpruned)
+    return figure
+
+
+def _slope(axes, alpha: Float[np.ndarray, " alphas"], unpruned: Float[np.ndarray, " alphas"]):
+    """A short line of slope −1 above the unpruned curve: what a power law 1/α looks like."""
+    ends = np.array([alpha[-1] / 8.0, alpha[-1] / 2.0])
+    height = 2.0 * float(np.interp(ends[0], alpha, unpruned))
+    axes.plot(ends, height * ends[0] / ends, color=GREY, linewidth=1.0)
+    middle = float(np.sqrt(ends[0] * ends[1]))
+    axes.annotate(
+        "slope −1", (middle, height * ends[0] / middle), fontsize=7, color=GREY,
+        xytext=(3, 3), textcoords="offset points",
+    )  # fmt: skip

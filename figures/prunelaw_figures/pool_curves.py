@@ -1,0 +1,52 @@
+"""Figure: utility decay of Goyal et al.: error against samples seen, of pools and of mixtures."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from prunelaw_figures.style import (
+    DASHES,
+    GREY,
+    PAGE,
+    SERIES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+    share_y,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def pool_curves(
+    samples_seen: Float[np.ndarray, " budgets"],
+    pool_names: Sequence[str],
+    pools: Float[np.ndarray, "pools budgets"],
+    union_names: Sequence[str],
+    unions: Float[np.ndarray, "unions budgets"],
+    pool_size: float | int,
+) -> "Figure":
+    """Left: each pool alone, the end of its first pass marked; right: unions of the best pools."""
+    figure, axes = new_figure(PAGE, 3.2, columns=2)
+    for panel, names, errors, title in (
+        (axes[0, 0], pool_names, pools, "one pool, repeated"),
+        (axes[0, 1], union_names, unions, "unions of the best pools, drawn uniformly"),
+    ):
+        for name, error, colour, dash in zip(names, errors, SERIES, DASHES, strict=False):
+            look = {"color": colour, "linestyle": dash, "linewidth": 1.5}
+            panel.plot(samples_seen / 1e6, error, label=name, **look)
+        panel.set(xscale="log", yscale="log")
+        plain_log_axis(panel.xaxis)
+        label(panel, "samples seen, millions", "ImageNet error", title)
+        legend(panel, loc="lower left", fontsize=7)
+    share_y(axes[0])
+    axes[0, 0].axvline(pool_size / 1e6, color=GREY, linewidth=0.8, linestyle="--")
+    axes[0, 0].annotate(
+        "one pass", (pool_size / 1e6, 0.97), xycoords=("data", "axes fraction"), rotation=90,
+        va="top", ha="right", fontsize=7, color=GREY,
+    )  # fmt: skip
+    return figure
