@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prunelaw_sim.fit_utility import UtilityFit
 
 _POINTS = 24  # of a line with its band
+_ENDS = ("value", "low", "high")
 
 
 def decay_fits(
@@ -39,9 +40,64 @@ def decay_fits(
     `tables` are those given to the fits.  Full markers were fitted, open ones were predicted; the
     line is dashed beyond the fitted rows.  `others` are fits of another law, drawn dotted.
     """
-    figure, axes = new_figure(PAGE, 3.0, 1, len(fits))
-    for panel, (group, fit) in zip(axes[0], fits.items(), strict=True):
-        _panel(panel, fit, tables[group], (others or {}).get(group), unit, level)
+    points = decay_points(fits, tables)
+    lines = decay_lines(fits, tables, others, level)
+    return draw_decay_fits(points, lines, unit=unit, samples=samples, error=error)
+
+
+def decay_points(
+    fits: Mapping[str, "UtilityFit"], tables: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """A row a run: group, unique_samples, samples_seen, error, fitted."""
+    columns = ["unique_samples", "samples_seen", "error"]
+    parts = [
+        tables[group][columns].assign(group=group, fitted=fit.fitted) for group, fit in fits.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def decay_lines(
+    fits: Mapping[str, "UtilityFit"],
+    tables: Mapping[str, pd.DataFrame],
+    others: Mapping[str, "UtilityFit"] | None = None,
+    level: float = 0.9,
+) -> pd.DataFrame:
+    """The laws along samples_seen: group, unique_samples, samples_seen, value, low, high, other.
+
+    low and high are the ends of the band; `other` is the other law, NaN without one.
+    """
+    from prunelaw_sim.intervals import prediction_intervals
+
+    parts = []
+    for group, fit in fits.items():
+        table, other = tables[group], (others or {}).get(group)
+        seen = np.geomspace(table["samples_seen"].min(), table["samples_seen"].max(), _POINTS)
+        for unique, runs in table.groupby("unique_samples"):
+            rows = pd.DataFrame({"samples_seen": seen}).assign(
+                pool=runs["pool"].iloc[0], unique_samples=float(str(unique))
+            )
+            bands = prediction_intervals(fit, rows, level)
+            ends = {name: [getattr(band, name) for band in bands] for name in _ENDS}
+            theirs = np.nan if other is None else other.predict(rows)
+            parts.append(rows.drop(columns="pool").assign(group=group, other=theirs, **ends))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_decay_fits(
+    points: pd.DataFrame,
+    lines: pd.DataFrame,
+    *,
+    unit: float = 1e9,
+    samples: str = "samples seen, billions",
+    error: str = "error",
+) -> "Figure":
+    """The figure from the tables of `decay_points` and `decay_lines`."""
+    groups = list(dict.fromkeys(points["group"]))
+    figure, axes = new_figure(PAGE, 3.0, 1, len(groups))
+    for panel, group in zip(axes[0], groups, strict=True):
+        _panel(
+            panel, points.loc[points["group"] == group], lines.loc[lines["group"] == group], unit
+        )
         panel.set(xscale="log", yscale="log")
         plain_log_axis(panel.xaxis)
         plain_log_axis(panel.yaxis)
@@ -52,40 +108,23 @@ def decay_fits(
     return figure
 
 
-def _panel(
-    panel: Any,
-    fit: "UtilityFit",
-    table: pd.DataFrame,
-    other: "UtilityFit | None",
-    unit: float,
-    level: float,
-) -> None:
-    from prunelaw_sim.intervals import prediction_intervals
-
-    for i, (_, runs) in enumerate(table.groupby("unique_samples")):
-        unique = float(runs["unique_samples"].iloc[0])
+def _panel(panel: Any, points: pd.DataFrame, lines: pd.DataFrame, unit: float) -> None:
+    last = points.loc[points["fitted"], "samples_seen"].max()
+    for i, (key, line) in enumerate(lines.groupby("unique_samples")):
+        unique = float(str(key))
         colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
-        seen = np.geomspace(table["samples_seen"].min(), table["samples_seen"].max(), _POINTS)
-        rows = pd.DataFrame({"samples_seen": seen}).assign(
-            pool=runs["pool"].iloc[0], unique_samples=unique
-        )
-        bands = prediction_intervals(fit, rows, level)
-        value = np.array([band.value for band in bands])
-        panel.fill_between(
-            seen / unit,
-            [band.low for band in bands],
-            [band.high for band in bands],
-            color=colour,
-            alpha=0.18,
-            linewidth=0,
-        )
-        inside = seen <= table["samples_seen"].to_numpy(float)[fit.fitted].max()
+        seen, value = (line[name].to_numpy(float) for name in ("samples_seen", "value"))
+        low, high = line["low"].to_numpy(float), line["high"].to_numpy(float)
+        panel.fill_between(seen / unit, low, high, color=colour, alpha=0.18, linewidth=0)
+        inside = seen <= last
         panel.plot(seen[inside] / unit, value[inside], color=colour, linewidth=1.3)
         beyond = seen >= seen[inside][-1]
         panel.plot(seen[beyond] / unit, value[beyond], "--", color=colour, linewidth=1.1)
-        if other is not None:
-            panel.plot(seen / unit, other.predict(rows), ":", color=colour, linewidth=1.1)
-        known = fit.fitted[table.index.get_indexer(runs.index)]
+        other = line["other"].to_numpy(float)
+        if np.isfinite(other).all():
+            panel.plot(seen / unit, other, ":", color=colour, linewidth=1.1)
+        runs = points.loc[points["unique_samples"] == unique]
+        known = runs["fitted"].to_numpy(bool)
         for part, face in ((runs[known], colour), (runs[~known], "none")):
             panel.plot(
                 part["samples_seen"] / unit,

@@ -26,6 +26,8 @@ COLUMNS = 3
 CURVE = 80  # points of a curve
 BEYOND = 3.0  # curves go on to this multiple of the largest budget
 _TELLS = ("group", "pool", "unique_samples", "parameters")  # columns that make a series
+_OTHERS = "other runs"
+NamedRows = list[tuple[str, pd.DataFrame]]
 _SHORT = {"unique_samples": "U", "parameters": "N"}
 
 
@@ -38,18 +40,54 @@ def law_comparison(comparison: "LawComparison", laws: Sequence[str] | None = Non
     Raises `InputError` for a law that is not in the comparison, or if none has a fit.
     """
     names = _shown(comparison, laws)
-    columns = min(COLUMNS, len(names))
-    rows = -(-len(names) // columns)
-    figure, axes = new_figure(PAGE, 2.5 * rows + 0.5, rows, columns)
     series = _series(comparison.rows)
+    return draw_law_comparison(
+        comparison_points(comparison, series), comparison_lines(comparison, names, series)
+    )
+
+
+def comparison_points(comparison: "LawComparison", series: NamedRows | None = None) -> pd.DataFrame:
+    """A row a run: series ("other runs" for those not drawn in colour), samples_seen, error,
+    held_out, metric.
+    """
+    rows = comparison.rows
+    names = pd.Series(_OTHERS, index=rows.index)
+    for text, part in series or _series(rows):
+        names[part.index] = text
+    shown = rows[["samples_seen", "error"]].assign(series=names, metric=_metric(rows))
+    return shown.assign(held_out=rows["samples_seen"] > comparison.hold_out_above)
+
+
+def comparison_lines(
+    comparison: "LawComparison", laws: Sequence[str], series: NamedRows | None = None
+) -> pd.DataFrame:
+    """Every law along every series: title of the law's panel, series, samples_seen, error, and
+    whether a point is outside of what was fitted.
+    """
     table = comparison.table.set_index("law")
-    for panel, name in zip(axes.flat, names, strict=False):
-        _panel(panel, comparison, name, series)
-        label(panel, "samples seen", _metric(comparison.rows), _title(comparison, name, table))
+    parts = [
+        _curve(comparison.fits[law], part, comparison.rows).assign(
+            series=text, title=_title(comparison, law, table)
+        )
+        for law in laws
+        for text, part in series or _series(comparison.rows)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_law_comparison(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
+    """The figure from the tables of `comparison_points` and `comparison_lines`."""
+    panels = list(lines.groupby("title", sort=False))
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = new_figure(PAGE, 2.5 * rows + 0.5, rows, columns)
+    for panel, (title, curves) in zip(axes.flat, panels, strict=False):
+        _panel(panel, points, curves)
+        label(panel, "samples seen", points["metric"].iloc[0], str(title))
         panel.set(xscale="log", yscale="log")
-    for panel in axes.flat[len(names) :]:
+    for panel in axes.flat[len(panels) :]:
         panel.set_visible(False)
-    share_y(axes.flat[: len(names)], columns)
+    share_y(axes.flat[: len(panels)], columns)
     handles = axes.flat[0].get_legend_handles_labels()
     figure.legend(
         *handles,
@@ -86,7 +124,7 @@ def _metric(rows: pd.DataFrame) -> str:
     return metrics[0] if len(metrics) == 1 else "error"
 
 
-def _series(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def _series(rows: pd.DataFrame) -> NamedRows:
     """Name and rows of the series that are drawn in colour."""
     keys = [name for name in _TELLS if name in rows and len(set(rows[name])) > 1]
     if not keys:
@@ -106,33 +144,25 @@ def _name(keys: Sequence[str], key: Any) -> str:
     )
 
 
-def _panel(
-    panel: Any, comparison: "LawComparison", name: str, series: list[tuple[str, pd.DataFrame]]
-) -> None:
-    fit = comparison.fits[name]
-    drawn = pd.Index([])
-    for i, (text, part) in enumerate(series):
+def _panel(panel: Any, points: pd.DataFrame, curves: pd.DataFrame) -> None:
+    for i, (text, curve) in enumerate(curves.groupby("series", sort=False)):
         look = {"color": SERIES[i], "marker": MARKERS[i], "markersize": 3.5, "linestyle": "none"}
-        _curve(panel, fit, part, comparison.rows, SERIES[i])
-        _points(panel, part, comparison.hold_out_above, look, text)
-        drawn = drawn.union(part.index)
-    others = comparison.rows.loc[comparison.rows.index.difference(drawn)]
+        _line(panel, curve, SERIES[i])
+        _points(panel, points.loc[points["series"] == text], look, str(text))
+    others = points.loc[points["series"] == _OTHERS]
     if len(others):
         look = {"color": GREY, "marker": ".", "markersize": 3, "linestyle": "none", "alpha": 0.6}
-        _points(panel, others, comparison.hold_out_above, look, "other runs")
+        _points(panel, others, look, _OTHERS)
 
 
-def _points(
-    panel: Any, part: pd.DataFrame, limit: float, look: Mapping[str, Any], text: str
-) -> None:
-    held_out = part["samples_seen"] > limit
-    full, hollow = part.loc[~held_out], part.loc[held_out]
+def _points(panel: Any, part: pd.DataFrame, look: Mapping[str, Any], text: str) -> None:
+    full, hollow = part.loc[~part["held_out"]], part.loc[part["held_out"]]
     panel.plot(full["samples_seen"], full["error"], label=text, **look)
     panel.plot(hollow["samples_seen"], hollow["error"], fillstyle="none", **look)
 
 
-def _curve(panel: Any, fit: Any, part: pd.DataFrame, rows: pd.DataFrame, colour: str) -> None:
-    """The law of one series; dashed where any coordinate is beyond the fitted rows."""
+def _curve(fit: Any, part: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The law of one series: samples_seen, error, outside (any coordinate beyond the fitted)."""
     from prunelaw_sim.extrapolation import beyond_data
 
     mine = part["samples_seen"].to_numpy(float)
@@ -144,8 +174,14 @@ def _curve(panel: Any, fit: Any, part: pd.DataFrame, rows: pd.DataFrame, colour:
             frame[column] = part[column].iloc[0]
     if "compute" in part:  # of one model it is in proportion to the samples seen
         frame["compute"] = seen * np.median(part["compute"].to_numpy(float) / mine)
-    outside = np.array([bool(found) for found in beyond_data(fit.problem.model, frame)])
-    error = fit.predict(frame)
+    outside = [bool(found) for found in beyond_data(fit.problem.model, frame)]
+    return pd.DataFrame({"samples_seen": seen, "error": fit.predict(frame), "outside": outside})
+
+
+def _line(panel: Any, curve: pd.DataFrame, colour: str) -> None:
+    """Dashed where the law is beyond what was fitted; the two parts meet."""
+    seen, error = curve["samples_seen"].to_numpy(float), curve["error"].to_numpy(float)
+    outside = curve["outside"].to_numpy(bool)
     dashed = outside | np.append(outside[1:], False) | np.insert(outside[:-1], 0, False)
     panel.plot(seen, np.where(outside, np.nan, error), color=colour, linewidth=1.1)
     panel.plot(

@@ -1,7 +1,7 @@
 """Figure: test error against data-set size for each keep rule, theory and simulation."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,15 +14,25 @@ if TYPE_CHECKING:
     from prunelaw_sim.trials import Simulation
 
 
+class Measured(NamedTuple):
+    """What the figure shows of a simulation: mean error and its standard error."""
+
+    alpha_tot: float
+    mean: float
+    stderr: float
+    dim: int
+
+
 def learning_curves(
     f: float,
     theta: float,
-    simulations: Mapping[str, Sequence["Simulation"]],
+    simulations: Mapping[str, Sequence["Simulation | Measured"]],
     alpha_range: tuple[float, float] = (0.3, 30.0),
 ) -> "Figure":
     """ε(α_tot) at kept fraction f and probe angle θ: lines are theory, points are simulations.
 
-    `simulations` holds, for each rule, `prunelaw_sim.trials.simulate` results at this f and theta.
+    `simulations` holds, for each rule, `prunelaw_sim.trials.simulate` results at this f and theta,
+    or what is kept of them.
     """
     figure, axes = new_figure(0.6 * PAGE, 3.2)
     panel = axes[0, 0]

@@ -31,23 +31,55 @@ def rising_loss(
     Filled: fitted runs, open: held out (as in the first of `fits`); a red ring: the loss is above
     that of a shorter run of the same model, which no falling law fits.  Lines: the laws.
     """
+    points = rising_points(table, fits, unique, sizes)
+    return draw_rising_loss(points, rising_lines(points, fits, unique))
+
+
+def rising_points(
+    table: pd.DataFrame, fits: Mapping[str, "ScalingFit"], unique: float, sizes: Sequence[float]
+) -> pd.DataFrame:
+    """The runs shown: parameters, epochs, error, fitted, rising."""
     from prunelaw_sim.rising import rising_rows
 
     fitted = next(iter(fits.values())).fitted
     shown = table.assign(rising=rising_rows(table), fitted=fitted)
-    shown = shown.loc[shown["unique_samples"] == unique]
+    shown = shown.loc[(shown["unique_samples"] == unique) & shown["parameters"].isin(list(sizes))]
+    return shown[["parameters", "epochs", "error", "fitted", "rising"]].reset_index(drop=True)
+
+
+def rising_lines(
+    points: pd.DataFrame, fits: Mapping[str, "ScalingFit"], unique: float
+) -> pd.DataFrame:
+    """The laws at each size of the points: law, parameters, epochs, error."""
+    epochs = np.geomspace(1.0, _last(points), 100)
+    parts = []
+    for size in sorted(set(points["parameters"])):
+        frame = pd.DataFrame({"epochs": epochs, "parameters": size, "unique_samples": unique})
+        frame["samples_seen"] = frame["epochs"] * unique
+        for law, fit in fits.items():
+            kept = frame[["parameters", "epochs"]]
+            parts.append(kept.assign(law=law, error=fit.predict(frame)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_rising_loss(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
+    """The figure from the tables of `rising_points` and `rising_lines`."""
+    sizes = sorted(set(points["parameters"]))
     figure, axes = new_figure(PAGE, 2.9, 1, len(sizes))
-    last = 1.5 * float(shown.loc[shown["parameters"].isin(list(sizes)), "epochs"].max())
     for panel, size in zip(axes[0], sizes, strict=True):
-        part = shown.loc[shown["parameters"] == size]
-        _points(panel, part)
-        _laws(panel, part, fits, last)
-        panel.set(xscale="log", yscale="log", xlim=(0.7, last))
+        _points(panel, points.loc[points["parameters"] == size])
+        _laws(panel, lines.loc[lines["parameters"] == size])
+        panel.set(xscale="log", yscale="log", xlim=(0.7, _last(points)))
         label(panel, "epochs", "loss", f"{size / 1e6:.4g} M parameters")
     share_y(axes[0])
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=5, fontsize=7, frameon=False)
     return figure
+
+
+def _last(points: pd.DataFrame) -> float:
+    """Where the axis of epochs ends."""
+    return 1.5 * float(points["epochs"].to_numpy(float).max())
 
 
 def _points(panel: Any, part: pd.DataFrame) -> None:
@@ -61,11 +93,7 @@ def _points(panel: Any, part: pd.DataFrame) -> None:
     panel.plot(again["epochs"], again["error"], color=COLOURS["vermilion"], label=text, **ring)
 
 
-def _laws(panel: Any, part: pd.DataFrame, fits: Mapping[str, "ScalingFit"], last: float) -> None:
-    frame = pd.DataFrame({"epochs": np.geomspace(1.0, last, 100)})
-    frame["unique_samples"] = part["unique_samples"].iloc[0]
-    frame["parameters"] = part["parameters"].iloc[0]
-    frame["samples_seen"] = frame["epochs"] * frame["unique_samples"]
-    for line, (name, fit) in zip(LINES, fits.items(), strict=False):
-        style = {"color": GREY, "linewidth": 1.1, "linestyle": line, "label": name}
-        panel.plot(frame["epochs"], fit.predict(frame), **style)
+def _laws(panel: Any, lines: pd.DataFrame) -> None:
+    for style, (name, line) in zip(LINES, lines.groupby("law", sort=False), strict=False):
+        look = {"color": GREY, "linewidth": 1.1, "linestyle": style, "label": name}
+        panel.plot(line["epochs"], line["error"], **look)

@@ -1,6 +1,8 @@
 """One look for all figures: colour-blind-safe colours, sizes for print, names of the axes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +27,45 @@ RULES: Mapping[str, tuple[str, str]] = {
     "random": (COLOURS["black"], "^"),
 }
 SERIES = tuple(COLOURS.values())
+# With a dash for each colour, lines can be told apart in grey, too.
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#666666"
 COLUMN = 3.4  # width of one printed column, inches
 PAGE = 7.0  # width of the page
 DPI = 200
+# What else would make the same figure other bytes: names of programs and dates in the files.
+FORMATS: Mapping[str, Mapping[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+_RC: dict[Any, Any] = {
+    "svg.hashsalt": "prunelaw",
+    "pdf.fonttype": 42,
+}  # fixed element names; TrueType in PDF
+
+
+@contextmanager
+def style_sheet() -> Iterator[None]:
+    """Matplotlib's defaults and ours, whatever the user's own settings are; restored at the end."""
+    import matplotlib.style
+
+    with matplotlib.style.context("default", after_reset=True), matplotlib.rc_context(_RC):
+        yield
+
+
+def encoded(figure: "Figure", file_format: str) -> bytes:
+    """The figure as a png, svg or pdf file: the same figure gives the same bytes.
+
+    To be called, like the function that drew it, inside `style_sheet`.  Raises `InputError`.
+    """
+    from prunelaw._checks import check_choice
+
+    check_choice("format", file_format, FORMATS)
+    buffer = BytesIO()
+    figure.savefig(buffer, format=file_format, dpi=DPI, metadata=dict(FORMATS[file_format]))
+    return buffer.getvalue()
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
