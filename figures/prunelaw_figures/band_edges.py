@@ -52,8 +52,8 @@ def band_edges(
         _line(below, alpha_tot, errors["band"][i], "best band", BAND, "D")
         below.set(xscale="log", yscale="log")
         label(below, "examples per dimension, α_tot", "test error ε")
-        plain_log_axis(above.xaxis)
-        plain_log_axis(below.xaxis)
+        plain_log_axis(above.xaxis, (1.0,))
+        plain_log_axis(below.xaxis, (1.0,))
         if i:
             above.tick_params(labelleft=False)
     share_y(axes[1])

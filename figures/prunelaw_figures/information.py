@@ -27,7 +27,7 @@ def information(
         right.plot(alpha_prune, wrong, **look)
     for panel, what in ((left, "information, nats per kept example"), (right, "test error ε")):
         panel.set(xscale="log", yscale="log")
-        plain_log_axis(panel.xaxis)
+        plain_log_axis(panel.xaxis, (1.0,))
         plain_log_axis(panel.yaxis)
         label(panel, "kept examples per dimension, α_prune", what)
     legend(left, loc="lower left", fontsize=7)

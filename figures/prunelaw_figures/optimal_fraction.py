@@ -41,5 +41,5 @@ def optimal_fraction(
         plain_log_axis(panel.xaxis)
         label(panel, "kept examples per dimension, α_prune", name)
     plain_log_axis(right.yaxis)
-    legend(right, loc="lower left")
+    legend(left, loc="lower left", bbox_to_anchor=(0.0, 0.06), fontsize=7)
     return figure

@@ -15,7 +15,6 @@ from prunelaw_figures.style import (
     legend,
     new_figure,
     plain_log_axis,
-    share_y,
 )
 
 if TYPE_CHECKING:
@@ -39,14 +38,16 @@ def pool_curves(
         for name, error, colour, dash in zip(names, errors, SERIES, DASHES, strict=False):
             look = {"color": colour, "linestyle": dash, "linewidth": 1.5}
             panel.plot(samples_seen / 1e6, error, label=name, **look)
-        panel.set(xscale="log", yscale="log")
-        plain_log_axis(panel.xaxis)
+        panel.set(xscale="log")
+        plain_log_axis(panel.xaxis, (1.0,))
         label(panel, "samples seen, millions", "ImageNet error", title)
-        legend(panel, loc="lower left", fontsize=7)
-    share_y(axes[0])
+        legend(panel, loc="upper right", fontsize=7)
+    limits = [end for panel in axes[0] for end in panel.get_ylim()]
+    for panel in axes[0]:
+        panel.set_ylim(min(limits), max(limits))
     axes[0, 0].axvline(pool_size / 1e6, color=GREY, linewidth=0.8, linestyle="--")
     axes[0, 0].annotate(
-        "one pass", (pool_size / 1e6, 0.97), xycoords=("data", "axes fraction"), rotation=90,
-        va="top", ha="right", fontsize=7, color=GREY,
+        "one pass", (pool_size / 1e6, 0.03), xycoords=("data", "axes fraction"), rotation=90,
+        va="bottom", ha="right", fontsize=7, color=GREY,
     )  # fmt: skip
     return figure

@@ -56,7 +56,10 @@ def _decay(axes: "Axes", pools: "Sequence[Pool]") -> None:
     k = np.arange(PASSES)
     for i, pool in enumerate(pools):
         utility = -pool.law.b * 0.5 ** (k / pool.law.tau)
-        style = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
-        axes.plot(k + 1, utility, markersize=3, linewidth=1.0, label=pool.name, **style)
-    axes.set(yscale="log")
+        colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
+        axes.plot(
+            k + 1, utility, color=colour, marker=marker, markersize=3, linewidth=1.0,
+            label=pool.name,
+        )  # fmt: skip
+    axes.set(yscale="log", xticks=k[::3] + 1)
     label(axes, "time that a sample is seen, k + 1", "utility −b δᵏ", "decay by repetition")

@@ -28,7 +28,7 @@ RULES: Mapping[str, tuple[str, str]] = {
 }
 SERIES = tuple(COLOURS.values())
 # With a dash for each colour, lines can be told apart in grey, too.
-DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)))
+DASHES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (10, 3)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#666666"
 COLUMN = 3.4  # width of one printed column, inches
@@ -96,11 +96,14 @@ def label(axes: "Axes", x: str, y: str, title: str = "") -> None:
         axes.set_title(title, fontsize=9, loc="left")
 
 
-def plain_log_axis(axis: Any) -> None:
-    """20, 50, 100 in place of powers of ten, for data that span a decade or two."""
+def plain_log_axis(axis: Any, steps: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """20, 50, 100 in place of powers of ten, for data that span a decade or two.
+
+    `steps` are the numbers of each decade that are written: (1,) for a narrow panel.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

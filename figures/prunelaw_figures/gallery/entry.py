@@ -1,0 +1,79 @@
+"""What a figure of the gallery is: a name, parameters, a caption that states them, two functions.
+
+`compute` turns parameters into arrays, which are kept; `draw` turns the arrays into a figure.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Parameters = Mapping[str, Any]  # numbers, texts, and lists of them: what JSON can hold
+Results = Mapping[str, np.ndarray]  # no objects: an npz file can hold them
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What `compute` may need beside its parameters: the data given, and whom to tell."""
+
+    source: Path | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One figure of the gallery.
+
+    caption  text with a field of `str.format` for every parameter
+    given    the option of the command that names its data, "" where it needs none
+    numbers  raise it when the same parameters give other numbers: kept results are then refused
+    """
+
+    name: str
+    caption: str
+    parameters: Parameters
+    compute: Callable[[Parameters, Work], Results]
+    draw: Callable[[Parameters, Results], "Figure"]
+    given: str = ""
+    numbers: int = 1
+
+    def text(self) -> str:
+        """The caption, with the parameters in it."""
+        return self.caption.format(**{name: _shown(v) for name, v in self.parameters.items()})
+
+
+class _List(list):
+    """A list that reads as `0, 5, 10` in a caption."""
+
+    def __format__(self, spec: str) -> str:
+        return ", ".join(v if isinstance(v, str) else format(v, spec or "g") for v in self)
+
+
+def _shown(value: Any) -> Any:
+    return _List(value) if isinstance(value, list | tuple) else value
+
+
+# --- tables as results ------------------------------------------------------------------------
+
+
+def table_arrays(name: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The columns as arrays `name.column`; texts as such, never as objects."""
+    arrays = {}
+    for column in table.columns:
+        values = table[column].to_numpy()
+        arrays[f"{name}.{column}"] = values.astype(str) if values.dtype == object else values
+    return arrays
+
+
+def table_of(name: str, results: Results) -> pd.DataFrame:
+    """The table that `table_arrays` took apart."""
+    start = f"{name}."
+    columns = {key[len(start) :]: v for key, v in results.items() if key.startswith(start)}
+    return pd.DataFrame(columns)
