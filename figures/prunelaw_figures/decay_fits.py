@@ -61,8 +61,10 @@ def decay_lines(
     tables: Mapping[str, pd.DataFrame],
     others: Mapping[str, "UtilityFit"] | None = None,
     level: float = 0.9,
+    count: int = _POINTS,
 ) -> pd.DataFrame:
-    """The laws along samples_seen: group, unique_samples, samples_seen, value, low, high, other.
+    """The laws at `count` numbers of samples: group, unique_samples, samples_seen, value, low,
+    high, other.
 
     low and high are the ends of the band; `other` is the other law, NaN without one.
     """
@@ -71,7 +73,7 @@ def decay_lines(
     parts = []
     for group, fit in fits.items():
         table, other = tables[group], (others or {}).get(group)
-        seen = np.geomspace(table["samples_seen"].min(), table["samples_seen"].max(), _POINTS)
+        seen = np.geomspace(table["samples_seen"].min(), table["samples_seen"].max(), count)
         for unique, runs in table.groupby("unique_samples"):
             rows = pd.DataFrame({"samples_seen": seen}).assign(
                 pool=runs["pool"].iloc[0], unique_samples=float(str(unique))

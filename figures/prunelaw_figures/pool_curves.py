@@ -47,7 +47,7 @@ def pool_curves(
         panel.set_ylim(min(limits), max(limits))
     axes[0, 0].axvline(pool_size / 1e6, color=GREY, linewidth=0.8, linestyle="--")
     axes[0, 0].annotate(
-        "one pass", (pool_size / 1e6, 0.03), xycoords=("data", "axes fraction"), rotation=90,
+        "one pass ", (pool_size / 1e6, 0.03), xycoords=("data", "axes fraction"),
         va="bottom", ha="right", fontsize=7, color=GREY,
     )  # fmt: skip
     return figure

@@ -104,8 +104,8 @@ ENTRIES = (
         "utility_decay",
         "Left: error of the unions of the best pools, {samples_seen[0]:g} to {samples_seen[1]:g} "
         "samples seen; dot: the best at a budget of {budget:g}; dashed: where the best union "
-        "switches. Right: utility −b δᵏ of a sample seen for the (k+1)-th time, δ = 2^(−1/τ). "
-        + FITTED,
+        "switches. Right: utility −b δᵏ of a sample seen for the (k+1)-th time, δ = 2^(−1/τ), in "
+        "the colours of the left. " + FITTED,
         {"budget": 6.4e8, "samples_seen": [1e7, 1e10], **_fitted("official_code")},
         _nothing,
         _draw_decay,

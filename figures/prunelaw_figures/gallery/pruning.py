@@ -64,8 +64,8 @@ LEARNING = (
     "Test error ε of a max-margin student against examples per dimension before pruning, α_tot "
     "from {alpha_tot[0]:g} to {alpha_tot[1]:g}, when the fraction f = {f:g} is kept by a probe at "
     "the angle θ = {theta:g} rad from the teacher: the hardest examples (small |z|), the easiest, "
-    "or random ones. Lines: theory, N → ∞. Points: students at N = {dim}, means of {trials} trials at "
-    "α_tot = {simulated}, with standard errors; seed {seed}."
+    "or random ones. Lines: theory, N → ∞. Points: students at N = {dim}, means of {trials} "
+    "trials at α_tot = {simulated}, with standard errors; seed {seed}."
 )
 SIMULATED = {"dim": 200, "trials": 30, "seed": 7, "alpha_tot": [0.3, 30.0]}
 

@@ -128,7 +128,7 @@ def _openclip(p: Parameters, work: Work) -> Results:
             table, hold_out_above=p["hold_out_above"], convention="official_code", stretch=0.0
         )
     points = decay_points(fits, tables)
-    lines = decay_lines(fits, tables, others, p["level"])
+    lines = decay_lines(fits, tables, others, p["level"], p["points"])
     return {**table_arrays("points", points), **table_arrays("lines", lines)}
 
 
@@ -262,11 +262,11 @@ ENTRIES = (
         "openclip",
         "Public OpenCLIP models {models}, task {task}: error against samples seen by number of "
         "unique samples. Solid and dashed: utility decay (paper's convention) fitted to runs of at "
-        "most {hold_out_above:.3g} samples seen, with the {level:.0%} band; open points were "
-        "predicted. Dotted: official code's convention, stretch 0.",
+        "most {hold_out_above:.3g} samples seen, with the {level:.0%} band at {points} places; "
+        "open points were predicted. Dotted: official code's convention, stretch 0.",
         {
             "models": ["ViT-B-32", "ViT-B-16"], "task": "imagenet1k",
-            "hold_out_above": 2e10, "level": 0.9,
+            "hold_out_above": 2e10, "level": 0.9, "points": 13,
         },
         _openclip,
         _draw_openclip,
