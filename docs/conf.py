@@ -50,7 +50,7 @@ def as_restructured(app, what, name, obj, options, lines):
     A paragraph with columns or deeper lines is an equation, a table or an example: literal.
     """
     blocks = re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))
-    lines[:] = "\n\n".join(_block(block) for block in blocks).split("\n") + [""]
+    lines[:] = [*"\n\n".join(map(_block, blocks)).split("\n"), ""]
 
 
 def _block(block):
