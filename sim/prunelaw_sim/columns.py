@@ -1,5 +1,6 @@
 """The columns of a sweep: meaning, unit, allowed range, and the checks that enforce them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -61,6 +62,8 @@ COLUMNS: Mapping[str, Column] = {
     )
 }
 ACCURACY = Column("accuracy", "real", "1 - error, a fraction", low=0.0, high=1.0)
+_TIME = re.compile(r"\d{4}-\d\d?-\d\d?|\d+:\d\d|\d+/\d+/\d+|(\d+ ?[dhms] ?){2}")
+_COMMA = re.compile(r"-?\d+,\d+$")
 LOSS_WORDS = ("loss", "perplexity", "entropy", "nats", "bits")
 
 
@@ -104,7 +107,7 @@ def check_column(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
     if not good.all():
         position = int(np.flatnonzero(~good)[0])
         raw = cells.iloc[position]
-        hint = _hint(values[position], column)
+        hint = _hint(raw, values[position], column)
         raise TableError(
             f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
             f"got {raw!r}{hint}"
@@ -138,6 +141,8 @@ def _check_text(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
 
 def _numbers(cells: pd.Series) -> Float[np.ndarray, " rows"]:
     """float64 values; NaN for whatever is not a number."""
+    if cells.dtype == np.float64:
+        return cells.to_numpy()
     return np.array([_number(cell) for cell in cells], dtype=np.float64)
 
 
@@ -159,6 +164,10 @@ def _in_range(values: Float[np.ndarray, " rows"], column: Column) -> Bool[np.nda
     return good
 
 
-def _hint(value: float, column: Column) -> str:
-    percent = column.name in ("accuracy", "keep_fraction") and 1 < value <= 100
-    return "; that looks like percent: divide it by 100" if percent else ""
+def _hint(raw: Any, value: float, column: Column) -> str:
+    if column.name in ("accuracy", "keep_fraction") and 1 < value <= 100:
+        return "; that looks like percent: divide it by 100"
+    text = str(raw).strip()
+    if _TIME.match(text):
+        return "; that looks like a time: is another column meant?"
+    return f"; a decimal comma? write {text.replace(',', '.')}" if _COMMA.match(text) else ""

@@ -1,0 +1,306 @@
+"""From the rows of any file to a Sweep: one way for every reader, with an account of what happened.
+
+A reader gives `Rows`: cells in the file's own columns, and what the format says about them.
+`assemble` finds the canonical columns, the measurement and the points wanted, checks all, and
+returns a `Reading`: the sweep, and what was understood, computed and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunelaw.errors import InputError, TableError
+from prunelaw_sim.columns import ACCURACY, COLUMNS, Column, Where, check_column, is_error_rate
+from prunelaw_sim.columns import series as series_of
+from prunelaw_sim.mapping import ColumnMapping
+from prunelaw_sim.measurement import as_errors, as_fractions, check_name, kind_of, refuse_rising
+from prunelaw_sim.names import from_run_names, refuse_unknown, resolve
+from prunelaw_sim.repeats import Dropped, after_warmup, chosen_points, once_each
+from prunelaw_sim.sweep import Sweep
+
+STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
+TARGETS: Mapping[str, Column] = {**COLUMNS, "accuracy": ACCURACY, "step": STEP}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a reader hands over: cells as they are, and what the format knows about them."""
+
+    cells: pd.DataFrame
+    """in the file's columns; the index says where each row is (line numbers, ...)"""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """canonical column (also `step`, `accuracy`) → the file's, as the format defines it"""
+    measured: tuple[str, ...] = ()
+    """columns of measurements, of which one is wanted; rows without it are dropped"""
+    values: str = ""
+    """column of values, where each row is one measurement named by the column of `metric`"""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    row: str = "line"
+    """what messages call a row, before its place"""
+    points: str = "all"
+    """what is taken of runs with several points, unless the caller says"""
+    source: str = ""
+    """what messages call the file, where it is not the path that was given"""
+    header: tuple[str, ...] = ()
+    """all columns of the file, where cells are those of use only"""
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sweep, and the account of how a file became it."""
+
+    sweep: Sweep
+    format: str
+    why: str
+    """why the file was taken for this format"""
+    columns: Mapping[str, str]
+    """canonical column → the file's"""
+    ignored: tuple[str, ...]
+    """columns of the file that are not used"""
+    rows_read: int
+    dropped: tuple[Dropped, ...]
+    """how many rows were left out, and why"""
+    mapping: ColumnMapping
+    """what was asked for; `save` keeps it"""
+    where: Where
+    places: tuple[Any, ...]
+    """where each row of the sweep is in the file"""
+
+    def cell(self, position: int, name: str) -> str:
+        """`runs.csv, line 7, column 'val_err' (error)`, for a row of the sweep."""
+        column = self.where.column(name)
+        return f"{self.where.source}, {self.where.row} {self.places[position]}, {column}"
+
+
+def assemble(
+    rows: Rows, source: str | Path, mapping: ColumnMapping, format: str = "table", why: str = ""
+) -> Reading:
+    """The sweep of a file's rows.
+
+    **Raises:** `TableError` naming file, place and column of what cannot be used or must be said;
+    `InputError` for a choice that does not fit the file.
+    """
+    source = rows.source or str(source)
+    if not rows.cells.index.size:
+        raise TableError(f"{source}: has no rows")
+    header = rows.header or tuple(map(str, rows.cells.columns))
+    notes, dropped = list(rows.notes), list(rows.dropped)
+    cells, measure, metric = _measurement(rows, mapping, source, dropped)
+    given = _as_measured({**mapping.columns, **measure}, mapping.measured, source)
+    names = resolve(cells, source, header, given, rows.columns, TARGETS, mapping.constants)
+    names = _as_measured(names, mapping.measured, source)
+    cells = _with_measure(cells, names, rows, dropped, source)
+    where = Where(source, rows.row, names)
+    frame = pd.DataFrame({ours: cells[theirs] for ours, theirs in names.items()}, cells.index)
+    frame = _with_constants(frame, mapping.constants, rows.constants, where)
+    if mapping.from_run:
+        frame = from_run_names(frame, mapping.from_run, where)
+    frame = _with_metric(frame, names, metric, notes)
+    frame = as_errors(as_fractions(frame, mapping.units, where), where)
+    frame = _checked(frame, where)
+    frame = _with_samples(frame, rows, notes, dropped)
+    frame, left = after_warmup(frame, mapping.warmup, source)
+    frame, lost = chosen_points(frame, mapping.points or rows.points, source)
+    frame, again, said = once_each(frame, mapping.repeats or "refuse", where)
+    dropped += [*left, *lost, *again]
+    notes += said
+    _check_pools(frame, mapping.pool_sizes, where)
+    ignored = tuple(name for name in header if name not in names.values())
+    unused = [f"dropped columns of the file: {_listed(ignored)}"] if ignored else []
+    said = [f"dropped {count} rows: {words}" for count, words in dropped]
+    kept = frame.drop(columns="step", errors="ignore")
+    sweep = Sweep.from_frame(kept, notes=[*notes, *said, *unused], where=where)
+    refuse_rising(sweep.frame, names, mapping.measured, source)
+    total = len(rows.cells) + sum(count for count, _ in rows.dropped)
+    places = tuple(frame.index)
+    return Reading(
+        sweep, format, why, names, ignored, total, tuple(dropped), mapping, where, places
+    )
+
+
+def _measurement(
+    rows: Rows, mapping: ColumnMapping, source: str, dropped: list[Dropped]
+) -> tuple[pd.DataFrame, dict[str, str], str | None]:
+    """The rows of the metric, {"error" or "accuracy": its column}, and the metric's name."""
+    by = mapping.columns.get("metric", rows.columns.get("metric", "metric"))
+    by = by if by in rows.cells else ""
+    explicit = {"error", "accuracy"} & set(mapping.columns)
+    if rows.values:
+        chosen = _choose(sorted(set(map(str, rows.cells[by]))), mapping.metric, source)
+        match = rows.cells[by].map(str).to_numpy() == chosen
+        if not match.all():
+            dropped.append((int((~match).sum()), f"of other measurements than {chosen!r}"))
+        kind = mapping.measured or _kind(chosen, source)
+        return rows.cells.loc[match], {} if explicit else {kind: rows.values}, chosen
+    if rows.measured and not explicit:
+        chosen = _choose(list(rows.measured), mapping.metric, source)
+        return rows.cells, {mapping.measured or _kind(chosen, source): chosen}, chosen
+    if mapping.metric is None:
+        return rows.cells, {}, None
+    if explicit:
+        raise InputError(
+            f"{source}: metric and a mapping of {min(explicit)} say it twice; give one"
+        )
+    if mapping.metric in rows.cells:
+        kind = mapping.measured or _kind(mapping.metric, source)
+        return rows.cells, {kind: mapping.metric}, mapping.metric
+    known = sorted(set(map(str, rows.cells[by]))) if by else list(map(str, rows.cells))
+    chosen = _choose(known, mapping.metric, source)
+    match = rows.cells[by].map(str).to_numpy() == chosen
+    dropped.append((int((~match).sum()), f"of other metrics than {chosen!r}"))
+    return rows.cells.loc[match], {}, None
+
+
+def _choose(known: list[str], wanted: str | None, source: str) -> str:
+    if wanted is None and len(known) == 1:
+        return known[0]
+    if wanted in known:
+        return str(wanted)
+    said = "which measurement?" if wanted is None else f"no measurement {wanted!r};"
+    raise TableError(
+        f"{source}: {said} choose metric= (--metric) from {_listed(known) or 'none: there is none'}"
+    )
+
+
+def _kind(name: str, source: str) -> str:
+    kind = kind_of(name)
+    if kind is None:
+        raise TableError(
+            f"{source}: is {name!r} an error or an accuracy? Say measured='error' or 'accuracy' "
+            "(--measured)"
+        )
+    return kind
+
+
+def _as_measured(names: Mapping[str, str], measured: str | None, source: str) -> dict[str, str]:
+    return {check_name(ours, theirs, measured, source): theirs for ours, theirs in names.items()}
+
+
+def _with_measure(
+    cells: pd.DataFrame, names: Mapping[str, str], rows: Rows, dropped: list[Dropped], source: str
+) -> pd.DataFrame:
+    """In logs, the rows that hold the measurement: training and evaluation are logged apart."""
+    theirs = names.get("error", names.get("accuracy"))
+    if theirs is None or not (rows.measured or rows.values):
+        return cells
+    blank = np.array([cell is None or not str(cell).strip() for cell in cells[theirs]])
+    if blank.all():
+        raise TableError(f"{source}: column {theirs!r} is empty in all rows")
+    if blank.any():
+        dropped.append((int(blank.sum()), f"without a value of {theirs!r}"))
+    return cells.loc[~blank]
+
+
+def _with_constants(
+    frame: pd.DataFrame, given: Mapping[str, Any], known: Mapping[str, Any], where: Where
+) -> pd.DataFrame:
+    """What the caller gives for all rows, then what the format knows, where neither is a column."""
+    for name in given:
+        refuse_unknown(name, where.source, "constants", COLUMNS)
+        if name in frame:
+            raise TableError(
+                f"{where.source}: {name!r} is given as a constant and as {where.column(name)}"
+            )
+    values = {name: value for name, value in known.items() if name not in frame} | dict(given)
+    return frame.assign(**values)
+
+
+def _with_metric(
+    frame: pd.DataFrame, names: Mapping[str, str], metric: str | None, notes: list[str]
+) -> pd.DataFrame:
+    """What the error is: the chosen measurement, or a loss by the name of its column."""
+    if "error" not in frame and "accuracy" not in frame:
+        return frame
+    theirs = metric or names.get("error", "")
+    if metric is None and ("metric" in frame or is_error_rate(theirs)):
+        return frame
+    name = f"1 - {theirs}" if "accuracy" in frame else theirs
+    if "metric" not in frame:
+        notes.append(f"metric: {name!r}, by the name of its column")
+        return frame.assign(metric=name)
+    return frame.assign(metric=name) if metric and names.get("metric") else frame
+
+
+def _checked(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
+    """Every canonical column as float64 or texts; the first bad cell is named."""
+    columns = {
+        name: check_column(series_of(frame, name), TARGETS[name], where)
+        for name in frame.columns
+        if name in TARGETS
+    }
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _with_samples(
+    frame: pd.DataFrame, rows: Rows, notes: list[str], dropped: list[Dropped]
+) -> pd.DataFrame:
+    """samples_seen = step * batch_size, unless samples or epochs of known size say it."""
+    if "epochs" in rows.columns and "unique_samples" not in frame and "epochs" in frame:
+        frame = frame.drop(columns="epochs")
+        notes.append("epochs are not used: give unique_samples (--constant unique_samples=N)")
+    counted = "samples_seen" in frame or {"epochs", "unique_samples"} <= set(frame.columns)
+    if "step" not in frame:
+        return frame
+    if counted:
+        return _compared(frame, notes)
+    if "batch_size" not in frame:
+        notes.append("steps are not samples: give batch_size (--constant batch_size=N)")
+        return frame
+    early = frame["step"].to_numpy(float) == 0
+    if early.any() and not early.all():
+        dropped.append((int(early.sum()), "before training, at step 0"))
+        frame = frame.loc[~early]
+    notes.append("computed samples_seen = step * batch_size")
+    return frame.assign(samples_seen=frame["step"] * frame["batch_size"])
+
+
+def _compared(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Steps beside samples: another ratio than 1 is said, and what may be behind it."""
+    if "batch_size" not in frame:
+        return frame
+    epochs = "samples_seen" not in frame
+    seen = frame["epochs"] * frame["unique_samples"] if epochs else frame["samples_seen"]
+    ratio = float(np.median(seen / (frame["step"] * frame["batch_size"]).clip(lower=1.0)))
+    if abs(ratio - 1) > 0.01:
+        which = "epochs * unique_samples" if epochs else "samples_seen"
+        notes.append(
+            f"{which} are {ratio:.3g} times step * batch_size, and are used (several processes, "
+            "accumulated gradients, a last batch that is not full?)"
+        )
+    return frame
+
+
+def _check_pools(frame: pd.DataFrame, sizes: Mapping[str, float], where: Where) -> None:
+    """No run sees more different samples than its pool holds."""
+    if not sizes:
+        return
+    if not {"pool", "unique_samples"} <= set(frame.columns):
+        raise InputError(f"{where.source}: pool_sizes need the columns pool and unique_samples")
+    known = set(frame["pool"])
+    for name in sizes:
+        if name not in known:
+            raise InputError(
+                f"{where.source}: pool_sizes names {name!r}; pools: {_listed(sorted(known))}"
+            )
+    unique = series_of(frame, "unique_samples")
+    limit = np.array([sizes.get(pool, np.inf) for pool in frame["pool"]])
+    bad = np.flatnonzero(unique.to_numpy(float) > limit)
+    if bad.size:
+        i = int(bad[0])
+        raise TableError(
+            f"{where.cell(unique, i, 'unique_samples')}: {unique.iloc[i]:g} is more than the pool "
+            f"{frame['pool'].iloc[i]!r} holds, {limit[i]:g}"
+        )
+
+
+def _listed(names: Any, most: int = 40) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
