@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -120,7 +121,7 @@ class ColumnMapping:
         texts = [f"{n} = {_toml(getattr(self, n))}\n" for n in _TEXTS if getattr(self, n)]
         for name in _TABLES:
             if getattr(self, name):
-                lines = [f"{_toml(k)} = {_toml(v)}\n" for k, v in getattr(self, name).items()]
+                lines = [f"{_key(k)} = {_toml(v)}\n" for k, v in getattr(self, name).items()]
                 texts.append(f"\n[{name}]\n{''.join(lines)}")
         return "# How prunelaw reads a table: use it with --mapping\n" + "".join(texts)
 
@@ -139,6 +140,10 @@ _TABLES = ("columns", "constants", "pool_sizes", "options")
 _TEXTS = tuple(f.name for f in fields(ColumnMapping) if f.name not in _TABLES)
 _KINDS = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_TABLES, dict)}
 FIELDS = (*_TEXTS, *_TABLES)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _toml(value: Any) -> str:

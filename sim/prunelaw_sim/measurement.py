@@ -146,8 +146,8 @@ def refuse_rising(
         this = "accuracy" if "accuracy" in names else "error"
         raise TableError(
             f"{source}, column {column!r}: read as {this}, the error grows with {by} in "
-            f"{rising} of {rising + falling} pairs of runs: is it {other}? Say measured={other!r} or "
-            f"{this!r} (--measured)"
+            f"{rising} of {rising + falling} pairs of runs: is it {other}? Say "
+            f"measured={other!r} or {this!r} (--measured)"
         )
 
 

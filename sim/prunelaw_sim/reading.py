@@ -25,6 +25,7 @@ from prunelaw_sim.repeats import Dropped, after_warmup, chosen_points, once_each
 from prunelaw_sim.sweep import Sweep
 
 STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
+UNUSED = "dropped columns of the file: "
 TARGETS: Mapping[str, Column] = {**COLUMNS, "accuracy": ACCURACY, "step": STEP}
 
 
@@ -114,8 +115,8 @@ def assemble(
     notes += said
     _check_pools(frame, mapping.pool_sizes, where)
     ignored = tuple(name for name in header if name not in names.values())
-    unused = [f"dropped columns of the file: {_listed(ignored)}"] if ignored else []
-    said = [f"dropped {count} rows: {words}" for count, words in dropped]
+    unused = [f"{UNUSED}{_listed(ignored)}"] if ignored else []
+    said = [dropped_words(count, why) for count, why in dropped]
     kept = frame.drop(columns="step", errors="ignore")
     sweep = Sweep.from_frame(kept, notes=[*notes, *said, *unused], where=where)
     refuse_rising(sweep.frame, names, mapping.measured, source)
@@ -124,6 +125,11 @@ def assemble(
     return Reading(
         sweep, format, why, names, ignored, total, tuple(dropped), mapping, where, places
     )
+
+
+def dropped_words(count: int, why: str) -> str:
+    """`dropped 7 rows: without a value of 'val_acc'`."""
+    return f"dropped {count} rows: {why}"
 
 
 def _measurement(
