@@ -72,6 +72,13 @@ def is_error_rate(metric: str) -> bool:
     return not any(word in metric.lower() for word in LOSS_WORDS)
 
 
+def are_error_rates(metric: pd.Series) -> Bool[np.ndarray, " rows"]:
+    """The same for the metric of every row."""
+    names = metric.tolist()
+    known = {name: is_error_rate(str(name)) for name in set(names)}
+    return np.array([known[name] for name in names], dtype=bool)
+
+
 @dataclass(frozen=True)
 class Where:
     """How messages name a cell: source, what a row is called, the source's own column names.
@@ -117,7 +124,7 @@ def check_column(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
 
 def check_error_rates(error: pd.Series, metric: pd.Series, where: Where) -> None:
     """Errors of every metric that is not a loss are probabilities: at most 1."""
-    rates = np.array([is_error_rate(str(name)) for name in metric])
+    rates = are_error_rates(metric)
     bad = rates & (error.to_numpy() > 1)
     if bad.any():
         position = int(np.flatnonzero(bad)[0])
@@ -129,21 +136,22 @@ def check_error_rates(error: pd.Series, metric: pd.Series, where: Where) -> None
 
 
 def _check_text(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
-    missing = np.array([bool(pd.isna(cell)) or not str(cell).strip() for cell in cells])
+    texts = np.array([str(cell).strip() for cell in cells.tolist()], dtype=object)
+    missing = cells.isna().to_numpy(bool) | (texts == "")
     if missing.any():
         position = int(np.flatnonzero(missing)[0])
         raise TableError(
             f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
             f"got {cells.iloc[position]!r}"
         )
-    return np.array([str(cell).strip() for cell in cells], dtype=object)
+    return texts
 
 
 def _numbers(cells: pd.Series) -> Float[np.ndarray, " rows"]:
     """float64 values; NaN for whatever is not a number."""
     if cells.dtype == np.float64:
         return cells.to_numpy()
-    return np.array([_number(cell) for cell in cells], dtype=np.float64)
+    return np.array([_number(cell) for cell in cells.tolist()], dtype=np.float64)
 
 
 def _number(cell: Any) -> float:

@@ -45,7 +45,7 @@ class ColumnMapping:
     """canonical column (also `accuracy`, `step`) → the file's column"""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """canonical column → its value in all rows"""
-    pool_sizes: Mapping[str, float] = field(default_factory=dict)
+    pool_sizes: Mapping[str, float | int] = field(default_factory=dict)
     """pool → samples in it: no run may have seen more different ones"""
     format: str | None = None
     """name of the reader, where the content does not decide"""

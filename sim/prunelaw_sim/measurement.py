@@ -21,8 +21,8 @@ from prunelaw_sim.columns import (
     LOSS_WORDS,
     Column,
     Where,
+    are_error_rates,
     check_column,
-    is_error_rate,
     series,
 )
 
@@ -71,7 +71,7 @@ def as_fractions(frame: pd.DataFrame, units: str | None, where: Where) -> pd.Dat
     values = np.asarray(pd.to_numeric(raw, errors="coerce"), dtype=np.float64)
     rate = np.ones(len(frame), dtype=bool)
     if "metric" in frame and name == "error":
-        rate = np.array([is_error_rate(str(text)) for text in frame["metric"]])
+        rate = are_error_rates(series(frame, "metric"))
     above = rate & (values > 1.0)
     if units is None and above.any() and not (rate & (values > 100.0)).any():
         raise _asked(raw, values, above, rate, name, where)
@@ -132,7 +132,7 @@ def refuse_rising(
     by = next((n for n in ("samples_seen", "dataset_size") if n in frame), None)
     if measured is not None or by is None:
         return
-    rates = frame.loc[[is_error_rate(str(metric)) for metric in frame["metric"]]]
+    rates = frame.loc[are_error_rates(series(frame, "metric"))]
     fixed = ("group", "pool", "metric", "unique_samples", "keep_fraction", "rule", "parameters")
     keys = [n for n in fixed if n in rates and not (n == "unique_samples" and by != "samples_seen")]
     rising = falling = 0

@@ -72,7 +72,7 @@ class Reading:
     mapping: ColumnMapping
     """what was asked for; `save` keeps it"""
     where: Where
-    places: tuple[Any, ...]
+    places: pd.Index
     """where each row of the sweep is in the file"""
 
     def cell(self, position: int, name: str) -> str:
@@ -94,6 +94,30 @@ def assemble(
         raise TableError(f"{source}: has no rows")
     header = rows.header or tuple(map(str, rows.cells.columns))
     notes, dropped = list(rows.notes), list(rows.dropped)
+    frame, where = _understood(rows, source, header, mapping, notes, dropped)
+    frame = _wanted_points(frame, rows, mapping, where, notes, dropped)
+    _check_pools(frame, mapping.pool_sizes, where)
+    names = where.names
+    ignored = tuple(name for name in header if name not in names.values())
+    notes += [dropped_words(count, why) for count, why in dropped]
+    notes += [f"{UNUSED}{_listed(ignored)}"] if ignored else []
+    kept = frame.drop(columns="step", errors="ignore")
+    sweep = Sweep.from_frame(kept, notes=notes, where=where)
+    refuse_rising(sweep.frame, names, mapping.measured, source)
+    total = len(rows.cells) + sum(count for count, _ in rows.dropped)
+    lost = tuple(dropped)
+    return Reading(sweep, format, why, names, ignored, total, lost, mapping, where, frame.index)
+
+
+def _understood(
+    rows: Rows,
+    source: str,
+    header: tuple[str, ...],
+    mapping: ColumnMapping,
+    notes: list[str],
+    dropped: list[Dropped],
+) -> tuple[pd.DataFrame, Where]:
+    """The rows that hold the measurement, in canonical columns, every cell checked."""
     cells, measure, metric = _measurement(rows, mapping, source, dropped)
     given = _as_measured({**mapping.columns, **measure}, mapping.measured, source)
     names = resolve(cells, source, header, given, rows.columns, TARGETS, mapping.constants)
@@ -105,26 +129,25 @@ def assemble(
     if mapping.from_run:
         frame = from_run_names(frame, mapping.from_run, where)
     frame = _with_metric(frame, names, metric, notes)
-    frame = as_errors(as_fractions(frame, mapping.units, where), where)
-    frame = _checked(frame, where)
+    return _checked(as_errors(as_fractions(frame, mapping.units, where), where), where), where
+
+
+def _wanted_points(
+    frame: pd.DataFrame,
+    rows: Rows,
+    mapping: ColumnMapping,
+    where: Where,
+    notes: list[str],
+    dropped: list[Dropped],
+) -> pd.DataFrame:
+    """After warm-up, final points or all, every run once at a point."""
     frame = _with_samples(frame, rows, notes, dropped)
-    frame, left = after_warmup(frame, mapping.warmup, source)
-    frame, lost = chosen_points(frame, mapping.points or rows.points, source)
+    frame, early = after_warmup(frame, mapping.warmup, where.source)
+    frame, along = chosen_points(frame, mapping.points or rows.points, where.source)
     frame, again, said = once_each(frame, mapping.repeats or "refuse", where)
-    dropped += [*left, *lost, *again]
+    dropped += [*early, *along, *again]
     notes += said
-    _check_pools(frame, mapping.pool_sizes, where)
-    ignored = tuple(name for name in header if name not in names.values())
-    unused = [f"{UNUSED}{_listed(ignored)}"] if ignored else []
-    said = [dropped_words(count, why) for count, why in dropped]
-    kept = frame.drop(columns="step", errors="ignore")
-    sweep = Sweep.from_frame(kept, notes=[*notes, *said, *unused], where=where)
-    refuse_rising(sweep.frame, names, mapping.measured, source)
-    total = len(rows.cells) + sum(count for count, _ in rows.dropped)
-    places = tuple(frame.index)
-    return Reading(
-        sweep, format, why, names, ignored, total, tuple(dropped), mapping, where, places
-    )
+    return frame
 
 
 def dropped_words(count: int, why: str) -> str:
@@ -284,7 +307,7 @@ def _compared(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _check_pools(frame: pd.DataFrame, sizes: Mapping[str, float], where: Where) -> None:
+def _check_pools(frame: pd.DataFrame, sizes: Mapping[str, float | int], where: Where) -> None:
     """No run sees more different samples than its pool holds."""
     if not sizes:
         return

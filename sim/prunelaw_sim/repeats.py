@@ -113,7 +113,7 @@ def _averaged(
             column = series(frame, name)
             bad = int(varied[0])
             raise TableError(
-                f"{where.cell(column, bad, name)}: {column.iloc[bad]!r} differs among evaluations "
+                f"{where.cell(column, bad, name)}: {column.iloc[bad]} differs among evaluations "
                 f"of one run, {frame['run'].iloc[bad]!r}: they cannot be averaged"
             )
     ends = [groups["error"].transform(end).to_numpy(float) for end in ("min", "max")]

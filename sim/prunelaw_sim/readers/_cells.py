@@ -91,7 +91,9 @@ class Cells:
         for name in self._columns:  # each freed as it is joined
             pieces = [c.pop(name) if name in c else _objects([None] * n) for n, c in parts]
             table[name] = np.concatenate(pieces)
-        return pd.DataFrame(table, index=pd.Index(places), copy=False)
+        index = pd.Index(places)
+        columns = {n: pd.Series(a, index, a.dtype, copy=False) for n, a in table.items()}
+        return pd.DataFrame(columns, index, copy=False)
 
     def _add_place(self, place: Any) -> None:
         self._places.append(place)

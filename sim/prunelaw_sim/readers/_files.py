@@ -190,7 +190,10 @@ def parse_json(text: str, path: Path, line: int | None = None) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as cause:
-        early = not text[cause.pos :].strip() or cause.msg.startswith("Unterminated")
+        rest = text[cause.pos :].strip()
+        early = (cause.pos > 0 and len(rest) < 20 and "}" not in rest) or cause.msg.startswith(
+            "Unterminated"
+        )
         words = "JSON ends early: is the file truncated?" if early else f"not JSON: {cause.msg}"
         at = line if line is not None else cause.lineno
         raise TableError(f"{path}, line {at}, character {cause.colno}: {words}") from cause

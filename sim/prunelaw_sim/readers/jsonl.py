@@ -28,6 +28,8 @@ def read(path: Path, *, wanted: Wanted | None = None) -> Rows:
 
 def object_of(text: str, path: Path, line: int) -> dict:
     """The object of one line."""
+    if text.strip() in ("{", "["):
+        raise TableError(f"{path}, line {line}: wanted one JSON object a line, not over several")
     found = parse_json(text, path, line)
     if not isinstance(found, dict):
         raise TableError(f"{path}, line {line}: wanted one JSON object a line, got {text[:40]!r}")

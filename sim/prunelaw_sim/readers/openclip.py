@@ -35,7 +35,7 @@ def read(
     path: Path,
     *,
     downstream: str = "imagenet1k",
-    pool_sizes: Mapping[str, float] | None = None,
+    pool_sizes: Mapping[str, float | int] | None = None,
 ) -> Rows:
     """Final zero-shot errors of one downstream task: group = architecture, error = 1 - acc1.
 
