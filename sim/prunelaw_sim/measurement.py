@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from jaxtyping import Bool, Float
 from prunelaw.errors import TableError
 from prunelaw_sim.columns import (
     ACCURACY,
-    COLUMNS,
     LOSS_WORDS,
     Column,
     Where,
@@ -30,6 +28,7 @@ _ACCURACY = re.compile(r"accuracy|recall|precision|(?<![a-z])(acc|top_?\d|f1|auc
 _ERROR = re.compile(r"error|perplexity|entropy|loss|(?<![a-z])(err|nll|ppl|mse|rmse)(?![a-z])")
 ASKED_PAIRS = 6  # fewer pairs of runs say nothing on which way a column goes
 RISING = 0.9  # part of pairs in which an error grows with the data: then it is asked about
+ALIKE = ("group", "pool", "metric", "keep_fraction", "rule", "parameters")
 MOST_ROWS = 300  # of a group, for the pairs
 
 
@@ -132,32 +131,31 @@ def refuse_rising(
     by = next((n for n in ("samples_seen", "dataset_size") if n in frame), None)
     if measured is not None or by is None:
         return
-    rates = frame.loc[are_error_rates(series(frame, "metric"))]
-    fixed = ("group", "pool", "metric", "unique_samples", "keep_fraction", "rule", "parameters")
-    keys = [n for n in fixed if n in rates and not (n == "unique_samples" and by != "samples_seen")]
-    rising = falling = 0
-    for _, part in rates.groupby(keys, sort=False) if keys else [((), rates)]:
-        thin = part.iloc[:: max(1, len(part) // MOST_ROWS)]
-        up, down = _pairs(thin[by].to_numpy(float), thin["error"].to_numpy(float))
-        rising, falling = rising + up, falling + down
+    rising, falling = _trend(frame, by)
     if rising + falling >= ASKED_PAIRS and rising >= RISING * (rising + falling):
-        column = names.get("accuracy", names.get("error", "error"))
-        other = "error" if "accuracy" in names else "accuracy"
-        this = "accuracy" if "accuracy" in names else "error"
+        this, other = "error", "accuracy"
+        if "accuracy" in names:
+            this, other = other, this
         raise TableError(
-            f"{source}, column {column!r}: read as {this}, the error grows with {by} in "
-            f"{rising} of {rising + falling} pairs of runs: is it {other}? Say "
+            f"{source}, column {names.get(this, this)!r}: read as {this}, the error grows with "
+            f"{by} in {rising} of {rising + falling} pairs of runs: is it {other}? Say "
             f"measured={other!r} or {this!r} (--measured)"
         )
 
 
-def _pairs(x: Float[np.ndarray, " rows"], y: Float[np.ndarray, " rows"]) -> tuple[int, int]:
-    """How many pairs of rows go up together, and how many against each other."""
-    sign = np.sign(x[:, None] - x) * np.sign(y[:, None] - y)
-    return int((sign > 0).sum()) // 2, int((sign < 0).sum()) // 2
-
-
-def meaning(name: str) -> tuple[str, str]:
-    """Unit and meaning of a canonical column, for people."""
-    column: Any = COLUMNS.get(name, ACCURACY)
-    return column.unit, column.meaning
+def _trend(frame: pd.DataFrame, by: str) -> tuple[int, int]:
+    """Pairs of runs alike but for more data, and no less of it unique: error up, error down."""
+    thin = frame.iloc[:: 1 + len(frame) // MOST_ROWS**2]
+    rates = thin.loc[are_error_rates(series(thin, "metric"))]
+    keys = [name for name in ALIKE if name in rates]
+    rising = falling = 0
+    for _, part in rates.groupby(keys, sort=False):
+        some = part.iloc[:: 1 + len(part) // MOST_ROWS]
+        unique = some["unique_samples" if "unique_samples" in some else by]
+        data, unique, error = (
+            column.to_numpy(float) for column in (some[by], unique, some["error"])
+        )
+        more = (data[:, None] > data) & (unique[:, None] >= unique)
+        rising += int((more & (error[:, None] > error)).sum())
+        falling += int((more & (error[:, None] < error)).sum())
+    return rising, falling

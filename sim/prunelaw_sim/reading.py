@@ -260,12 +260,11 @@ def _with_metric(
 
 def _checked(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
     """Every canonical column as float64 or texts; the first bad cell is named."""
-    columns = {
-        name: check_column(series_of(frame, name), TARGETS[name], where)
-        for name in frame.columns
-        if name in TARGETS
-    }
-    return pd.DataFrame(columns, index=frame.index)
+    columns: dict[str, pd.Series] = {}
+    for name in frame.columns:
+        values = check_column(series_of(frame, name), TARGETS[name], where)
+        columns[name] = pd.Series(values, frame.index, values.dtype, copy=False)
+    return pd.DataFrame(columns, frame.index, copy=False)
 
 
 def _with_samples(
