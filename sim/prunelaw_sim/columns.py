@@ -159,7 +159,7 @@ def _number(cell: Any) -> float:
         return np.nan
     try:
         return float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan
 
 

@@ -23,13 +23,14 @@ from prunelaw_sim.columns import (
     check_column,
     series,
 )
+from prunelaw_sim.sweep import Sweep
 
 _ACCURACY = re.compile(r"accuracy|recall|precision|(?<![a-z])(acc|top_?\d|f1|auc|auroc)(?![a-z])")
 _ERROR = re.compile(r"error|perplexity|entropy|loss|(?<![a-z])(err|nll|ppl|mse|rmse)(?![a-z])")
 ASKED_PAIRS = 6  # fewer pairs of runs say nothing on which way a column goes
 RISING = 0.9  # part of pairs in which an error grows with the data: then it is asked about
 ALIKE = ("group", "pool", "metric", "keep_fraction", "rule", "parameters")
-MOST_ROWS = 300  # of a group, for the pairs
+MOST_ROWS = 300  # of a group, for the pairs; of all groups twenty times as many
 
 
 def kind_of(name: str) -> str | None:
@@ -124,28 +125,28 @@ def as_errors(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
     return frame.drop(columns="accuracy").assign(error=error)
 
 
-def refuse_rising(
-    frame: pd.DataFrame, names: Mapping[str, str], measured: str | None, source: str
-) -> None:
+def refuse_rising(sweep: Sweep, names: Mapping[str, str], measured: str | None) -> None:
     """`TableError` for error rates that grow with the data nearly everywhere: accuracies?"""
-    by = next((n for n in ("samples_seen", "dataset_size") if n in frame), None)
+    by = next((n for n in ("samples_seen", "dataset_size") if n in sweep.columns), None)
     if measured is not None or by is None:
         return
-    rising, falling = _trend(frame, by)
+    rising, falling = _trend(sweep, by)
     if rising + falling >= ASKED_PAIRS and rising >= RISING * (rising + falling):
         this, other = "error", "accuracy"
         if "accuracy" in names:
             this, other = other, this
         raise TableError(
-            f"{source}, column {names.get(this, this)!r}: read as {this}, the error grows with "
-            f"{by} in {rising} of {rising + falling} pairs of runs: is it {other}? Say "
+            f"{sweep.source}, column {names.get(this, this)!r}: read as {this}, the error grows "
+            f"with {by} in {rising} of {rising + falling} pairs of runs: is it {other}? Say "
             f"measured={other!r} or {this!r} (--measured)"
         )
 
 
-def _trend(frame: pd.DataFrame, by: str) -> tuple[int, int]:
+def _trend(sweep: Sweep, by: str) -> tuple[int, int]:
     """Pairs of runs alike but for more data, and no less of it unique: error up, error down."""
-    thin = frame.iloc[:: 1 + len(frame) // MOST_ROWS**2]
+    step = 1 + len(sweep) // (20 * MOST_ROWS)
+    names = [n for n in (*ALIKE, by, "unique_samples", "error") if n in sweep.columns]
+    thin = pd.DataFrame({name: sweep[name][::step] for name in names})
     rates = thin.loc[are_error_rates(series(thin, "metric"))]
     keys = [name for name in ALIKE if name in rates]
     rising = falling = 0

@@ -103,7 +103,7 @@ def assemble(
     notes += [f"{UNUSED}{_listed(ignored)}"] if ignored else []
     kept = frame.drop(columns="step", errors="ignore")
     sweep = Sweep.from_frame(kept, notes=notes, where=where)
-    refuse_rising(sweep.frame, names, mapping.measured, source)
+    refuse_rising(sweep, names, mapping.measured)
     total = len(rows.cells) + sum(count for count, _ in rows.dropped)
     lost = tuple(dropped)
     return Reading(sweep, format, why, names, ignored, total, lost, mapping, where, frame.index)

@@ -67,9 +67,11 @@ def once_each(
 ) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
     """Every run once at a point: `refuse` names the rows, the others say what they did."""
     check_choice("repeats", repeats, REPEATS)
-    keys = _of_run(frame) if "run" in frame else []
-    if not keys:
+    if "run" not in frame:
         return frame, [], _copies(frame, where)
+    if frame["run"].is_unique:
+        return frame, [], []
+    keys = _of_run(frame)
     keys += [name for name in ORDER if name in frame][:1]
     twice = frame.duplicated(keys, keep=False).to_numpy()
     if not twice.any():

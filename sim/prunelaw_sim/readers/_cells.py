@@ -115,7 +115,7 @@ class Cells:
                 numbers = np.array([float(cell) for cell in cells])
                 if not any(isinstance(cell, str) and "_" in cell for cell in cells):
                     return numbers
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 pass
         if len(self._same) > PIECE:  # texts that are all different: nothing to share
             return _objects(cells)

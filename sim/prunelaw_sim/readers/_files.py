@@ -219,14 +219,16 @@ def read_json(path: Path) -> Any:
     return parse_json("".join(text_lines(path)), path)
 
 
-def flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(value: dict[str, Any]) -> dict[str, Any]:
     """{"config": {"lr": 1}} → {"config.lr": 1}; lists stay what they are, and are no numbers."""
     found: dict[str, Any] = {}
-    for name, inner in value.items():
+    left = list(reversed(value.items()))
+    while left:  # a stack, not recursion: files may nest deeper than Python calls
+        name, inner = left.pop()
         if isinstance(inner, dict):
-            found |= flat(inner, f"{prefix}{name}.")
+            left += [(f"{name}.{key}", item) for key, item in reversed(inner.items())]
         else:
-            found[f"{prefix}{name}"] = inner
+            found[name] = inner
     return found
 
 

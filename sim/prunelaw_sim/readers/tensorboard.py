@@ -7,8 +7,10 @@ from typing import Any
 
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers._cells import Cells
-from prunelaw_sim.readers._files import files_in, head, run_name
+from prunelaw_sim.readers._files import files_in, head, place, run_name
 from prunelaw_sim.reading import Rows
+
+SCALARS = ("", "scalars")  # plugins; a writer names them with the first value of a tag only
 
 
 def claims(path: Path) -> str:
@@ -18,70 +20,78 @@ def claims(path: Path) -> str:
 
 
 def read(path: Path) -> Rows:
-    """Scalars, one a row; a run is called after its folder, whose files are read as one log.
+    """Scalars, one a row; a run is called after its folder, whose files are read in order.
 
-    **Raises:** `TableError` for a broken file or one without scalars; `InputError` if tensorboard
-    is not installed.
+    A step that a resumed run logged again is a repeat: `repeats="last"` takes the later one.
+
+    **Raises:** `TableError` for a broken record, or no scalar; `InputError` if tensorboard is not
+    installed.
     """
-    files = files_in(path, _is_events)
-    folders = {file.parent: file for file in files}
     cells = Cells()
-    for folder, file in folders.items():
-        source = folder if path.is_dir() else file
-        run = run_name(file, path)
-        for tag, step, value in _scalars(source):
-            cells.add(f"{run}, tag {tag}, step {step}", _row(run, tag, step, value))
-    frame = cells.frame()
-    if frame.empty:
+    notes = []
+    for file in files_in(path, _is_events):
+        run, found = run_name(file, path), 0
+        for event in _events(file):
+            found += 1
+            for value in event.summary.value:
+                number = _number(value)
+                if number is not None:
+                    at = place(file, path, f"tag {value.tag} step {event.step}")
+                    row = {"run": run, "step": event.step, "metric": value.tag, "value": number}
+                    cells.add(at, row)
+        records, is_cut = _records(file)
+        if found < records:
+            raise TableError(f"{file}: record {found + 1} of {records} is broken")
+        notes += [f"{file} ends inside a record: the run was cut off"] if is_cut else []
+    if not cells.header:
         raise TableError(f"{path}: its events hold no scalar")
-    notes = [f"{file} ends inside a record: the run was cut off" for file in files if _is_cut(file)]
+    columns = {"run": "run", "step": "step", "metric": "metric"}
     return Rows(
-        frame,
-        {"run": "run", "step": "step", "metric": "metric"},
-        values="value",
-        row="in",
-        points="final",
-        notes=tuple(notes),
+        cells.frame(), columns, values="value", row="in", points="final", notes=tuple(notes)
     )
 
 
-def _row(run: str, tag: str, step: int, value: float) -> dict[str, Any]:
-    return {"run": run, "step": step, "metric": tag, "value": value}
-
-
-def _scalars(source: Path) -> Iterator[tuple[str, int, float]]:
-    """(tag, step, value), written as plain values or, by newer writers, as tensors."""
+def _events(file: Path) -> Iterator[Any]:
+    """The events, up to the first record whose checksum is wrong: the library ends there."""
     try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-        from tensorboard.util.tensor_util import make_ndarray
+        from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
     except ImportError as cause:
         raise InputError(
-            f"{source}: event files need tensorboard: pip install 'prunelaw[tensorboard]'"
+            f"{file}: event files need tensorboard: pip install 'prunelaw[tensorboard]'"
         ) from cause
-    events = EventAccumulator(str(source), size_guidance={"scalars": 0, "tensors": 0})
     try:
-        events.Reload()
-    except Exception as cause:  # the library raises what its parsers raise
-        raise TableError(f"{source}: events cannot be read: {cause}") from cause
-    tags = events.Tags()
-    for tag in tags["scalars"]:
-        for event in events.Scalars(tag):
-            yield tag, event.step, event.value
-    for tag in tags["tensors"]:
-        if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars":
-            for event in events.Tensors(tag):
-                yield tag, event.step, float(make_ndarray(event.tensor_proto))
+        yield from LegacyEventFileLoader(str(file)).Load()
+    except Exception as cause:  # the library raises whatever its parsers raise
+        raise TableError(f"{file}: events cannot be read: {cause}") from cause
+
+
+def _number(value: Any) -> float | None:
+    """A scalar: a plain value or, by newer writers, a tensor of one number."""
+    if value.HasField("simple_value"):
+        return value.simple_value
+    if not value.HasField("tensor") or value.metadata.plugin_data.plugin_name not in SCALARS:
+        return None
+    from tensorboard.util.tensor_util import make_ndarray
+
+    tensor = make_ndarray(value.tensor)
+    return float(tensor) if tensor.shape == () and tensor.dtype.kind in "fiu" else None
 
 
 def _is_events(file: Path) -> bool:
     return b"brain.Event:" in head(file)[:64]
 
 
-def _is_cut(file: Path) -> bool:
-    """Records are a length of 8 bytes, its checksum of 4, the event, and a checksum of 4."""
-    size, at = file.stat().st_size, 0
+def _records(file: Path) -> tuple[int, bool]:
+    """How many whole records there are, and whether another one was begun.
+
+    A record is a length of 8 bytes and its checksum of 4, the event, and a checksum of 4.
+    """
+    size, at, count = file.stat().st_size, 0, 0
     with open(file, "rb") as content:
         while at + 12 <= size:
             content.seek(at)
-            at += 16 + struct.unpack("<Q", content.read(8))[0]
-    return at != size
+            end = at + 16 + struct.unpack("<Q", content.read(8))[0]
+            if end > size:
+                break
+            at, count = end, count + 1
+    return count, at != size

@@ -31,13 +31,13 @@ def read(path: Path) -> Rows:
     states: dict[str, tuple[Path, dict[str, Any]]] = {}
     files = files_in(path, _is_state)
     for file in files:
-        state = read_json(file)
+        state = _state(file)
         run = _run(file, path)
         if run not in states or state["global_step"] > states[run][1]["global_step"]:
             states[run] = (file, state)
     cells = Cells()
     for run, (file, state) in states.items():
-        for where, entry in _evaluations(file, state):
+        for where, entry in _evaluations(state):
             about = {"run": run, "batch_size": state.get("train_batch_size")}
             cells.add(place(file, path, where), about | entry)
     names = [name for name in cells.header if _is_measurement(name)]
@@ -56,6 +56,16 @@ def _is_state(file: Path) -> bool:
     return start.lstrip()[:1] == b"{" and b'"log_history"' in start and b'"global_step"' in start
 
 
+def _state(file: Path) -> dict[str, Any]:
+    state = read_json(file)
+    if not isinstance(state, dict) or not isinstance(state.get("global_step"), int):
+        raise TableError(f"{file}: wanted an object with log_history and the number global_step")
+    history = state.get("log_history")
+    if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
+        raise TableError(f"{file}: log_history must be a list of objects")
+    return state
+
+
 def _run(file: Path, root: Path) -> str:
     """The folder; the one above for a checkpoint."""
     is_checkpoint = re.fullmatch(r"checkpoint-\d+", file.resolve().parent.name)
@@ -65,12 +75,9 @@ def _run(file: Path, root: Path) -> str:
     return run_name(file.parent, root) if inside else file.resolve().parent.parent.name
 
 
-def _evaluations(file: Path, state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _evaluations(state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Where, and the entry, for each entry of the history that has an evaluation."""
-    history = state["log_history"]
-    if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
-        raise TableError(f"{file}: log_history must be a list of objects")
-    for i, entry in enumerate(history):
+    for i, entry in enumerate(state["log_history"]):
         if any(_is_measurement(name) for name in entry):
             yield f"log_history[{i}]", entry
 

@@ -108,6 +108,48 @@ def test_event_file_that_was_cut_off(copy):
     assert any("ends inside a record" in note for note in sweep.notes)
 
 
+@pytest.mark.parametrize("at", [60, 200, 340])
+def test_broken_events_are_no_shorter_runs(copy, at):
+    """The library stops silently at a wrong checksum: the records are counted."""
+    path = copy("tensorboard/web_100_s0/events.out.tfevents.0.host.0.0")
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(TableError, match=r"record \d of \d is broken"):
+        read(path, metric="val/loss", batch_size=20)
+
+
+def test_tensors_of_one_number_are_scalars_too(tmp_path):
+    """As TensorFlow 2 writes them: the plugin is named with the first value only."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    writer = EventFileWriter(str(tmp_path))
+    for step in (1, 2):
+        value = Summary.Value(tag="val_acc", tensor=make_tensor_proto(0.25 * step))
+        if step == 1:
+            value.metadata.plugin_data.plugin_name = "scalars"
+        writer.add_event(Event(step=step, summary=Summary(value=[value])))
+    writer.close()
+    sweep = read(tmp_path, batch_size=10, points="all")
+    assert (sweep["error"].tolist(), sweep["samples_seen"].tolist()) == ([0.75, 0.5], [10, 20])
+
+
+def test_states_that_are_none(copy):
+    path = copy("trainer/checkpoint-15/trainer_state.json")
+    good = path.read_text()
+    for text, words in (
+        (good.replace('"global_step": 15', '"global_step": "x"'), "the number global_step"),
+        (good.replace('"log_history": [', '"log_history": [1, '), "must be a list of objects"),
+        (good.replace("eval_", "other_"), "has no evaluation"),
+    ):
+        path.write_text(text)
+        with pytest.raises(TableError, match=words):
+            read(path)
+
+
 def test_runs_that_did_not_finish_are_dropped():
     assert (1, "of runs that did not finish") in examine(
         FILES / "mlflow_runs.csv", metric="metrics.val_acc"
@@ -134,7 +176,7 @@ def test_two_formats_in_one_folder_are_named(copy):
 
 @pytest.mark.parametrize(("name", "library"), [("tensorboard", "tensorboard"), ("x", "pyarrow")])
 def test_missing_extras_are_named(tmp_path, monkeypatch, name, library):
-    for module in ("tensorboard.backend.event_processing.event_accumulator", "pyarrow"):
+    for module in ("tensorboard.backend.event_processing.event_file_loader", "pyarrow"):
         monkeypatch.setitem(sys.modules, module, None)
     path = tmp_path / "x"
     path.write_bytes(b"PAR1")
