@@ -21,7 +21,7 @@ from prunelaw_sim.columns import series as series_of
 from prunelaw_sim.mapping import ColumnMapping
 from prunelaw_sim.measurement import as_errors, as_fractions, check_name, kind_of, refuse_rising
 from prunelaw_sim.names import from_run_names, refuse_unknown, resolve
-from prunelaw_sim.repeats import Dropped, after_warmup, chosen_points, once_each
+from prunelaw_sim.repeats import Dropped, after_warmup, chosen_points, curve_notes, once_each
 from prunelaw_sim.sweep import Sweep
 
 STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
@@ -143,6 +143,7 @@ def _wanted_points(
     """After warm-up, final points or all, every run once at a point."""
     frame = _with_samples(frame, rows, notes, dropped)
     frame, early = after_warmup(frame, mapping.warmup, where.source)
+    notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
     frame, along = chosen_points(frame, mapping.points or rows.points, where.source)
     frame, again, said = once_each(frame, mapping.repeats or "refuse", where)
     dropped += [*early, *along, *again]

@@ -82,16 +82,6 @@ def _replicates(sweep: Sweep) -> dict[str, int]:
 
 
 def _warnings(sweep: Sweep) -> list[str]:
-    frame, said = sweep.frame, []
-    if "run" in frame:
-        known = ("group", "run", "seed", "metric", "pool", "unique_samples")
-        keys = [name for name in known if name in frame]
-        curves = int((frame.groupby(keys)["error"].size().to_numpy(int) > 1).sum())
-        if curves:
-            said.append(
-                f"{curves} runs have several points: laws are for final points (--points final), "
-                "as those of a curve lie on a learning rate that still falls"
-            )
     if len(sweep.values("metric")) > 1:
-        said.append("several metrics: a law is fitted to one (--metric)")
-    return said
+        return ["several metrics: a law is fitted to one (--metric)"]
+    return []

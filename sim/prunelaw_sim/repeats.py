@@ -62,6 +62,19 @@ def chosen_points(
     return frame.loc[kept], [(int((~kept).sum()), words)] if not kept.all() else []
 
 
+def curve_notes(frame: pd.DataFrame) -> list[str]:
+    """What to say where all points are taken because nobody chose."""
+    if "run" not in frame or frame["run"].is_unique:
+        return []
+    lengths = frame.groupby(_of_run(frame), sort=False)["run"].size().to_numpy(int)
+    if lengths.max() == 1:
+        return []
+    return [
+        f"{int((lengths > 1).sum())} runs have several points, and all are taken: laws are for "
+        "final points (points='final', --points final), as the learning rate still falls on a curve"
+    ]
+
+
 def once_each(
     frame: pd.DataFrame, repeats: str, where: Where
 ) -> tuple[pd.DataFrame, list[Dropped], list[str]]:

@@ -53,7 +53,6 @@ def test_a_mapping_is_saved_and_used_again(tmp_path):
     assert one.pop("mapping") != two.pop("mapping")  # the format is in the file
     assert one == two
     assert one["replicates"] == {"points": 3, "most": 2}
-    assert "2 runs have several points" in one["warnings"][0]
     copy = json.loads(run("sweep-check", written, "--json").stdout)
     assert copy["columns"][0]["values"] == ["web_100_s0", "web_100_s1"]
     assert "--save-mapping must be a new file" in refused(written, "--save-mapping", saved)

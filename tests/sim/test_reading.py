@@ -154,7 +154,9 @@ def test_steps_become_samples_and_curves_final_points(table):
     path = table(CURVES)
     curve = read(path, metric="val_acc", batch_size=8)
     assert curve["samples_seen"].tolist() == [80, 160, 80, 160]  # step 0: before training
+    assert any("2 runs have several points, and all are taken" in note for note in curve.notes)
     final = read(path, metric="val_acc", batch_size=8, points="final")
+    assert not any("several points" in note for note in final.notes)
     assert final["error"] == pytest.approx([0.4, 0.38])
     late = read(path, metric="val_acc", batch_size=8, warmup="11 steps")
     assert late.frame.equals(final.frame)

@@ -96,6 +96,8 @@ def recognise(path: Path, format: str | None = None) -> tuple[str, str]:
         raise TableError(f"{path}: no such file or folder")
     if path.is_file():
         refuse_unreadable(path)
+    elif not path.is_dir():
+        raise TableError(f"{path}: neither a file nor a folder; save what it gives to a file")
     names = formats()
     if format is not None:
         return check_choice("format", format, names), "as the option says"

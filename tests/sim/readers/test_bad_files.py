@@ -1,17 +1,23 @@
 """Files that must not be read, or not silently: each is named by file, line and column."""
 
+import contextlib
 import gzip
 import io
 import json
+import os
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from prunelaw.errors import TableError
+from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers import _cells, _files, read
 
+FILES = Path(__file__).parent / "files"
 GOOD = b"pool,error\nA,.1\nB,.2\n"
 
 
@@ -103,6 +109,34 @@ def test_times_where_numbers_belong(said, time):
 
 def test_decimal_commas_get_a_hint(said):
     assert "a decimal comma? write 0.5" in said(b'error\n"0,5"\n')
+
+
+EXAMPLES = sorted(file for file in FILES.rglob("*") if file.suffix not in (".py", ".md", ""))
+
+
+@settings(max_examples=40)
+@given(
+    file=st.sampled_from(EXAMPLES),
+    cut=st.floats(0, 1),
+    at=st.floats(0, 1),
+    put=st.sampled_from([b"", b'"', b"\n", b"{", b"]", b"\0", b"nan", b"1e999", b"null", b"\xff"]),
+)
+def test_damaged_files_are_read_or_named(file, cut, at, put, tmp_path_factory):
+    """Cut anywhere, with anything put in anywhere: a sweep of numbers, or an error on purpose."""
+    data = file.read_bytes()
+    data = data[: round(cut * len(data))] if put == b"" else data
+    place = round(at * len(data))
+    path = tmp_path_factory.mktemp("damaged") / "x"
+    path.write_bytes(data[:place] + put + data[place:])
+    for metric in ("val_acc", "eval_loss", "metrics.val_acc", "val/loss", "imagenet1k/acc1"):
+        with contextlib.suppress(InputError):
+            assert np.isfinite(read(path, metric=metric, batch_size=20)["error"]).all()
+
+
+def test_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TableError, match="neither a file nor a folder"):
+        read(tmp_path / "pipe")
 
 
 def test_a_line_without_end(said, monkeypatch):
