@@ -7,6 +7,7 @@ import click
 
 from prunelaw_figures.terminal import make_table, print_table
 
+LONGEST = 80  # letters of the names in a cell
 NAMES = {"run": "runs", "group": "groups", "pool": "pools", "seed": "seeds", "metric": "metrics"}
 
 
@@ -35,11 +36,18 @@ def print_account(found: Mapping[str, Any]) -> None:
 
 def _content(column: Mapping[str, Any]) -> tuple[str, str]:
     if "values" in column:
-        return column["unit"], ", ".join(column["values"])
+        return column["unit"], ", ".join(
+            _short(name, len(column["values"])) for name in column["values"]
+        )
     if "low" not in column:
         became = {"accuracy": "error = 1 - accuracy", "step": "samples_seen = step * batch_size"}
         return column["unit"], f"for {became.get(column['canonical'], 'another column')}"
     return column["unit"], f"{column['low']:.6g} to {column['high']:.6g}"
+
+
+def _short(name: str, among: int) -> str:
+    longest = LONGEST // among
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def _needs(missing: list[str]) -> str:

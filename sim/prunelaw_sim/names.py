@@ -43,9 +43,8 @@ def resolve(
         raise TableError(f"{source}: mapping has both 'error' and 'accuracy'; give one")
     names = dict(given)
     implied = {o: t for o, t in known.items() if t in cells and o not in constants}
-    for ours, theirs in (
-        implied | {n: n for n in targets if n in cells and n not in implied}
-    ).items():
+    implied |= {name: name for name in targets if name in cells and name not in known}
+    for ours, theirs in implied.items():
         measured = ours in ("error", "accuracy") and {"error", "accuracy"} & set(names)
         if ours not in names and not measured and theirs not in taken:
             names[ours] = theirs

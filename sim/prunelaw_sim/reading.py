@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.amounts import parse_amount
 from prunelaw_sim.columns import ACCURACY, COLUMNS, Column, Where, check_column, is_error_rate
 from prunelaw_sim.columns import series as series_of
 from prunelaw_sim.mapping import ColumnMapping
@@ -239,8 +240,19 @@ def _with_constants(
             raise TableError(
                 f"{where.source}: {name!r} is given as a constant and as {where.column(name)}"
             )
-    values = {name: value for name, value in known.items() if name not in frame} | dict(given)
+    values = {name: value for name, value in known.items() if name not in frame}
+    values |= {name: _amount(name, value) for name, value in given.items()}
     return frame.assign(**values)
+
+
+def _amount(name: str, value: Any) -> Any:
+    """`128M` as a number, where the column counts something; anything else is checked later."""
+    if not isinstance(value, str) or TARGETS[name].kind != "real":
+        return value
+    try:
+        return parse_amount(name, value)
+    except InputError:
+        return value
 
 
 def _with_metric(

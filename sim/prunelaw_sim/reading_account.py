@@ -12,7 +12,7 @@ from prunelaw_sim.reading import TARGETS, UNUSED, Reading, dropped_words
 from prunelaw_sim.sweep import Sweep
 
 COUNTED = ("run", "group", "pool", "seed", "metric")
-MOST_NAMES = 5
+MOST_NAMES = 4
 
 
 def account(reading: Reading) -> dict[str, Any]:

@@ -208,6 +208,13 @@ def test_no_more_unique_samples_than_the_pool_holds(table):
         read(path, dataset_size=50)
 
 
+def test_constants_may_be_amounts(table):
+    path = table("run,error\na,.5\n")
+    assert read(path, constants={"samples_seen": "128M", "pool": "3B"})["samples_seen"][0] == 128e6
+    with pytest.raises(TableError, match=r"column 'samples_seen': must be .* got '128 bytes'"):
+        read(path, constants={"samples_seen": "128 bytes"})
+
+
 def test_the_account_says_what_laws_need(table):
     found = account(examine(table(RUNS + "c,web,100,800,.3\n"), batch_size=10))
     assert found["laws"]["utility"] == []

@@ -78,6 +78,7 @@ def test_trainer_epochs_beside_steps_tell_the_number_of_processes():
     sweep = read(FILES / "trainer", metric="eval_accuracy", unique_samples=400)
     assert sweep["samples_seen"].tolist() == [1200]
     assert any("4 times step * batch_size" in note for note in sweep.notes)
+    assert read(FILES / "trainer", metric="eval_loss", batch_size=80)["samples_seen"] == [1200]
 
 
 def test_lightning_steps_count_from_zero(copy):
