@@ -1,6 +1,6 @@
 """From the rows of any file to a Sweep: one way for every reader, with an account of what happened.
 
-A reader gives `Rows`: cells in the file's own columns, and what the format says about them.
+A reader gives `FileRows`: cells in the file's own columns, and what the format says about them.
 `assemble` finds the canonical columns, the measurement and the points wanted, checks all, and
 returns a `Reading`: the sweep, and what was understood, computed and dropped.
 """
@@ -31,7 +31,7 @@ TARGETS: Mapping[str, Column] = {**COLUMNS, "accuracy": ACCURACY, "step": STEP}
 
 
 @dataclass(frozen=True)
-class Rows:
+class FileRows:
     """What a reader hands over: cells as they are, and what the format knows about them."""
 
     cells: pd.DataFrame
@@ -83,7 +83,7 @@ class Reading:
 
 
 def assemble(
-    rows: Rows, source: str | Path, mapping: ColumnMapping, format: str = "table", why: str = ""
+    rows: FileRows, source: str | Path, mapping: ColumnMapping, format: str = "table", why: str = ""
 ) -> Reading:
     """The sweep of a file's rows.
 
@@ -111,7 +111,7 @@ def assemble(
 
 
 def _understood(
-    rows: Rows,
+    rows: FileRows,
     source: str,
     header: tuple[str, ...],
     mapping: ColumnMapping,
@@ -135,7 +135,7 @@ def _understood(
 
 def _wanted_points(
     frame: pd.DataFrame,
-    rows: Rows,
+    rows: FileRows,
     mapping: ColumnMapping,
     where: Where,
     notes: list[str],
@@ -158,7 +158,7 @@ def dropped_words(count: int, why: str) -> str:
 
 
 def _measurement(
-    rows: Rows, mapping: ColumnMapping, source: str, dropped: list[Dropped]
+    rows: FileRows, mapping: ColumnMapping, source: str, dropped: list[Dropped]
 ) -> tuple[pd.DataFrame, dict[str, str], str | None]:
     """The rows of the metric, {"error" or "accuracy": its column}, and the metric's name."""
     by = mapping.columns.get("metric", rows.columns.get("metric", "metric"))
@@ -171,7 +171,8 @@ def _measurement(
             dropped.append((int((~match).sum()), f"of other measurements than {chosen!r}"))
         kind = mapping.measured or _kind(chosen, source)
         return rows.cells.loc[match], {} if explicit else {kind: rows.values}, chosen
-    if rows.measured and not explicit:
+    canonical = mapping.metric is None and {"error", "accuracy"} & set(rows.cells)
+    if rows.measured and not explicit and not canonical:
         chosen = _choose(list(rows.measured), mapping.metric, source)
         return rows.cells, {mapping.measured or _kind(chosen, source): chosen}, chosen
     if mapping.metric is None:
@@ -216,7 +217,11 @@ def _as_measured(names: Mapping[str, str], measured: str | None, source: str) ->
 
 
 def _with_measure(
-    cells: pd.DataFrame, names: Mapping[str, str], rows: Rows, dropped: list[Dropped], source: str
+    cells: pd.DataFrame,
+    names: Mapping[str, str],
+    rows: FileRows,
+    dropped: list[Dropped],
+    source: str,
 ) -> pd.DataFrame:
     """In logs, the rows that hold the measurement: training and evaluation are logged apart."""
     theirs = names.get("error", names.get("accuracy"))
@@ -281,7 +286,7 @@ def _checked(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
 
 
 def _with_samples(
-    frame: pd.DataFrame, rows: Rows, notes: list[str], dropped: list[Dropped]
+    frame: pd.DataFrame, rows: FileRows, notes: list[str], dropped: list[Dropped]
 ) -> pd.DataFrame:
     """samples_seen = step * batch_size, unless samples or epochs of known size say it."""
     if "epochs" in rows.columns and "unique_samples" not in frame and "epochs" in frame:

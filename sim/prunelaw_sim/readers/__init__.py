@@ -3,7 +3,7 @@
 A format is a module of this package with two functions:
 
     claims(path) -> str                 why the content is this format; "" if it is not
-    read(path, **options) -> Rows       the cells, and what the format says about them
+    read(path, **options) -> FileRows       the cells, and what the format says about them
 
 `read` may have the keyword `wanted`: the columns of use; a reader of large tables keeps no others.
 What follows (mapping, units, final points, checks) is the same for all: `prunelaw_sim.reading`.

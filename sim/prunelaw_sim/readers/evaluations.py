@@ -15,7 +15,7 @@ from prunelaw_sim.readers._files import (
     run_name,
     text_lines,
 )
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 
 def claims(path: Path) -> str:
@@ -24,7 +24,7 @@ def claims(path: Path) -> str:
     return f"{found[0].name} has objects with metrics and key or dataset" if found else ""
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> FileRows:
     """A measurement for each task and metric, as `imagenet1k/acc1`; choose one by `metric`.
 
     A run is called after its model (and what it was pretrained on) where the object says so, else
@@ -48,7 +48,7 @@ def read(path: Path) -> Rows:
     frame = cells.frame()
     if frame.empty:
         raise TableError(f"{path}: no number among the metrics")
-    return Rows(
+    return FileRows(
         frame,
         {"run": "run", "metric": "metric"},
         values="value",

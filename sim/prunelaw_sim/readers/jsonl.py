@@ -5,7 +5,7 @@ from pathlib import Path
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._cells import Cells, Wanted
 from prunelaw_sim.readers._files import flat, head_text, parse_json, text_lines
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 
 def claims(path: Path) -> str:
@@ -14,7 +14,7 @@ def claims(path: Path) -> str:
     return "the file begins with a JSON object" if is_object else ""
 
 
-def read(path: Path, *, wanted: Wanted | None = None) -> Rows:
+def read(path: Path, *, wanted: Wanted | None = None) -> FileRows:
     """One run a line; keys that are missing in some lines are empty cells there.
 
     **Raises:** `TableError` naming file and line: not an object, truncated, a key twice.
@@ -23,7 +23,7 @@ def read(path: Path, *, wanted: Wanted | None = None) -> Rows:
     for line, text in enumerate(text_lines(path), start=1):
         if text.strip():
             cells.add(line, flat(object_of(text, path, line)))
-    return Rows(cells.frame(), header=tuple(cells.header))
+    return FileRows(cells.frame(), header=tuple(cells.header))
 
 
 def object_of(text: str, path: Path, line: int) -> dict:

@@ -7,7 +7,7 @@ from prunelaw_sim.columns import COLUMNS
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import files_in, head, header, place, run_name
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 
 def claims(path: Path) -> str:
@@ -16,7 +16,7 @@ def claims(path: Path) -> str:
     return f"{found[0].name} has the columns epoch and step, and measurements" if found else ""
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> FileRows:
     """Rows of evaluation and of training, which are logged apart; a run is called after its folder.
 
     Lightning counts steps from 0, and logs the step before the counter moves: `steps done` is
@@ -36,7 +36,7 @@ def read(path: Path) -> Rows:
     names = [str(n) for n in frame if n not in known and not str(n).startswith("lr-")]
     if not names or frame.empty:
         raise TableError(f"{path}: no measurement is logged")
-    return Rows(
+    return FileRows(
         frame,
         {"run": "run", "step": "steps done"},
         tuple(names),

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from prunelaw.errors import TableError
+from prunelaw_sim.columns import COLUMNS
 from prunelaw_sim.readers._files import header
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 HISTORY = {"key", "value", "step", "timestamp"}
 PREFIXES = ("metrics.", "params.", "tags.")
@@ -21,7 +22,7 @@ def claims(path: Path) -> str:
     return "the header has key, value, step and timestamp" if names >= HISTORY else ""
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> FileRows:
     """A row a run: `mlflow.search_runs().to_csv(path)`; or a row a measurement:
 
         history = client.get_metric_history(run_id, "val_acc")    # of all runs and metrics
@@ -37,7 +38,7 @@ def read(path: Path) -> Rows:
     if set(cells) >= HISTORY:
         columns = {"step": "step", "metric": "key"}
         columns |= {"run": "run_id"} if "run_id" in cells and _is_used(cells, "run_id") else {}
-        return Rows(cells, columns, values="value", points="final")
+        return FileRows(cells, columns, values="value", points="final")
     names = tuple(str(n) for n in cells if str(n).startswith("metrics.") and _is_used(cells, n))
     done, dropped = cells, ()
     if "status" in cells:
@@ -46,7 +47,7 @@ def read(path: Path) -> Rows:
         dropped = ((lost, "of runs that did not finish"),) if lost else ()
     if not names or done.empty:
         raise TableError(f"{path}: no finished run has a metric")
-    return Rows(done, {"run": "run_id", **_canonical(cells)}, names, dropped=dropped)
+    return FileRows(done, {"run": "run_id", **_canonical(cells)}, names, dropped=dropped)
 
 
 def _is_used(cells: pd.DataFrame, name: str) -> bool:
@@ -55,8 +56,6 @@ def _is_used(cells: pd.DataFrame, name: str) -> bool:
 
 def _canonical(cells: pd.DataFrame) -> dict[str, str]:
     """{"seed": "params.seed"} for whatever is called like a canonical column."""
-    from prunelaw_sim.columns import COLUMNS
-
     parts = {str(name): str(name).partition(".") for name in cells}
     return {
         last: name

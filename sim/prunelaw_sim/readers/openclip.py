@@ -11,7 +11,7 @@ from prunelaw._checks import check_real
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._files import header
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 # `samples_per_epoch` of trained_models_info.csv is not the pool: the 2B runs count virtual
 # epochs of 135-213M samples, and the 400M runs print a rounded 413M.
@@ -36,7 +36,7 @@ def read(
     *,
     downstream: str = "imagenet1k",
     pool_sizes: Mapping[str, float | int] | None = None,
-) -> Rows:
+) -> FileRows:
     """Final zero-shot errors of one downstream task: group = architecture, error = 1 - acc1.
 
     `path` is the folder of the published CSV files, or its `zeroshot_results.csv`.  The LAION
@@ -65,7 +65,7 @@ def read(
     rows = rows.drop(columns=["upstream_dataset", "downstream_dataset"])
     notes += _pool_notes(sizes) + _run_notes(results.parent, set(rows["name"]))
     lost = len(cells) - len(rows)
-    return Rows(
+    return FileRows(
         rows,
         names,
         constants={"pool": "LAION", "metric": f"{downstream} error"},

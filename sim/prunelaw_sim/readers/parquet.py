@@ -6,7 +6,7 @@ from typing import Any
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers._cells import PIECE, Cells, Wanted
 from prunelaw_sim.readers._files import EXPANSION, FREE, head
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 
 def claims(path: Path) -> str:
@@ -14,7 +14,7 @@ def claims(path: Path) -> str:
     return "the file begins with PAR1" if path.is_file() and head(path)[:4] == b"PAR1" else ""
 
 
-def read(path: Path, *, wanted: Wanted | None = None) -> Rows:
+def read(path: Path, *, wanted: Wanted | None = None) -> FileRows:
     """A table of numbers and texts, in pieces; columns of no use are not read.
 
     **Raises:** `TableError` for a broken or truncated file, or one that would unpack to more than
@@ -41,7 +41,7 @@ def read(path: Path, *, wanted: Wanted | None = None) -> Rows:
                     cells.add_values(row, values)
     except (ArrowException, OSError) as cause:
         raise TableError(f"{path}: Parquet cannot be read: {cause}") from cause
-    return Rows(cells.frame(), row="row", header=tuple(cells.header))
+    return FileRows(cells.frame(), row="row", header=tuple(cells.header))
 
 
 def _refuse_bomb(path: Path, metadata: Any) -> None:

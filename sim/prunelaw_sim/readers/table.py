@@ -9,7 +9,7 @@ import pandas as pd
 from prunelaw.errors import TableError
 from prunelaw_sim.readers import _files
 from prunelaw_sim.readers._cells import Cells, Wanted
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 
 def claims(path: Path) -> str:
@@ -17,7 +17,7 @@ def claims(path: Path) -> str:
     return "a table with a header line, of no special format" if path.is_file() else ""
 
 
-def read(path: Path, *, delimiter: str | None = None, wanted: Wanted | None = None) -> Rows:
+def read(path: Path, *, delimiter: str | None = None, wanted: Wanted | None = None) -> FileRows:
     """A file with a header line and one run a line; UTF-8, UTF-16 with a byte-order mark, or .gz.
 
     The delimiter is a comma, or a tab if the header has tabs and no comma.  The file is read once,
@@ -33,7 +33,7 @@ def read(path: Path, *, delimiter: str | None = None, wanted: Wanted | None = No
     UTF-8, empty, ragged or malformed line, a column twice.
     """
     cells = _gather(path, delimiter, wanted or Wanted())
-    return Rows(cells.frame(), header=tuple(cells.header))
+    return FileRows(cells.frame(), header=tuple(cells.header))
 
 
 def read_cells(path: Path, delimiter: str | None = None) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import files_in, head, place, run_name
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 SCALARS = ("", "scalars")  # plugins; a writer names them with the first value of a tag only
 
@@ -19,7 +19,7 @@ def claims(path: Path) -> str:
     return f"{found[0].name} begins with an event's version" if found else ""
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> FileRows:
     """Scalars, one a row; a run is called after its folder, whose files are read in order.
 
     A step that a resumed run logged again is a repeat: `repeats="last"` takes the later one.
@@ -46,7 +46,7 @@ def read(path: Path) -> Rows:
     if not cells.header:
         raise TableError(f"{path}: its events hold no scalar")
     columns = {"run": "run", "step": "step", "metric": "metric"}
-    return Rows(
+    return FileRows(
         cells.frame(), columns, values="value", row="in", points="final", notes=tuple(notes)
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import files_in, head, place, read_json, run_name
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 NO_MEASUREMENT = re.compile(r"(runtime|_per_second|model_preparation_time)$")
 
@@ -19,7 +19,7 @@ def claims(path: Path) -> str:
     return f"{found[0].name} has log_history and global_step" if found else ""
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> FileRows:
     """The evaluations of `log_history`; a run is called after the folder above its checkpoints.
 
     Of several checkpoints of a run the one with most steps is read, as its history holds the
@@ -48,7 +48,9 @@ def read(path: Path) -> Rows:
     notes += [f"{earlier} earlier checkpoints of the same runs are not read"] if earlier else []
     columns = {"run": "run", "step": "step", "epochs": "epoch"}
     columns |= {"batch_size": "batch_size"} if _has_batch(states) else {}
-    return Rows(cells.frame(), columns, tuple(names), row="in", points="final", notes=tuple(notes))
+    return FileRows(
+        cells.frame(), columns, tuple(names), row="in", points="final", notes=tuple(notes)
+    )
 
 
 def _is_state(file: Path) -> bool:

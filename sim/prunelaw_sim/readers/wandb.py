@@ -12,7 +12,7 @@ from prunelaw_sim.columns import COLUMNS
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import flat, header
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import Rows
+from prunelaw_sim.reading import FileRows
 
 AXES = {"Step": "step", "epoch": "epochs"}
 API = ("summary", "config", "name")
@@ -33,7 +33,7 @@ def claims(path: Path) -> str:
     return "the header has columns `run - metric` and `__MIN`" if charted else ""
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> FileRows:
     """The runs of a project, or curves of a chart.
 
     - the page's table (Name, State, ...; configuration and summary as columns): a row a run;
@@ -53,17 +53,17 @@ def read(path: Path) -> Rows:
     return _page(cells) if "Name" in cells else _chart(cells, path)
 
 
-def _page(cells: pd.DataFrame) -> Rows:
+def _page(cells: pd.DataFrame) -> FileRows:
     done, dropped = cells, ()
     if "State" in cells:
         done = cells.loc[cells["State"].isin(STATES)]
         lost = len(cells) - len(done)
         dropped = ((lost, "of runs that are not finished"),) if lost else ()
     names = [str(n) for n in cells if not NO_MEASUREMENT.search(str(n)) and n not in COLUMNS]
-    return Rows(done, {"run": "Name"}, tuple(names), dropped=dropped)
+    return FileRows(done, {"run": "Name"}, tuple(names), dropped=dropped)
 
 
-def _api(table: pd.DataFrame, path: Path) -> Rows:
+def _api(table: pd.DataFrame, path: Path) -> FileRows:
     cells = Cells()
     for line, row in table.iterrows():
         inner = {part: _literal(str(row[part]), path, line, part) for part in ("summary", "config")}
@@ -71,7 +71,7 @@ def _api(table: pd.DataFrame, path: Path) -> Rows:
     names = [n for n in cells.header if n.startswith("summary.") and not n.startswith("summary._")]
     known = {n.removeprefix("config."): n for n in cells.header if n.startswith("config.")}
     columns = {ours: theirs for ours, theirs in known.items() if ours in COLUMNS}
-    return Rows(cells.frame(), {**columns, "run": "name"}, tuple(names))
+    return FileRows(cells.frame(), {**columns, "run": "name"}, tuple(names))
 
 
 def _literal(text: str, path: Path, line: Any, column: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _literal(text: str, path: Path, line: Any, column: str) -> dict[str, Any]:
     return {str(name): value for name, value in found.items()}
 
 
-def _chart(table: pd.DataFrame, path: Path) -> Rows:
+def _chart(table: pd.DataFrame, path: Path) -> FileRows:
     axis = str(table.columns[0])
     if axis not in AXES:
         raise TableError(
@@ -104,4 +104,4 @@ def _chart(table: pd.DataFrame, path: Path) -> Rows:
                 known = {"run": run, AXES[axis]: row[axis], "metric": metric, "value": row[name]}
                 cells.add(line, known)
     columns = {"run": "run", AXES[axis]: AXES[axis], "metric": "metric"}
-    return Rows(cells.frame(), columns, values="value", points="final")
+    return FileRows(cells.frame(), columns, values="value", points="final")

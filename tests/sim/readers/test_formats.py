@@ -158,6 +158,13 @@ def test_runs_that_did_not_finish_are_dropped():
     assert (1, "of runs that are not finished") in examine(FILES / "wandb_table.csv").dropped
 
 
+def test_a_canonical_column_needs_no_choice(tmp_path):
+    path = tmp_path / "export.csv"
+    path.write_text("Name,State,lr,error\na,finished,.1,.25\nb,running,.1,\n")
+    reading = examine(path)
+    assert (reading.format, reading.sweep["error"].tolist()) == ("wandb", [0.25])
+
+
 def test_wandb_cells_are_literals_and_nothing_is_run(tmp_path):
     path = tmp_path / "project.csv"
     path.write_text("summary,config,name\n\"__import__('os').getcwd()\",{},a\n")
