@@ -90,7 +90,6 @@ def command(
 
     Deterministic for a seed. An existing file is never overwritten.
     """
-    from prunelaw.errors import InputError
     from prunelaw_figures.plan_text import print_plan
     from prunelaw_sim.plan import plan
 
