@@ -5,7 +5,7 @@ import { inflated } from "./cells.js";
 import { shortNumber } from "./chart.js";
 import { DECAY_DEFAULTS, DecayTab } from "./decay_tab.js";
 import { Perceptron } from "./perceptron.js";
-import { PRUNING_DEFAULTS, PruningTab } from "./pruning_tab.js";
+import { NAMES, PRUNING_DEFAULTS, PruningTab } from "./pruning_tab.js";
 import { View } from "./view.js";
 
 const TABS = ["pruning", "decay", "class"];
@@ -90,11 +90,10 @@ function addSaveButtons() {
 }
 
 function showAccuracy({ measured }) {
-  element("accuracy-points").textContent = Object.values(measured)[0].points.toLocaleString("en");
-  const head = ["rule", "half of them", "99 %", "99.9 %", "largest"];
+  const head = ["rule", "places", "half of them", "99 %", "99.9 %", "largest"];
   const keys = ["q50", "q99", "q999", "largest"];
   const rows = Object.entries(measured).map(([rule, values]) =>
-    `<tr><td>${rule}</td>${keys.map((key) => `<td>${shortNumber(values[key], 2)}</td>`).join("")}</tr>`);
+    `<tr><td>${NAMES[rule]}</td><td>${values.points}</td>${keys.map((key) => `<td>${shortNumber(values[key], 2)}</td>`).join("")}</tr>`);
   element("accuracy").innerHTML =
     `<thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join("")}</tr></thead><tbody>${rows.join("")}</tbody>`;
 }

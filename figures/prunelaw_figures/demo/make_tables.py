@@ -46,7 +46,7 @@ BAND_GRID = (48, 24, 24)
 BAND_CENTRE, BAND_WIDTH = 0.9, 0.4  # of log α_prune: the grid is denser around it
 WIDEST_BAND = 0.995  # f beyond which the best band is not looked for
 DEEPEST = {"hard": 18, "easy": 18, "band": 11, "random": 10}
-POINTS = 20_000
+POINTS = {"random": 20_000, "hard": 20_000, "easy": 20_000, "band": 4_000}
 RANDOM_SEED = 20220629
 
 
@@ -205,7 +205,7 @@ def main(folder: Path) -> None:
     data = b"".join(map(encode, made.values()))
     info: dict[str, Any] = {"tables": [entry(rule, cells) for rule, cells in made.items()]}
     tables = Tables(info, data)
-    info["measured"] = {rule: measure(tables, rule, POINTS, RANDOM_SEED) for rule in made}
+    info["measured"] = {rule: measure(tables, rule, POINTS[rule], RANDOM_SEED) for rule in made}
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     with open(folder / "tables.bin", "xb") as file:
         file.write(packer.compress(data) + packer.flush())
