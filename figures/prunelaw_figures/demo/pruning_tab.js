@@ -131,7 +131,7 @@ export class PruningTab {
   curves(chart, places, curve, x, chosen) {
     const values = CURVES.map((name) => places.map((place) => curve(place, name)));
     const all = values.flat(), low = Math.min(...all);
-    chart.begin(x, { low: low * 0.8, high: 0.56, log: true, label: "test error ε" });
+    chart.begin(x, { low: low * 0.6, high: 0.56, log: true, label: "test error ε" });
     CURVES.forEach((name, i) => {
       const points = places.map((place, k) => [place, values[i][k]]);
       chart.line(points, name === chosen ? `${name} chosen` : name, NAMES[name]);
