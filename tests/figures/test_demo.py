@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.special import ndtr
 import prunelaw
 from prunelaw_figures.cli import main
 from prunelaw_figures.commands.demo import _write_all
-from prunelaw_figures.demo import build, make_tables, tables
+from prunelaw_figures.demo import build, cells, make_tables, tables
 from prunelaw_figures.demo.cells import EMPTY, LEAF, Cells, Frame, decode, encode, fit
 
 DEMO = Path(build.__file__).parent
@@ -67,20 +68,20 @@ class TestCells:
         return np.stack([np.tanh((x - 0.3 * y) / 0.2), np.sin(x + y)], axis=1)
 
     def test_a_layer_is_met_to_the_tolerance_also_after_writing_and_reading(self):
-        cells = fit(self.bent, self.FRAME)
-        again, end = decode(self.FRAME, b"??" + encode(cells) + b"rest", 2)
-        assert end == len(encode(cells)) + 2
-        assert again.tree == cells.tree and LEAF in cells.tree
-        np.testing.assert_allclose(again.coefficients, cells.coefficients, atol=1e-12)
+        made = fit(self.bent, self.FRAME)
+        again, end = decode(self.FRAME, b"??" + encode(made) + b"rest", 2)
+        assert end == len(encode(made)) + 2
+        assert again.tree == made.tree and LEAF in made.tree
+        np.testing.assert_allclose(again.coefficients, made.coefficients, atol=1e-12)
         points = np.random.default_rng(0).uniform(self.FRAME.low, self.FRAME.high, (2000, 3))
         miss = np.abs(again(points) - self.bent(points)).max(axis=0)
         # Between the points looked at, a polynomial may miss by a little more.
         assert (miss < 3.0 * np.array(self.FRAME.tolerance)).all()
 
     def test_unwanted_boxes_are_empty_and_points_outside_count_as_on_the_surface(self):
-        cells = fit(self.bent, self.FRAME, wanted=lambda low, high: bool(low[0] < 0.0))
-        assert EMPTY in cells.tree
-        values = cells(np.array([[0.9, 1.0, 2.0], [-5.0, 1.0, 7.0], [-1.0, 1.0, 2.0]]))
+        made = fit(self.bent, self.FRAME, wanted=lambda low, high: bool(low[0] < 0.0))
+        assert EMPTY in made.tree
+        values = made(np.array([[0.9, 1.0, 2.0], [-5.0, 1.0, 7.0], [-1.0, 1.0, 2.0]]))
         assert np.isnan(values[0]).all()
         np.testing.assert_array_equal(values[1], values[2])
 
@@ -89,15 +90,14 @@ class TestCells:
             return (points[:, :1] > 0.123).astype(float)
 
         frame = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (4, 1, 1), (1e-6,), (1e-6,))
-        cells = fit(step, frame, deepest=6)
-        assert len(cells.tree) == 2 * 6 + 1
+        assert len(fit(step, frame, deepest=6).tree) == 2 * 6 + 1
 
     @given(st.lists(st.integers(-(2**40), 2**40), max_size=8))
     def test_whole_numbers_survive(self, whole):
         frame = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (max(len(whole), 1), 1, 1), (1.0,), (1.0,))
         values = np.array(whole or [0], float).reshape(1, 1, -1, 1, 1)
-        cells = Cells(frame, (LEAF,), values)
-        np.testing.assert_array_equal(decode(frame, encode(cells), 0)[0].coefficients, values)
+        data = encode(Cells(frame, (LEAF,), values))
+        np.testing.assert_array_equal(decode(frame, data, 0)[0].coefficients, values)
 
 
 class TestTables:
@@ -137,6 +137,35 @@ class TestTables:
         kept = tables.read_tables().cells["random"]
         assert made.tree == kept.tree
         np.testing.assert_allclose(made.coefficients, kept.coefficients, atol=2e-5)
+
+    @pytest.mark.parametrize("rule", ["hard", "easy"])
+    def test_single_boxes_are_what_the_solver_gives(self, rule):
+        kept = tables.read_tables().cells[rule]
+        nodes = cells._grid([cells._lobatto(n) for n in kept.frame.nodes])
+        for leaf in (100, 400):
+            low, high = kept._boxes()[leaf]
+            points = 0.5 * (low + high) + 0.5 * (high - low) * nodes
+            values = make_tables.outputs(rule, points).reshape(1, *kept.frame.nodes, -1)
+            found = cells.rounded(cells._coefficients(values), kept.frame.step)[0]
+            miss = np.abs(found - kept.coefficients[leaf]).max(axis=(1, 2, 3))
+            assert (miss <= 1.01 * np.array(kept.frame.step)).all()
+
+    @pytest.mark.slow
+    def test_the_maker_writes_what_is_kept(self, monkeypatch, tmp_path):
+        kept = tables.read_tables()
+        monkeypatch.setattr(make_tables, "compute", lambda rule: kept.cells[rule])
+        monkeypatch.setattr(make_tables, "POINTS", dict.fromkeys(make_tables.POINTS, 3))
+        make_tables.main(tmp_path)
+        info = json.loads((tmp_path / "tables.json").read_text(encoding="utf-8"))
+        assert info["tables"] == kept.info["tables"]
+        assert info["measured"]["hard"].keys() == kept.info["measured"]["hard"].keys()
+        inflated = [
+            zlib.decompress(data, wbits=-15)
+            for data in ((tmp_path / "tables.bin").read_bytes(), tables.table_bytes())
+        ]
+        assert inflated[0] == inflated[1]
+        with pytest.raises(SystemExit, match=r"tables\.bin"):
+            make_tables.main(tmp_path)
 
     @pytest.mark.parametrize("rule", ["hard", "easy", "band"])
     def test_coordinates_and_back(self, rule):

@@ -2,7 +2,7 @@
 
     python -m prunelaw_figures.demo.make_tables [FOLDER]
 
-takes some fifteen minutes on one core.  FOLDER (default: this package) must not hold tables yet.
+takes some twenty-five minutes on one core.  FOLDER (default: this package) must hold no tables yet.
 """
 
 from __future__ import annotations
@@ -180,8 +180,8 @@ def best_band_spline() -> Callable[[np.ndarray], np.ndarray]:
     """log ε of the best band by cubic splines through a grid, as each place takes long."""
     box = frame("band")
     axes = [np.linspace(*ends) for ends in zip(box.low, box.high, BAND_GRID, strict=True)]
-    ends = np.arcsinh((np.array([box.low[0], box.high[0]]) - BAND_CENTRE) / BAND_WIDTH)
-    axes[0] = BAND_CENTRE + BAND_WIDTH * np.sinh(np.linspace(*ends, BAND_GRID[0]))
+    low, high = (np.arcsinh((end - BAND_CENTRE) / BAND_WIDTH) for end in (box.low[0], box.high[0]))
+    axes[0] = BAND_CENTRE + BAND_WIDTH * np.sinh(np.linspace(low, high, BAND_GRID[0]))
     axes[0][[0, -1]] = box.low[0], box.high[0]
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
     values = outputs("band", grid).reshape(BAND_GRID)
@@ -200,16 +200,20 @@ def entry(rule: str, cells: Cells) -> dict:
 
 
 def main(folder: Path) -> None:
-    """Computes, measures and writes."""
+    """Computes, measures and writes; before that it looks that nothing is overwritten."""
+    files = folder / "tables.bin", folder / "tables.json"
+    there = [str(file) for file in files if file.exists()]
+    if there or not folder.is_dir():
+        sys.exit(f"{folder} must be a folder without tables; there is {', '.join(there) or 'none'}")
     made = {rule: compute(rule) for rule in ("random", "hard", "easy", "band")}
     data = b"".join(map(encode, made.values()))
     info: dict[str, Any] = {"tables": [entry(rule, cells) for rule, cells in made.items()]}
     tables = Tables(info, data)
     info["measured"] = {rule: measure(tables, rule, POINTS[rule], RANDOM_SEED) for rule in made}
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    with open(folder / "tables.bin", "xb") as file:
+    with open(files[0], "xb") as file:
         file.write(packer.compress(data) + packer.flush())
-    with open(folder / "tables.json", "x", encoding="utf-8") as file:
+    with open(files[1], "x", encoding="utf-8") as file:
         file.write(json.dumps(info, indent=1) + "\n")
 
 
