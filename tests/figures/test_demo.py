@@ -111,6 +111,13 @@ class TestTables:
         assert np.median(miss[:, 0]) < 2.0 * stated["q50"]
         assert miss[:, 1].max() < 3.0 * stated["kappa_q999"]
 
+    @pytest.mark.parametrize("rule", ["hard", "easy"])
+    def test_ends_and_corners_of_the_sliders(self, rule):
+        ends = [[0.1, 31.6, 1000.0], [0.02, 0.2, 0.999, 1.0 - 1e-6], [0.0, 1e-4, 0.7, 1.4]]
+        places = [axis.ravel() for axis in np.meshgrid(*ends)]
+        miss = make_tables.differences(tables.read_tables(), rule, tuple(places))
+        assert miss[:, 0].max() < 1e-3
+
     @pytest.mark.slow
     def test_the_best_band_too(self):
         stated = tables.read_tables().info["measured"]["band"]

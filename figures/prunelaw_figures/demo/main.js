@@ -90,7 +90,7 @@ function addSaveButtons() {
 }
 
 function showAccuracy({ measured }) {
-  const head = ["rule", "places", "half of them", "99 %", "99.9 %", "largest"];
+  const head = ["rule", "places", "half", "99 %", "99.9 %", "largest"];
   const keys = ["q50", "q99", "q999", "largest"];
   const rows = Object.entries(measured).map(([rule, values]) =>
     `<tr><td>${NAMES[rule]}</td><td>${values.points}</td>${keys.map((key) => `<td>${shortNumber(values[key], 2)}</td>`).join("")}</tr>`);
