@@ -17,6 +17,8 @@ export class Cells {
     this.end = this.position;
     this.bases = frame.nodes.map((n) => new Float64Array(n));
     this.place = [0, 0, 0];
+    this.row = new Float64Array(frame.nodes[0]);
+    this.other = new Float64Array(frame.nodes[0]);
   }
 
   readTree(bytes, box) {
@@ -50,33 +52,49 @@ export class Cells {
 
   // The first `count` outputs at (x, y, z), into `out`; points outside count as on the surface.
   evaluate(x, y, z, out, count = this.outputs) {
-    const { place, bases, frame } = this, { low, high, nodes } = frame;
+    const { place, bases, frame } = this, { low, high } = frame;
     place[0] = x; place[1] = y; place[2] = z;
     for (let k = 0; k < 3; k++) place[k] = Math.min(Math.max(place[k], low[k]), high[k]);
     let node = this.root;
     while (node.leaf === undefined) {
       node = place[node.axis] < node.cut ? node.below : node.above;
     }
-    for (let k = 0; k < 3; k++) {
-      const width = Math.max(node.high[k] - node.low[k], 1e-12);
-      fillChebyshev(bases[k], (2 * place[k] - node.low[k] - node.high[k]) / width);
+    this.fillBasis(0, node);
+    // Along a row, where only x changes, what y and z say of the first output is known already.
+    const known = node.leaf === this.leaf && y === this.y && z === this.z;
+    if (!known) {
+      this.fillBasis(1, node);
+      this.fillBasis(2, node);
     }
-    const [first, second, third] = bases, [n1, n2, n3] = nodes;
-    let i = node.leaf * this.outputs * this.size;
     for (let output = 0; output < count; output++) {
+      const row = output ? this.other : this.row;
+      if (output || !known) this.contract(node.leaf, output, row);
       let sum = 0;
-      for (let a = 0; a < n1; a++) {
-        let plane = 0;
-        for (let b = 0; b < n2; b++) {
-          let row = 0;
-          for (let c = 0; c < n3; c++) row += this.coefficients[i++] * third[c];
-          plane += row * second[b];
-        }
-        sum += plane * first[a];
-      }
+      for (let a = 0; a < row.length; a++) sum += row[a] * bases[0][a];
       out[output] = sum;
     }
+    this.leaf = node.leaf; this.y = y; this.z = z;
     return out;
+  }
+
+  fillBasis(k, { low, high }) {
+    const width = Math.max(high[k] - low[k], 1e-12);
+    fillChebyshev(this.bases[k], (2 * this.place[k] - low[k] - high[k]) / width);
+  }
+
+  // The polynomial in x alone, with y and z put in: its coefficients into `row`.
+  contract(leaf, output, row) {
+    const [n1, n2, n3] = this.frame.nodes, [, second, third] = this.bases;
+    let i = (leaf * this.outputs + output) * this.size;
+    for (let a = 0; a < n1; a++) {
+      let plane = 0;
+      for (let b = 0; b < n2; b++) {
+        let sum = 0;
+        for (let c = 0; c < n3; c++) sum += this.coefficients[i++] * third[c];
+        plane += sum * second[b];
+      }
+      row[a] = plane;
+    }
   }
 }
 
