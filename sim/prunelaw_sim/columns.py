@@ -1,5 +1,6 @@
 """The columns of a sweep: meaning, unit, allowed range, and the checks that enforce them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -62,12 +63,20 @@ COLUMNS: Mapping[str, Column] = {
     )
 }
 ACCURACY = Column("accuracy", "real", "1 - error, a fraction", low=0.0, high=1.0)
+_TIME = re.compile(r"\d{4}-\d\d?-\d\d?|\d+:\d\d|\d+/\d+/\d+|(\d+ ?[dhms] ?){2}")
+_COMMA = re.compile(r"-?\d+,\d+$")
 LOSS_WORDS = ("loss", "perplexity", "entropy", "nats", "bits")
 
 
 def is_error_rate(metric: str) -> bool:
     """Whether values of this metric are probabilities; a loss says so: `LOSS_WORDS`."""
     return not any(word in metric.lower() for word in LOSS_WORDS)
+
+
+def are_error_rates(metric: pd.Series) -> Bool[np.ndarray, " rows"]:
+    """The same for the metric of every row."""
+    places, names = pd.factorize(metric)
+    return np.array([is_error_rate(str(name)) for name in names], dtype=bool)[places]
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ def check_column(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
     if not good.all():
         position = int(np.flatnonzero(~good)[0])
         raw = cells.iloc[position]
-        hint = _hint(values[position], column)
+        hint = _hint(raw, values[position], column)
         raise TableError(
             f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
             f"got {raw!r}{hint}"
@@ -115,7 +124,7 @@ def check_column(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
 
 def check_error_rates(error: pd.Series, metric: pd.Series, where: Where) -> None:
     """Errors of every metric that is not a loss are probabilities: at most 1."""
-    rates = np.array([is_error_rate(str(name)) for name in metric])
+    rates = are_error_rates(metric)
     bad = rates & (error.to_numpy() > 1)
     if bad.any():
         position = int(np.flatnonzero(bad)[0])
@@ -127,19 +136,22 @@ def check_error_rates(error: pd.Series, metric: pd.Series, where: Where) -> None
 
 
 def _check_text(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
-    missing = np.array([bool(pd.isna(cell)) or not str(cell).strip() for cell in cells])
+    texts = np.array([str(cell).strip() for cell in cells.tolist()], dtype=object)
+    missing = cells.isna().to_numpy(bool) | (texts == "")
     if missing.any():
         position = int(np.flatnonzero(missing)[0])
         raise TableError(
             f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
             f"got {cells.iloc[position]!r}"
         )
-    return np.array([str(cell).strip() for cell in cells], dtype=object)
+    return texts
 
 
 def _numbers(cells: pd.Series) -> Float[np.ndarray, " rows"]:
     """float64 values; NaN for whatever is not a number."""
-    return np.array([_number(cell) for cell in cells], dtype=np.float64)
+    if cells.dtype == np.float64:
+        return cells.to_numpy()
+    return np.array([_number(cell) for cell in cells.tolist()], dtype=np.float64)
 
 
 def _number(cell: Any) -> float:
@@ -148,7 +160,7 @@ def _number(cell: Any) -> float:
         return np.nan
     try:
         return float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan
 
 
@@ -160,6 +172,10 @@ def _in_range(values: Float[np.ndarray, " rows"], column: Column) -> Bool[np.nda
     return good
 
 
-def _hint(value: float, column: Column) -> str:
-    percent = column.name in ("accuracy", "keep_fraction") and 1 < value <= 100
-    return "; that looks like percent: divide it by 100" if percent else ""
+def _hint(raw: Any, value: float, column: Column) -> str:
+    if column.name in ("accuracy", "keep_fraction") and 1 < value <= 100:
+        return "; that looks like percent: divide it by 100"
+    text = str(raw).strip()
+    if _TIME.match(text):
+        return "; that looks like a time: is another column meant?"
+    return f"; a decimal comma? write {text.replace(',', '.')}" if _COMMA.match(text) else ""

@@ -21,19 +21,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from prunelaw._checks import check_choice, check_real
 from prunelaw.errors import InputError, TableError
 from prunelaw.utility import CONVENTIONS, Pool, UtilityLaw
-from prunelaw_sim.columns import Column, Where, check_column, is_error_rate, series
+from prunelaw_sim.columns import Column, Where, check_column, series
 from prunelaw_sim.ensemble import bootstrap
 from prunelaw_sim.fit_utility import fit_utility
+from prunelaw_sim.mapping import ColumnMapping
 from prunelaw_sim.pool_ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
-from prunelaw_sim.readers.table import read_cells, sweep_from_cells
+from prunelaw_sim.readers import examine, recognise
+from prunelaw_sim.readers.table import read_cells
+from prunelaw_sim.reading import Reading
 from prunelaw_sim.sweep import Sweep
 
-UNITS = ("fraction", "percent")
 _NEEDED = ("name", "size", "b", "tau")
 _RUNS = ("pool", "unique_samples", "error (or accuracy)", "samples_seen (or epochs)")
 _COLUMNS = {
@@ -89,8 +90,8 @@ def read_pools(
     convention: str | None = None,
     units: str | None = None,
     batch_size: float = 1.0,
-    mapping: Mapping[str, str] | None = None,
-    delimiter: str = ",",
+    mapping: ColumnMapping | Mapping[str, str] | str | os.PathLike[str] | None = None,
+    delimiter: str | None = None,
 ) -> PoolTable | Sweep:
     """The pools of a table of parameters, or the runs of a table of runs, as the columns say.
 
@@ -98,16 +99,23 @@ def read_pools(
     units: of error and accuracy in a table of runs, "fraction" or "percent"; needed where values
         lie above 1.
     batch_size: runs must have seen at least so many samples.
-    mapping: for runs, the file's column of a canonical one.
+    mapping: for runs, the file's column of a canonical one, or a mapping file.
 
     Raises `TableError` naming file, line and column; `InputError` for arguments.
     """
     path = Path(path)
-    cells = read_cells(path, delimiter)
+    asked = ColumnMapping.of(mapping).updated(units=units)
+    if delimiter is not None:
+        asked = asked.updated(options={"delimiter": delimiter})
+    batch = float(check_real("batch_size", batch_size, 1.0))
+    given = {"a": a, "d": d, "convention": convention}
+    if recognise(path, asked.format)[0] != "table":
+        return _runs(path, asked, given, batch)
+    cells = read_cells(path, asked.options.get("delimiter"))
     if not len(cells):
         raise TableError(f"{path}: the table has a header but no rows")
     is_parameters = {"b", "tau"} <= set(cells.columns)
-    is_runs = bool(mapping or {"samples_seen", "epochs"} & set(cells.columns))
+    is_runs = bool(asked.columns or {"samples_seen", "epochs"} & set(cells.columns))
     if is_parameters == is_runs:
         both = "has columns of both" if is_parameters else "has neither"
         raise TableError(
@@ -117,11 +125,8 @@ def read_pools(
     if is_parameters:
         if units is not None:
             raise InputError("units belong to a table of runs; this is a table of parameters")
-        return _parameters(cells, path, {"a": a, "d": d, "convention": convention})
-    for name, given in (("a", a), ("d", d)):
-        if given is not None:
-            raise InputError(f"{name} is fitted to a table of runs; it cannot be given")
-    return _runs(cells, path, dict(mapping or {}), units, batch_size)
+        return _parameters(cells, path, given)
+    return _runs(path, asked, given, batch)
 
 
 def fitted_pools(
@@ -258,113 +263,37 @@ def _shared(
     return values[0]
 
 
-def _runs(
-    cells: pd.DataFrame,
-    path: Path,
-    mapping: dict[str, str],
-    units: str | None,
-    batch_size: float,
-) -> Sweep:
-    if units is not None:
-        check_choice("units", units, UNITS)
-    batch = float(check_real("batch_size", batch_size, 1.0))
-    accuracy = "accuracy" in cells and not {"error", "accuracy"} & set(mapping)
-    if accuracy and "error" not in cells:
-        mapping["accuracy"] = "accuracy"
-    measured = mapping.get("accuracy", mapping.get("error", "error"))
-    where = Where(str(path), "line")
-    if measured in cells:
-        bars = mapping.get("error_se", "error_se")
-        cells = _as_fractions(cells, measured, bars, mapping.get("metric", "metric"), units, where)
-    sweep = sweep_from_cells(cells, path, mapping, {})
-    sweep.require("pool", "unique_samples", "samples_seen")
-    _refuse_short_runs(cells, sweep, batch, mapping, where)
-    _refuse_twice(cells, sweep, where)
-    return sweep
+def _runs(path: Path, asked: ColumnMapping, given: Mapping[str, Any], batch: float) -> Sweep:
+    for name in ("a", "d"):
+        if given[name] is not None:
+            raise InputError(f"{name} is fitted to a table of runs; it cannot be given")
+    reading = examine(path, mapping=asked)
+    reading.sweep.require("pool", "unique_samples", "samples_seen")
+    _refuse_short_runs(reading, batch)
+    _refuse_twice(reading)
+    return reading.sweep
 
 
-def _as_fractions(
-    cells: pd.DataFrame, name: str, bars: str, metric: str, units: str | None, where: Where
-) -> pd.DataFrame:
-    """The table with error rates in [0, 1]; losses stay what they are."""
-    values = np.asarray(pd.to_numeric(series(cells, name), errors="coerce"), dtype=np.float64)
-    rate = np.ones(len(cells), dtype=bool)
-    if metric in cells:
-        rate = np.array([is_error_rate(str(text)) for text in cells[metric]])
-    above = rate & (values > 1.0)
-    if units is None and above.any():
-        _ask_for_units(cells, name, values, above, rate, where)
-    if units != "percent":
-        return cells
-    percent = Column(name, "real", "per cent", low=0.0, high=100.0)
-    changed = cells.copy()
-    for column in [name] + ([bars] if bars in cells else []):
-        numbers = check_column(series(cells, column), percent, where)
-        changed[column] = np.where(rate, numbers / 100.0, numbers)
-    return changed
-
-
-def _ask_for_units(
-    cells: pd.DataFrame,
-    name: str,
-    values: Float[np.ndarray, " rows"],
-    above: Any,
-    rate: Any,
-    where: Where,
-) -> None:
-    """`TableError`: which units these are; a column of both is refused at the first other row."""
-    known = rate & np.isfinite(values) & (values != 0.0)
-    first = int(np.flatnonzero(known)[0])
-    other = np.flatnonzero(known & (above != above[first]))
-    if other.size:
-        kinds = ("a fraction", "per cent")
-        i = int(other[0])
-        raise TableError(
-            f"{where.cell(series(cells, name), i, name)}: {values[i]:g} looks like "
-            f"{kinds[int(above[i])]}, but line {cells.index[first]} has {values[first]:g}, like "
-            f"{kinds[int(above[first])]}: one column must be in one unit (--units percent or "
-            "fraction, if it is)"
-        )
-    i = int(np.flatnonzero(above)[0])
-    raise TableError(
-        f"{where.cell(series(cells, name), i, name)}: {values[i]:g} looks like per cent; say what "
-        "it is: --units percent, or --units fraction"
-    )
-
-
-def _refuse_short_runs(
-    cells: pd.DataFrame, sweep: Sweep, batch: float, mapping: Mapping[str, str], where: Where
-) -> None:
-    seen = sweep["samples_seen"]
+def _refuse_short_runs(reading: Reading, batch: float) -> None:
+    seen = reading.sweep["samples_seen"]
     short = np.flatnonzero(seen < batch)
     if short.size:
         i = int(short[0])
-        name = mapping.get("samples_seen", "samples_seen")
-        name = name if name in cells else mapping.get("epochs", "epochs")
+        name = "samples_seen" if "samples_seen" in reading.columns else "epochs"
         what = "one sample" if batch == 1.0 else f"one batch of {batch:g}"
         raise TableError(
-            f"{where.cell(series(cells, name), i, name)}: a run must see at least {what}, got "
-            f"{seen[i]:g} samples"
+            f"{reading.cell(i, name)}: a run must see at least {what}, got {seen[i]:g} samples"
         )
 
 
-def _refuse_twice(cells: pd.DataFrame, sweep: Sweep, where: Where) -> None:
-    """A run is listed once: by its name and length, or, without names, as a line of its own."""
-    frame = sweep.frame
-    keys = [
-        name
-        for name in ("group", "metric", "run", "pool", "unique_samples", "samples_seen", "seed")
-        if name in frame
-    ]
-    if "run" not in keys:
-        keys = list(frame.columns)
-    twice = np.flatnonzero(frame.duplicated(keys).to_numpy())
-    if twice.size:
+def _refuse_twice(reading: Reading) -> None:
+    """Without names of runs, a line of its own is a run, and must be another one."""
+    frame = reading.sweep.frame
+    twice = np.flatnonzero(frame.duplicated().to_numpy())
+    if "run" not in frame and twice.size:
         i = int(twice[0])
-        same = (frame[keys] == frame[keys].iloc[i]).all(axis=1).to_numpy()
-        column = "run" if "run" in keys else "pool"
+        same = int(np.flatnonzero((frame == frame.iloc[i]).all(axis=1).to_numpy())[0])
         raise TableError(
-            f"{where.source}, line {cells.index[i]}, column {column!r}: the same run is in line "
-            f"{cells.index[int(np.flatnonzero(same)[0])]}; a run counts once (replicates have "
-            "another `seed`)"
+            f"{reading.cell(i, 'pool')}: the same run is in {reading.where.row} "
+            f"{reading.places[same]}; a run counts once (replicates have another `seed`)"
         )

@@ -41,8 +41,9 @@ class Sweep:
         """A checked sweep from a frame whose columns carry canonical names.
 
         Two of unique_samples, samples_seen, epochs give the third: samples_seen =
-        epochs * unique_samples.  All three must agree within 1 %, and samples_seen must not be
-        less than one batch, where there is a `batch_size`.  Without `metric` the errors
+        epochs * unique_samples.  All three must agree within 1 %; samples_seen must not be
+        less than one batch, where there is a `batch_size`, nor unique_samples more than the
+        `dataset_size` before pruning.  Without `metric` the errors
         are taken for error rates.  Columns that are not canonical are dropped, with a note.
 
         **Raises:** `TableError` for no rows, no `error` column, a repeated column, or a cell
@@ -57,6 +58,7 @@ class Sweep:
         said += _fill_metric(table) + _complete_counts(table)
         _check_epochs(table, where)
         _check_batches(table, where)
+        _check_pool(table, where)
         check_error_rates(series(table, "error"), series(table, "metric"), where)
         ordered = [name for name in COLUMNS if name in table.columns]
         return cls(_reindexed(table, ordered), where.source, tuple(said))
@@ -225,6 +227,21 @@ def _check_batches(table: pd.DataFrame, where: Where) -> None:
         raise TableError(
             f"{where.cell(seen, position, 'samples_seen')}: must be at least one batch, "
             f"{where.column('batch_size')} = {batch.iloc[position]:g}, got {seen.iloc[position]:g}"
+        )
+
+
+def _check_pool(table: pd.DataFrame, where: Where) -> None:
+    """Training cannot see more different samples than there were before pruning."""
+    if not {"dataset_size", "unique_samples"} <= set(table.columns):
+        return
+    unique, size = series(table, "unique_samples"), series(table, "dataset_size")
+    bad = np.asarray(unique > size * (1 + EPOCHS_TOLERANCE))
+    if bad.any():
+        position = int(np.flatnonzero(bad)[0])
+        raise TableError(
+            f"{where.cell(unique, position, 'unique_samples')}: must be at most "
+            f"{where.column('dataset_size')} = {size.iloc[position]:g}, got "
+            f"{unique.iloc[position]:g}"
         )
 
 

@@ -1,11 +1,11 @@
 """`prunelaw fit`: fit a law to a table of runs, or all laws, and say what the fit is worth."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.reading_options import asked, pairs, reading_options
 from prunelaw_figures.terminal import print_json
 
 if TYPE_CHECKING:
@@ -25,36 +25,6 @@ LAWS = (
     "all",
 )
 WITH_CONVENTION = ("utility", "no-decay", "effective-data")
-
-
-def pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
-    """`name=value` options as a mapping; click's complaint names the option otherwise."""
-    result = {}
-    for text in values:
-        name, equals, value = text.partition("=")
-        if not (equals and name.strip() and value.strip()):
-            raise click.BadParameter(f"{text!r} is not of the form name=value", ctx, param)
-        result[name.strip()] = value.strip()
-    return result
-
-
-def map_option(text: str) -> Callable[[Any], Any]:
-    """The option --map of verbs that read a table."""
-    return click.option(
-        "--map", "mapping", multiple=True, callback=pairs, metavar="CANONICAL=COLUMN", help=text
-    )
-
-
-def constant_option(text: str) -> Callable[[Any], Any]:
-    """The option --constant of verbs that read a table."""
-    return click.option(
-        "--constant",
-        "constants",
-        multiple=True,
-        callback=pairs,
-        metavar="CANONICAL=VALUE",
-        help=text,
-    )
 
 
 @click.command()
@@ -104,16 +74,7 @@ def constant_option(text: str) -> Callable[[Any], Any]:
     type=click.Path(path_type=Path),
     help="With --law all: draw the laws into a new PNG file.",
 )
-@map_option("The table's name of a canonical column; repeatable.")
-@constant_option("A value for all rows of a column that the table does not have; repeatable.")
-@click.option(
-    "--reader-option",
-    "options",
-    multiple=True,
-    callback=pairs,
-    metavar="NAME=VALUE",
-    help="For the format's reader, as delimiter=; or downstream=vtab+; repeatable.",
-)
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     table: str,
@@ -128,12 +89,10 @@ def command(
     level: float | None,
     log_error: bool,
     figure: Path | None,
-    mapping: dict[str, str],
-    constants: dict[str, str],
-    options: dict[str, str],
     as_json: bool,
+    **about_table: Any,
 ) -> None:
-    """Fit a law to TABLE, a CSV file or the folder of the public OpenCLIP scaling files.
+    """Fit a law to TABLE, a file or folder of runs (`prunelaw sweep-check` says how it is read).
 
     \b
     Utility decay; runs beyond 20 billion samples seen are predicted, not fitted:
@@ -141,6 +100,8 @@ def command(
     Columns with other names, one pool for all rows:
       prunelaw fit runs.csv --map error=val_loss --map samples_seen=tokens \\
           --constant pool=C4 --constant metric=loss
+    A mapping that sweep-check saved:
+      prunelaw fit lightning_logs/ --mapping m.toml --law utility
     The public OpenCLIP runs, one architecture:
       prunelaw fit scaling-laws-openclip/ --group ViT-B-32 --hold-out-above 2e10 --json
     Half-lives shared by both architectures, and intervals:
@@ -160,10 +121,9 @@ def command(
     chosen: dict[str, Any] = {"hold_out_above": hold_out_above} | _chosen(
         convention, together, stretch, bounds, ceiling, log_error
     )
-    extra = {**options, **({"constants": constants} if constants else {})}
     from prunelaw_sim.readers import read
 
-    sweep = read(table, mapping=mapping or None, **extra)
+    sweep = read(table, mapping=asked(**about_table))
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.commands.fit import map_option, pairs
+from prunelaw_figures.reading_options import map_option, mapping_option, pairs
 from prunelaw_figures.terminal import Amount, print_json
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     metavar="POOL=AMOUNT",
     help="Unique samples of a fitted pool, instead of the most its runs had; repeatable.",
 )
-@map_option("For runs: the table's name of a canonical column; repeatable.")
+@map_option("For runs: the table's name of a canonical column")
+@mapping_option
 @click.option(
     "--figure",
     type=click.Path(path_type=Path),
@@ -78,7 +79,8 @@ def command(
 
     \b
     TABLE holds pools (columns name, size, b, tau, a, d; b_se and tau_se for intervals) or runs to
-    fit them to (columns pool, unique_samples, samples_seen, error or accuracy):
+    fit them to (columns pool, unique_samples, samples_seen, error or accuracy; any format that
+    `prunelaw sweep-check` reads):
       prunelaw plan pools.csv --budget 640M
       prunelaw plan runs.csv --budget 3B --convention official_code --figure plan.png
     Scores cost a third of a training step, for each of 128 million samples:
@@ -88,12 +90,11 @@ def command(
 
     Deterministic for a seed. An existing file is never overwritten.
     """
-    from prunelaw.errors import InputError
     from prunelaw_figures.plan_text import print_plan
     from prunelaw_sim.plan import plan
 
-    if figure is not None and figure.exists():
-        raise InputError(f"--figure {figure} exists and is not overwritten")
+    if figure is not None:
+        _check_new(figure)
     ensemble, notes = _read(table, **about_table)
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -127,16 +128,18 @@ def _read(
     batch_size: float,
     group: str | None,
     sizes: dict[str, str],
-    mapping: dict[str, str],
+    columns: dict[str, str],
+    mapping_file: str | None,
 ) -> "tuple[PoolEnsemble, Sequence[str]]":
     """What is known of the pools, from either kind of table."""
     from prunelaw.errors import InputError
     from prunelaw_sim.amounts import parse_amount
+    from prunelaw_sim.mapping import ColumnMapping
     from prunelaw_sim.pool_tables import PoolTable, fitted_pools, read_pools
 
     content = read_pools(
         table, a=a, d=d, convention=convention, units=units, batch_size=batch_size,
-        mapping=mapping or None,
+        mapping=ColumnMapping.of(mapping_file).updated(columns=columns),
     )  # fmt: skip
     draws = {"seed": seed, "replicates": replicates, "stretch": stretch}
     if isinstance(content, PoolTable):
@@ -149,6 +152,16 @@ def _read(
         content, convention=convention or "paper", group=group, sizes=amounts, **draws
     )
     return known, content.notes
+
+
+def _check_new(figure: Path) -> None:
+    """Complaints about the file before anything is computed."""
+    from prunelaw.errors import InputError
+
+    if figure.exists():
+        raise InputError(f"--figure {figure} exists and is not overwritten")
+    if not figure.parent.is_dir():
+        raise InputError(f"--figure {figure} cannot be written: there is no folder {figure.parent}")
 
 
 def _draw(ensemble: "PoolEnsemble", found: "Plan", path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.commands.fit import constant_option, map_option
+from prunelaw_figures.reading_options import constant_option, map_option, mapping_option
 from prunelaw_figures.terminal import make_table, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Your table (CSV) or the folder of OpenCLIP files, in place of the embedded sweep.",
 )
-@map_option("With --sweep: the table's name of a canonical column; repeatable.")
-@constant_option(
-    "With --sweep: a value for all rows of a column the table does not have; repeatable."
-)
+@map_option("With --sweep: the table's name of a canonical column")
+@constant_option("With --sweep: a value for all rows of a column the table does not have")
+@mapping_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -36,8 +35,9 @@ if TYPE_CHECKING:
 def command(
     quick: bool,
     table: str | None,
-    mapping: dict[str, str],
+    columns: dict[str, str],
     constants: dict[str, str],
+    mapping_file: str | None,
     out: Path | None,
     seed: int,
     as_json: bool,
@@ -64,16 +64,19 @@ def command(
     from prunelaw._checks import check_integer
 
     check_integer("--seed", seed, 0)
-    if (mapping or constants) and table is None:
-        raise click.UsageError("--map and --constant describe the table of --sweep PATH; give it")
+    if (columns or constants or mapping_file) and table is None:
+        raise click.UsageError(
+            "--map, --constant and --mapping describe the table of --sweep PATH; give it"
+        )
     from prunelaw_figures.verify import FULL, QUICK, new_folder, verify
 
     sweeps = None
     if table is not None:
+        from prunelaw_sim.mapping import ColumnMapping
         from prunelaw_sim.readers import read
 
-        extra = {"constants": constants} if constants else {}
-        sweeps = (read(table, mapping=mapping or None, **extra),)
+        asked = ColumnMapping.of(mapping_file).updated(columns=columns, constants=constants)
+        sweeps = (read(table, mapping=asked),)
     folder = new_folder(out, time.localtime())
 
     def finished(name: str, outcome: "Outcome") -> None:

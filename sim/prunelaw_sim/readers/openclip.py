@@ -1,6 +1,5 @@
 """OpenCLIP scaling runs (Cherti et al. 2023, arXiv 2212.07143; LAION-AI/scaling-laws-openclip)."""
 
-import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import cast
 import pandas as pd
 
 from prunelaw._checks import check_real
-from prunelaw.errors import InputError, TableError
-from prunelaw_sim.readers.table import read_cells, sweep_from_cells
-from prunelaw_sim.sweep import Sweep
+from prunelaw.errors import TableError
+from prunelaw_sim.readers._files import header
+from prunelaw_sim.readers.table import read_cells
+from prunelaw_sim.reading import FileRows
 
 # `samples_per_epoch` of trained_models_info.csv is not the pool: the 2B runs count virtual
 # epochs of 135-213M samples, and the 400M runs print a rounded 413M.
@@ -23,20 +23,20 @@ POOL_SIZES: Mapping[str, float] = {
 NEEDED = ("name", "arch", "samples_seen", "upstream_dataset", "downstream_dataset", "acc1")
 COMPUTE = "gmacs_total"
 RUN_INFO = "trained_models_info.csv"
+FIXED = True  # no mapping: the columns are known
 
 
-def claims(path: Path) -> bool:
+def claims(path: Path) -> str:
     """Whether a file, or a file of a folder, has the columns of `zeroshot_results.csv`."""
-    return bool(_results_files(path))
+    return f"{_results_files(path)[0].name} has {', '.join(NEEDED)}" if _results_files(path) else ""
 
 
 def read(
     path: Path,
     *,
-    mapping: Mapping[str, str] | None = None,
     downstream: str = "imagenet1k",
-    pool_sizes: Mapping[str, float] | None = None,
-) -> Sweep:
+    pool_sizes: Mapping[str, float | int] | None = None,
+) -> FileRows:
     """Final zero-shot errors of one downstream task: group = architecture, error = 1 - acc1.
 
     `path` is the folder of the published CSV files, or its `zeroshot_results.csv`.  The LAION
@@ -49,10 +49,8 @@ def read(
     learning rate).
 
     **Raises:** `TableError` for a downstream task that is not there or has no acc1, a run
-    listed twice, or a bad cell (file, line, column); `InputError` for a mapping.
+    listed twice, or a bad cell (file, line, column).
     """
-    if mapping:
-        raise InputError(f"{path}: OpenCLIP columns are known; mapping must be None")
     sizes = {**POOL_SIZES, **(pool_sizes or {})}
     for name, size in sizes.items():
         check_real(f"pool_sizes[{name!r}]", size, 0.0, low_open=True)
@@ -61,23 +59,25 @@ def read(
     rows, notes = _study_rows(_task_rows(cells, downstream, results), sizes, results)
     rows = cast(pd.DataFrame, rows[[name for name in (*NEEDED, COMPUTE) if name in rows]])
     rows = rows.assign(unique=[sizes[name] for name in rows["upstream_dataset"]])
-    names = {"run": "name", "group": "arch", "unique_samples": "unique", "accuracy": "acc1"}
+    names = {"run": "name", "group": "arch", "samples_seen": "samples_seen"}
+    names |= {"unique_samples": "unique", "accuracy": "acc1"}
     names |= {"compute": COMPUTE} if COMPUTE in rows else {}
-    constants = {"pool": "LAION", "metric": f"{downstream} error"}
     rows = rows.drop(columns=["upstream_dataset", "downstream_dataset"])
     notes += _pool_notes(sizes) + _run_notes(results.parent, set(rows["name"]))
-    return sweep_from_cells(rows, results, names, constants, notes)
+    lost = len(cells) - len(rows)
+    return FileRows(
+        rows,
+        names,
+        constants={"pool": "LAION", "metric": f"{downstream} error"},
+        dropped=((lost, "of other tasks, other studies or unknown pools"),) if lost else (),
+        notes=tuple(notes),
+        source=str(results),
+    )
 
 
 def _results_files(path: Path) -> list[Path]:
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
-    return [file for file in files if file.is_file() and set(NEEDED) <= set(_header(file))]
-
-
-def _header(path: Path) -> list[str]:
-    """Column names, read leniently: this only recognises a format."""
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-        return next(csv.reader([file.readline()]), [])
+    return [file for file in files if file.is_file() and set(NEEDED) <= set(header(file))]
 
 
 def _one_file(path: Path) -> Path:

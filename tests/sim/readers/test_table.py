@@ -112,10 +112,13 @@ def test_bytes_that_are_not_utf8_are_located(write):
         read(write(b"pool,error\nA,.1\ncaf\xe9,.1\n"))
 
 
-def test_columns_that_differ_in_case_are_different_columns(write):
-    sweep = read(write("error,Error\n0.5,0.9\n"))
-    assert sweep["error"].tolist() == [0.5]
-    assert any("Error" in note for note in sweep.notes)
+def test_columns_that_differ_in_case_only_are_asked_about(write):
+    path = write("error,Error\n0.5,0.9\n")
+    with pytest.raises(TableError, match=r"'error' and 'Error' differ in case only.*--map"):
+        read(path)
+    sweep = read(path, mapping={"error": "Error"})
+    assert sweep["error"].tolist() == [0.9]
+    assert any("columns of the file: error" in note for note in sweep.notes)
 
 
 def test_saved_pandas_index_is_an_extra_column(write):

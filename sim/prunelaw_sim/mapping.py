@@ -1,0 +1,155 @@
+"""Mapping files: how a table or a log of runs is to be read, saved once and used again.
+
+A `ColumnMapping` holds everything that a reader cannot know by itself: which column is what, values
+for columns that the file does not have, units, which measurement, which points of a curve.  As a
+TOML file:
+
+    format = "lightning"
+    metric = "val_acc"
+    points = "final"
+
+    [constants]
+    batch_size = 256
+    unique_samples = 50000
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from prunelaw._checks import check_choice, check_number
+from prunelaw.errors import InputError, TableError
+
+UNITS = ("fraction", "percent")
+MEASURED = ("error", "accuracy")
+POINTS = ("final", "all")
+REPEATS = ("refuse", "average", "last")
+SHORT = ("batch_size", "dataset_size", "unique_samples")  # constants with an option of their own
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """How a file is read; whatever is left at its default is decided by the file.
+
+    **Raises:** `InputError` for a choice that is none, or a pool's size that is no number above 0.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """canonical column (also `accuracy`, `step`) → the file's column"""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    """canonical column → its value in all rows"""
+    pool_sizes: Mapping[str, float | int] = field(default_factory=dict)
+    """pool → samples in it: no run may have seen more different ones"""
+    format: str | None = None
+    """name of the reader, where the content does not decide"""
+    units: str | None = None
+    """of error rates and accuracies: "fraction" or "percent" """
+    metric: str | None = None
+    """which of several measurements becomes `error`"""
+    measured: str | None = None
+    """"error" or "accuracy": what the measurement is, where its name or values contradict"""
+    points: str | None = None
+    """"final": the last point of each run; "all": whole curves"""
+    warmup: str | None = None
+    """points before this are dropped: "500 steps", or samples seen as "12.8M" """
+    repeats: str | None = None
+    """a run measured several times at one point: "refuse", "average" or take the "last" """
+    from_run: str | None = None
+    """columns that a run's name holds: "{pool}_{samples_seen}_s{seed}" """
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """the reader's own options, as delimiter = ";" """
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) is not None:
+                check_choice(name, getattr(self, name), choices)
+        for name, size in self.pool_sizes.items():
+            check_number(f"pool_sizes[{name!r}]", size, 0.0, low_open=True)
+
+    @classmethod
+    def of(cls, given: ColumnMapping | Mapping[str, str] | str | os.PathLike[str] | None):
+        """What `mapping=` may be: a mapping file, a `ColumnMapping`, {canonical: column}, None."""
+        if given is None:
+            return cls()
+        if isinstance(given, ColumnMapping):
+            return given
+        return cls(columns=dict(given)) if isinstance(given, Mapping) else cls.load(given)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ColumnMapping:
+        """A mapping file; `TableError` names the file and the key, or the line that is no TOML."""
+        path = Path(path)
+        try:
+            content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        except OSError as cause:
+            raise TableError(f"{path}: mapping file cannot be read: {cause.strerror}") from cause
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+            raise TableError(f"{path}: not a mapping file in TOML: {cause}") from cause
+        for key, value in content.items():
+            check_choice(f"{path}: a key", key, _KINDS)
+            wanted = "a table [..]" if _KINDS[key] is dict else "a text"
+            if not isinstance(value, _KINDS[key]):
+                raise TableError(f"{path}: {key} must be {wanted}, got {value!r}")
+            for name, cell in value.items() if isinstance(value, dict) else ():
+                good = (str,) if key == "columns" else (str, int, float)
+                if isinstance(cell, bool) or not isinstance(cell, good):
+                    raise TableError(f"{path}: {key}.{name} must be a text or number, got {cell!r}")
+        try:
+            return cls(**content)
+        except InputError as cause:
+            raise TableError(f"{path}: {cause}") from cause
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a mapping file; `InputError` if the file exists: it is never overwritten."""
+        try:
+            with open(path, "x", encoding="utf-8", newline="\n") as file:
+                file.write(self.to_toml())
+        except FileExistsError as cause:
+            raise InputError(f"{os.fspath(path)} exists and is not overwritten") from cause
+        except OSError as cause:
+            raise InputError(f"{os.fspath(path)} cannot be written: {cause.strerror}") from cause
+
+    def to_toml(self) -> str:
+        """The text of the mapping file."""
+        texts = [f"{n} = {_toml(getattr(self, n))}\n" for n in _TEXTS if getattr(self, n)]
+        for name in _TABLES:
+            if getattr(self, name):
+                lines = [f"{_key(k)} = {_toml(v)}\n" for k, v in getattr(self, name).items()]
+                texts.append(f"\n[{name}]\n{''.join(lines)}")
+        return "# How prunelaw reads a table: use it with --mapping\n" + "".join(texts)
+
+    def updated(self, **given: Any) -> ColumnMapping:
+        """This mapping with what is given (and not None) put in; tables are joined."""
+        new: dict[str, Any] = {}
+        for name, value in given.items():
+            if value is None:
+                continue
+            new[name] = {**getattr(self, name), **value} if name in _TABLES else value
+        return replace(self, **new)
+
+
+_CHOICES = {"units": UNITS, "measured": MEASURED, "points": POINTS, "repeats": REPEATS}
+_TABLES = ("columns", "constants", "pool_sizes", "options")
+_TEXTS = tuple(f.name for f in fields(ColumnMapping) if f.name not in _TABLES)
+_KINDS = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_TABLES, dict)}
+FIELDS = (*_TEXTS, *_TABLES)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+
+
+def _toml(value: Any) -> str:
+    """One value; JSON's texts are TOML's but for DEL, which TOML wants escaped."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, float):
+        return repr(float(value))
+    return str(int(value)) if isinstance(value, int) else json.dumps(str(value))

@@ -1,0 +1,352 @@
+"""From the rows of any file to a Sweep: one way for every reader, with an account of what happened.
+
+A reader gives `FileRows`: cells in the file's own columns, and what the format says about them.
+`assemble` finds the canonical columns, the measurement and the points wanted, checks all, and
+returns a `Reading`: the sweep, and what was understood, computed and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunelaw.errors import InputError, TableError
+from prunelaw_sim.amounts import parse_amount
+from prunelaw_sim.columns import ACCURACY, COLUMNS, Column, Where, check_column, is_error_rate
+from prunelaw_sim.columns import series as series_of
+from prunelaw_sim.mapping import ColumnMapping
+from prunelaw_sim.measurement import as_errors, as_fractions, check_name, kind_of, refuse_rising
+from prunelaw_sim.names import from_run_names, refuse_unknown, resolve
+from prunelaw_sim.repeats import Dropped, after_warmup, chosen_points, curve_notes, once_each
+from prunelaw_sim.sweep import Sweep
+
+STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
+UNUSED = "dropped columns of the file: "
+TARGETS: Mapping[str, Column] = {**COLUMNS, "accuracy": ACCURACY, "step": STEP}
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """What a reader hands over: cells as they are, and what the format knows about them."""
+
+    cells: pd.DataFrame
+    """in the file's columns; the index says where each row is (line numbers, ...)"""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """canonical column (also `step`, `accuracy`) → the file's, as the format defines it"""
+    measured: tuple[str, ...] = ()
+    """columns of measurements, of which one is wanted; rows without it are dropped"""
+    values: str = ""
+    """column of values, where each row is one measurement named by the column of `metric`"""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    row: str = "line"
+    """what messages call a row, before its place"""
+    points: str = "all"
+    """what is taken of runs with several points, unless the caller says"""
+    source: str = ""
+    """what messages call the file, where it is not the path that was given"""
+    header: tuple[str, ...] = ()
+    """all columns of the file, where cells are those of use only"""
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sweep, and the account of how a file became it."""
+
+    sweep: Sweep
+    format: str
+    why: str
+    """why the file was taken for this format"""
+    columns: Mapping[str, str]
+    """canonical column → the file's"""
+    ignored: tuple[str, ...]
+    """columns of the file that are not used"""
+    rows_read: int
+    dropped: tuple[Dropped, ...]
+    """how many rows were left out, and why"""
+    mapping: ColumnMapping
+    """what was asked for; `save` keeps it"""
+    where: Where
+    places: pd.Index
+    """where each row of the sweep is in the file"""
+
+    def cell(self, position: int, name: str) -> str:
+        """`runs.csv, line 7, column 'val_err' (error)`, for a row of the sweep."""
+        column = self.where.column(name)
+        return f"{self.where.source}, {self.where.row} {self.places[position]}, {column}"
+
+
+def assemble(
+    rows: FileRows, source: str | Path, mapping: ColumnMapping, format: str = "table", why: str = ""
+) -> Reading:
+    """The sweep of a file's rows.
+
+    **Raises:** `TableError` naming file, place and column of what cannot be used or must be said;
+    `InputError` for a choice that does not fit the file.
+    """
+    source = rows.source or str(source)
+    if not rows.cells.index.size:
+        raise TableError(f"{source}: has no rows")
+    header = rows.header or tuple(map(str, rows.cells.columns))
+    notes, dropped = list(rows.notes), list(rows.dropped)
+    frame, where = _understood(rows, source, header, mapping, notes, dropped)
+    frame = _wanted_points(frame, rows, mapping, where, notes, dropped)
+    _check_pools(frame, mapping.pool_sizes, where)
+    names = where.names
+    ignored = tuple(name for name in header if name not in names.values())
+    notes += [dropped_words(count, why) for count, why in dropped]
+    notes += [f"{UNUSED}{_listed(ignored)}"] if ignored else []
+    kept = frame.drop(columns="step", errors="ignore")
+    sweep = Sweep.from_frame(kept, notes=notes, where=where)
+    refuse_rising(sweep, names, mapping.measured)
+    total = len(rows.cells) + sum(count for count, _ in rows.dropped)
+    lost = tuple(dropped)
+    return Reading(sweep, format, why, names, ignored, total, lost, mapping, where, frame.index)
+
+
+def _understood(
+    rows: FileRows,
+    source: str,
+    header: tuple[str, ...],
+    mapping: ColumnMapping,
+    notes: list[str],
+    dropped: list[Dropped],
+) -> tuple[pd.DataFrame, Where]:
+    """The rows that hold the measurement, in canonical columns, every cell checked."""
+    cells, measure, metric = _measurement(rows, mapping, source, dropped)
+    given = _as_measured({**mapping.columns, **measure}, mapping.measured, source)
+    names = resolve(cells, source, header, given, rows.columns, TARGETS, mapping.constants)
+    names = _as_measured(names, mapping.measured, source)
+    cells = _with_measure(cells, names, rows, dropped, source)
+    where = Where(source, rows.row, names)
+    frame = pd.DataFrame({ours: cells[theirs] for ours, theirs in names.items()}, cells.index)
+    frame = _with_constants(frame, mapping.constants, rows.constants, where)
+    if mapping.from_run:
+        frame = from_run_names(frame, mapping.from_run, where)
+    frame = _with_metric(frame, names, metric, notes)
+    return _checked(as_errors(as_fractions(frame, mapping.units, where), where), where), where
+
+
+def _wanted_points(
+    frame: pd.DataFrame,
+    rows: FileRows,
+    mapping: ColumnMapping,
+    where: Where,
+    notes: list[str],
+    dropped: list[Dropped],
+) -> pd.DataFrame:
+    """After warm-up, final points or all, every run once at a point."""
+    frame = _with_samples(frame, rows, notes, dropped)
+    frame, early = after_warmup(frame, mapping.warmup, where.source)
+    notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
+    frame, along = chosen_points(frame, mapping.points or rows.points, where.source)
+    frame, again, said = once_each(frame, mapping.repeats or "refuse", where)
+    dropped += [*early, *along, *again]
+    notes += said
+    return frame
+
+
+def dropped_words(count: int, why: str) -> str:
+    """`dropped 7 rows: without a value of 'val_acc'`."""
+    return f"dropped {count} rows: {why}"
+
+
+def _measurement(
+    rows: FileRows, mapping: ColumnMapping, source: str, dropped: list[Dropped]
+) -> tuple[pd.DataFrame, dict[str, str], str | None]:
+    """The rows of the metric, {"error" or "accuracy": its column}, and the metric's name."""
+    by = mapping.columns.get("metric", rows.columns.get("metric", "metric"))
+    by = by if by in rows.cells else ""
+    explicit = {"error", "accuracy"} & set(mapping.columns)
+    if rows.values:
+        chosen = _choose(sorted(set(map(str, rows.cells[by]))), mapping.metric, source)
+        match = rows.cells[by].map(str).to_numpy() == chosen
+        if not match.all():
+            dropped.append((int((~match).sum()), f"of other measurements than {chosen!r}"))
+        kind = mapping.measured or _kind(chosen, source)
+        return rows.cells.loc[match], {} if explicit else {kind: rows.values}, chosen
+    canonical = mapping.metric is None and {"error", "accuracy"} & set(rows.cells)
+    if rows.measured and not explicit and not canonical:
+        chosen = _choose(list(rows.measured), mapping.metric, source)
+        return rows.cells, {mapping.measured or _kind(chosen, source): chosen}, chosen
+    if mapping.metric is None:
+        return rows.cells, {}, None
+    if explicit:
+        raise InputError(
+            f"{source}: metric and a mapping of {min(explicit)} say it twice; give one"
+        )
+    if mapping.metric in rows.cells:
+        kind = mapping.measured or _kind(mapping.metric, source)
+        return rows.cells, {kind: mapping.metric}, mapping.metric
+    known = sorted(set(map(str, rows.cells[by]))) if by else list(map(str, rows.cells))
+    chosen = _choose(known, mapping.metric, source)
+    match = rows.cells[by].map(str).to_numpy() == chosen
+    dropped.append((int((~match).sum()), f"of other metrics than {chosen!r}"))
+    return rows.cells.loc[match], {}, None
+
+
+def _choose(known: list[str], wanted: str | None, source: str) -> str:
+    if wanted is None and len(known) == 1:
+        return known[0]
+    if wanted in known:
+        return str(wanted)
+    said = "which measurement?" if wanted is None else f"no measurement {wanted!r};"
+    raise TableError(
+        f"{source}: {said} choose metric= (--metric) from {_listed(known) or 'none: there is none'}"
+    )
+
+
+def _kind(name: str, source: str) -> str:
+    kind = kind_of(name)
+    if kind is None:
+        raise TableError(
+            f"{source}: is {name!r} an error or an accuracy? Say measured='error' or 'accuracy' "
+            "(--measured)"
+        )
+    return kind
+
+
+def _as_measured(names: Mapping[str, str], measured: str | None, source: str) -> dict[str, str]:
+    return {check_name(ours, theirs, measured, source): theirs for ours, theirs in names.items()}
+
+
+def _with_measure(
+    cells: pd.DataFrame,
+    names: Mapping[str, str],
+    rows: FileRows,
+    dropped: list[Dropped],
+    source: str,
+) -> pd.DataFrame:
+    """In logs, the rows that hold the measurement: training and evaluation are logged apart."""
+    theirs = names.get("error", names.get("accuracy"))
+    if theirs is None or not (rows.measured or rows.values):
+        return cells
+    blank = np.array([cell is None or not str(cell).strip() for cell in cells[theirs]])
+    if blank.all():
+        raise TableError(f"{source}: column {theirs!r} is empty in all rows")
+    if blank.any():
+        dropped.append((int(blank.sum()), f"without a value of {theirs!r}"))
+    return cells.loc[~blank]
+
+
+def _with_constants(
+    frame: pd.DataFrame, given: Mapping[str, Any], known: Mapping[str, Any], where: Where
+) -> pd.DataFrame:
+    """What the caller gives for all rows, then what the format knows, where neither is a column."""
+    for name in given:
+        refuse_unknown(name, where.source, "constants", COLUMNS)
+        if name in frame:
+            raise TableError(
+                f"{where.source}: {name!r} is given as a constant and as {where.column(name)}"
+            )
+    values = {name: value for name, value in known.items() if name not in frame}
+    values |= {name: _amount(name, value) for name, value in given.items()}
+    return frame.assign(**values)
+
+
+def _amount(name: str, value: Any) -> Any:
+    """`128M` as a number, where the column counts something; anything else is checked later."""
+    if not isinstance(value, str) or TARGETS[name].kind != "real":
+        return value
+    try:
+        return parse_amount(name, value)
+    except InputError:
+        return value
+
+
+def _with_metric(
+    frame: pd.DataFrame, names: Mapping[str, str], metric: str | None, notes: list[str]
+) -> pd.DataFrame:
+    """What the error is: the chosen measurement, or a loss by the name of its column."""
+    if "error" not in frame and "accuracy" not in frame:
+        return frame
+    theirs = metric or names.get("error", "")
+    if metric is None and ("metric" in frame or is_error_rate(theirs)):
+        return frame
+    name = f"1 - {theirs}" if "accuracy" in frame else theirs
+    if "metric" not in frame:
+        notes.append(f"metric: {name!r}, by the name of its column")
+        return frame.assign(metric=name)
+    return frame.assign(metric=name) if metric and names.get("metric") else frame
+
+
+def _checked(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
+    """Every canonical column as float64 or texts; the first bad cell is named."""
+    columns: dict[str, pd.Series] = {}
+    for name in frame.columns:
+        values = check_column(series_of(frame, name), TARGETS[name], where)
+        columns[name] = pd.Series(values, frame.index, values.dtype, copy=False)
+    return pd.DataFrame(columns, frame.index, copy=False)
+
+
+def _with_samples(
+    frame: pd.DataFrame, rows: FileRows, notes: list[str], dropped: list[Dropped]
+) -> pd.DataFrame:
+    """samples_seen = step * batch_size, unless samples or epochs of known size say it."""
+    if "epochs" in rows.columns and "unique_samples" not in frame and "epochs" in frame:
+        frame = frame.drop(columns="epochs")
+        notes.append("epochs are not used: give unique_samples (--constant unique_samples=N)")
+    counted = "samples_seen" in frame or {"epochs", "unique_samples"} <= set(frame.columns)
+    if "step" not in frame:
+        return frame
+    if counted:
+        return _compared(frame, notes)
+    if "batch_size" not in frame:
+        notes.append("steps are not samples: give batch_size (--constant batch_size=N)")
+        return frame
+    early = frame["step"].to_numpy(float) == 0
+    if early.any() and not early.all():
+        dropped.append((int(early.sum()), "before training, at step 0"))
+        frame = frame.loc[~early]
+    notes.append("computed samples_seen = step * batch_size")
+    return frame.assign(samples_seen=frame["step"] * frame["batch_size"])
+
+
+def _compared(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Steps beside samples: another ratio than 1 is said, and what may be behind it."""
+    if "batch_size" not in frame:
+        return frame
+    epochs = "samples_seen" not in frame
+    seen = frame["epochs"] * frame["unique_samples"] if epochs else frame["samples_seen"]
+    ratio = float(np.median(seen / (frame["step"] * frame["batch_size"]).clip(lower=1.0)))
+    if abs(ratio - 1) > 0.01:
+        which = "epochs * unique_samples" if epochs else "samples_seen"
+        notes.append(
+            f"{which} are {ratio:.3g} times step * batch_size, and are used (several processes, "
+            "accumulated gradients, a last batch that is not full?)"
+        )
+    return frame
+
+
+def _check_pools(frame: pd.DataFrame, sizes: Mapping[str, float | int], where: Where) -> None:
+    """No run sees more different samples than its pool holds."""
+    if not sizes:
+        return
+    if not {"pool", "unique_samples"} <= set(frame.columns):
+        raise InputError(f"{where.source}: pool_sizes need the columns pool and unique_samples")
+    known = set(frame["pool"])
+    for name in sizes:
+        if name not in known:
+            raise InputError(
+                f"{where.source}: pool_sizes names {name!r}; pools: {_listed(sorted(known))}"
+            )
+    unique = series_of(frame, "unique_samples")
+    limit = np.array([sizes.get(pool, np.inf) for pool in frame["pool"]])
+    bad = np.flatnonzero(unique.to_numpy(float) > limit)
+    if bad.size:
+        i = int(bad[0])
+        raise TableError(
+            f"{where.cell(unique, i, 'unique_samples')}: {unique.iloc[i]:g} is more than the pool "
+            f"{frame['pool'].iloc[i]!r} holds, {limit[i]:g}"
+        )
+
+
+def _listed(names: Any, most: int = 40) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

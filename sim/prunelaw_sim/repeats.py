@@ -1,0 +1,150 @@
+"""Points of runs: warm-up cut off, final points, and measurements of one run that are repeated.
+
+A run measured twice at one point is no replicate: replicates have seeds of their own, and only
+their scatter says how uncertain an error is.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from prunelaw._checks import check_choice
+from prunelaw.errors import InputError, TableError
+from prunelaw_sim.amounts import amount_text, parse_amount
+from prunelaw_sim.columns import Where, series
+from prunelaw_sim.mapping import POINTS, REPEATS
+
+ORDER = ("samples_seen", "step", "epochs")  # along a run, whichever is there
+Dropped = tuple[int, str]
+
+
+def after_warmup(
+    frame: pd.DataFrame, warmup: str | None, source: str
+) -> tuple[pd.DataFrame, list[Dropped]]:
+    """Rows from `warmup` on: "500 steps", or samples seen as "12.8M"."""
+    if warmup is None:
+        return frame, []
+    steps = re.fullmatch(r"\s*(.+?)\s*steps?\s*", str(warmup))
+    by = "step" if steps else "samples_seen"
+    limit = parse_amount("warmup", steps[1] if steps else str(warmup).removesuffix("samples"))
+    if by not in frame:
+        raise InputError(
+            f"{source}: warmup {warmup!r} needs {by}, which the table does not have; "
+            f"present: {', '.join(map(str, frame.columns))}"
+        )
+    late = frame[by].to_numpy(float) >= limit
+    if not late.any():
+        raise InputError(
+            f"{source}: warmup {warmup!r} leaves no row; {by} reaches "
+            f"{amount_text(float(series(frame, by).max()))}"
+        )
+    words = f"before the end of warm-up, {amount_text(limit)} {by}"
+    return frame.loc[late], [(int((~late).sum()), words)] if not late.all() else []
+
+
+def chosen_points(
+    frame: pd.DataFrame, points: str, source: str
+) -> tuple[pd.DataFrame, list[Dropped]]:
+    """All rows, or those of every run that lie furthest along it."""
+    if check_choice("points", points, POINTS) == "all":
+        return frame, []
+    by = next((name for name in ORDER if name in frame), None)
+    if "run" not in frame:
+        raise InputError(f"{source}: points='final' needs the column 'run'; map one")
+    if by is None:
+        return frame, []
+    last = frame.groupby(_of_run(frame), sort=False)[by].transform("max")
+    kept = (frame[by] == last).to_numpy()
+    words = f"points of a curve before the run's last {by} (points = all keeps them)"
+    return frame.loc[kept], [(int((~kept).sum()), words)] if not kept.all() else []
+
+
+def curve_notes(frame: pd.DataFrame) -> list[str]:
+    """What to say where all points are taken because nobody chose."""
+    if "run" not in frame or frame["run"].is_unique:
+        return []
+    lengths = frame.groupby(_of_run(frame), sort=False)["run"].size().to_numpy(int)
+    if lengths.max() == 1:
+        return []
+    return [
+        f"{int((lengths > 1).sum())} runs have several points, and all are taken: laws are for "
+        "final points (points='final', --points final), as the learning rate still falls on a curve"
+    ]
+
+
+def once_each(
+    frame: pd.DataFrame, repeats: str, where: Where
+) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
+    """Every run once at a point: `refuse` names the rows, the others say what they did."""
+    check_choice("repeats", repeats, REPEATS)
+    if "run" not in frame:
+        return frame, [], _copies(frame, where)
+    if frame["run"].is_unique:
+        return frame, [], []
+    keys = _of_run(frame)
+    keys += [name for name in ORDER if name in frame][:1]
+    twice = frame.duplicated(keys, keep=False).to_numpy()
+    if not twice.any():
+        return frame, [], []
+    if repeats == "refuse":
+        raise _repeated(frame, keys, twice, where)
+    again = frame.duplicated(keys, keep="last" if repeats == "last" else "first").to_numpy()
+    words = f"repeated evaluations of {frame.loc[twice, 'run'].nunique()} runs"
+    if repeats == "last":
+        return frame.loc[~again], [(int(again.sum()), f"{words}: the last ones are kept")], []
+    return _averaged(frame, keys, again, words, where)
+
+
+def _of_run(frame: pd.DataFrame) -> list[str]:
+    known = ("group", "run", "seed", "metric", "pool", "unique_samples", "keep_fraction", "rule")
+    return [name for name in known if name in frame]
+
+
+def _repeated(frame: pd.DataFrame, keys: list[str], twice: np.ndarray, where: Where) -> TableError:
+    first = int(np.flatnonzero(twice)[0])
+    same = np.flatnonzero((frame[keys] == frame[keys].iloc[first]).all(axis=1).to_numpy())
+    second = int(same[1])
+    errors = frame["error"].to_numpy(float)[same]
+    values = "the same value" if np.ptp(errors) == 0 else f"{errors[0]:g} and {errors[1]:g}"
+    return TableError(
+        f"{where.cell(series(frame, 'run'), second, 'run')}: the same run is in {where.row} "
+        f"{frame.index[first]} ({values}); a run counts once: "
+        f"{frame['run'].iloc[second]!r} needs a `seed` if it is a replicate; of repeated "
+        "evaluations take repeats='average', of a log that was resumed 'last' (--repeats)"
+    )
+
+
+def _averaged(
+    frame: pd.DataFrame, keys: list[str], again: np.ndarray, words: str, where: Where
+) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
+    """One row a point with the mean error; the other columns must agree."""
+    groups = frame.groupby(keys, sort=False)
+    for name in frame.columns.difference([*keys, "error", "error_se"]):
+        varied = np.flatnonzero(groups[name].transform("nunique").to_numpy() > 1)
+        if varied.size:
+            column = series(frame, name)
+            bad = int(varied[0])
+            raise TableError(
+                f"{where.cell(column, bad, name)}: {column.iloc[bad]} differs among evaluations "
+                f"of one run, {frame['run'].iloc[bad]!r}: they cannot be averaged"
+            )
+    ends = [groups["error"].transform(end).to_numpy(float) for end in ("min", "max")]
+    kept = frame.assign(error=groups["error"].transform("mean")).loc[~again]
+    note = f"{words} averaged (they differ by up to {np.max(ends[1] - ends[0]):.3g}); "
+    return kept, [(int(again.sum()), f"{words}, averaged")], [f"{note}they are no replicates"]
+
+
+def _copies(frame: pd.DataFrame, where: Where) -> list[str]:
+    """Without names of runs, rows that agree in everything may be copies or replicates."""
+    twice = frame.duplicated(keep=False).to_numpy()
+    if not twice.any():
+        return []
+    first = int(np.flatnonzero(twice)[0])
+    same = np.flatnonzero((frame == frame.iloc[first]).all(axis=1).to_numpy())
+    return [
+        f"{where.row} {frame.index[first]} and {frame.index[int(same[1])]} agree in every column "
+        f"({int(twice.sum())} rows have a twin): copies, or replicates without `run` or `seed`?"
+    ]
