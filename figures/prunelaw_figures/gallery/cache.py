@@ -43,7 +43,7 @@ def load(file: Path, wanted: Mapping[str, Any]) -> tuple[Results | None, str]:
     if not file.exists():
         return None, "no kept result"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             found = dict(arrays)
         mark = json.loads(str(found.pop(STAMP)))
     except (OSError, ValueError, KeyError, BadZipFile, EOFError):

@@ -67,7 +67,9 @@ class OwnedFolder:
         two steps leaves either of them known.
         """
         self.check([name])
-        self._written[name] = [*self._written.get(name, [])[-1:], _digest(content)]
+        new = _digest(content)
+        before = [old for old in self._written.get(name, [])[-1:] if old != new]
+        self._written[name] = [*before, new]
         marker = json.dumps(self._written, indent=1, sort_keys=True)
         replace_file(self.path / MARKER, marker.encode())
         replace_file(self.path / name, content)
