@@ -55,7 +55,7 @@ def style_sheet() -> Iterator[None]:
         yield
 
 
-def encoded(figure: "Figure", file_format: str) -> bytes:
+def encoded(figure: "Figure", file_format: str, dpi: int = DPI) -> bytes:
     """The figure as a png, svg or pdf file: the same figure gives the same bytes.
 
     To be called, like the function that drew it, inside `style_sheet`.  Raises `InputError`.
@@ -64,7 +64,7 @@ def encoded(figure: "Figure", file_format: str) -> bytes:
 
     check_choice("format", file_format, FORMATS)
     buffer = BytesIO()
-    figure.savefig(buffer, format=file_format, dpi=DPI, metadata=dict(FORMATS[file_format]))
+    figure.savefig(buffer, format=file_format, dpi=dpi, metadata=dict(FORMATS[file_format]))
     return buffer.getvalue()
 
 

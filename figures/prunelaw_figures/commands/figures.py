@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder of computed results.  [default: results in --out]",
 )
+@click.option(
+    "--dpi",
+    type=click.IntRange(20, 1200),
+    default=200,
+    show_default=True,
+    help="Pixels per inch of png.",
+)
 @click.option("--recompute", is_flag=True, help="Ignore kept results and those of the package.")
 @click.option(
     "--openclip",
@@ -57,6 +64,7 @@ def command(
     out: Path,
     formats: tuple[str, ...],
     cache: Path | None,
+    dpi: int,
     recompute: bool,
     openclip: Path | None,
     c4: Path | None,
@@ -94,7 +102,7 @@ def command(
     given = {"openclip": openclip, "c4": c4}
     sources = {name: path for name, path in given.items() if path is not None}
     _check_data(entries if names else (), sources)
-    order = Order(entries, out, cache or out / "results", formats, sources, recompute)
+    order = Order(entries, out, cache or out / "results", formats, sources, recompute, dpi)
     outcomes = []
     for outcome in build(order, progress_bar):
         outcomes.append(outcome)

@@ -10,7 +10,7 @@ from prunelaw.errors import PrunelawError
 from prunelaw_figures.gallery import cache
 from prunelaw_figures.gallery.entry import Entry, Progress, Results, Work
 from prunelaw_figures.gallery.folder import OwnedFolder
-from prunelaw_figures.style import encoded, style_sheet
+from prunelaw_figures.style import DPI, encoded, style_sheet
 
 # A label to a context that gives a function (done, total): how the caller shows progress.
 ProgressFactory = Callable[[str], AbstractContextManager[Progress]]
@@ -38,6 +38,7 @@ class Order:
     formats    of "png", "svg", "pdf"
     sources    option → file or folder of data given
     recompute  ignore kept results
+    dpi        of png, and of the pixels of maps in svg and pdf
     """
 
     entries: Sequence[Entry]
@@ -46,6 +47,7 @@ class Order:
     formats: Sequence[str] = ("png", "svg")
     sources: Mapping[str, Path] = field(default_factory=dict)
     recompute: bool = False
+    dpi: int = DPI
 
     def files(self, entry: Entry) -> list[str]:
         """Names of the files of one figure."""
@@ -83,7 +85,7 @@ def _build_one(
     results, status, reason = _results(entry, order, show)
     with style_sheet():
         figure = entry.draw(entry.parameters, results)
-        contents = [encoded(figure, ending) for ending in order.formats]
+        contents = [encoded(figure, ending, order.dpi) for ending in order.formats]
     names = order.files(entry)
     for name, content in zip(names, [*contents, f"{entry.text()}\n".encode()], strict=True):
         folder.write(name, content)

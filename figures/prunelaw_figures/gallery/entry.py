@@ -46,7 +46,8 @@ class Entry:
 
     def text(self) -> str:
         """The caption, with the parameters in it."""
-        return self.caption.format(**{name: _shown(v) for name, v in self.parameters.items()})
+        shown = {name: _shown(value) for name, value in self.parameters.items()}
+        return self.caption.format(**shown).strip()
 
 
 class _List(list):

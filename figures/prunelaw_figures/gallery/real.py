@@ -61,9 +61,8 @@ def _scored(p: Parameters, work: Work) -> Results:
     from prunelaw_sim import RealDesign, Store, run_sweep
     from prunelaw_sim.measured import to_sweep
 
-    names = ("dataset", "model", "score", "size", "keep", "seed")
-    recipe = f"epochs={p['epochs']},learning_rate={p['learning_rate']}"
-    design = RealDesign.grid(recipe=recipe, trials=p["seeds"], **{name: p[name] for name in names})
+    names = ("dataset", "model", "recipe", "class_share", "score", "size", "keep", "seed")
+    design = RealDesign.grid(trials=p["seeds"], **{name: p[name] for name in names})
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "sweep.db"
         run_sweep(design, file)
@@ -236,9 +235,9 @@ ENTRIES = (
     ),
     Entry(
         "real_repetition",
-        "Ten digits (scikit-learn's), one hidden layer of 64, SGD: test error on {test_images} "
-        "clean images against samples seen; unique images {sizes}, epochs {epochs}, means of "
-        "{seeds} seeds ± standard errors. Pool noisy: Gaussian noise of {noise:g} of the brightest "
+        "Ten digits (scikit-learn's), one hidden layer of 64, SGD in batches of 10 at a learning "
+        "rate of 0.1: test error on {test_images} clean images against samples seen; unique images "
+        "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian noise of {noise:g} of the brightest "
         "pixel. Lines: utility decay fitted to the filled points; open points were predicted.",
         _repetition_parameters(),
         _digits_repetition,
@@ -246,14 +245,14 @@ ENTRIES = (
     ),
     Entry(
         "real_scores",
-        "Data set {dataset}, model {model}, {epochs} epochs at learning rate {learning_rate:g}: "
-        "test error against pool size P = {size} when f = {keep} of the pool is kept, ranked by "
-        "{score}; means of {seeds} seeds ± standard errors, design seed {seed}. Grey: all of the "
-        "pool.",
+        "Data set {dataset}, model {model}, {recipe}: test error against pool size P = {size} when "
+        "f = {keep} of the pool is kept, ranked by {score}; means of {seeds} seeds ± standard "
+        "errors, design seed {seed}; the share {class_share:g} of the kept is divided equally among classes. Grey: all of the pool.",
         {
             "dataset": "digits", "model": "mlp:64", "score": ["margin", "el2n"],
-            "size": [100, 300, 1000], "keep": [0.3, 0.6, 1.0], "epochs": 60,
-            "learning_rate": 0.2, "seeds": 20, "seed": 0,
+            "size": [100, 300, 1000], "keep": [0.3, 0.6, 1.0], "class_share": 0.5,
+            "recipe": "epochs=60,batch_size=32,optimizer=sgd,learning_rate=0.2,schedule=constant",
+            "seeds": 20, "seed": 0,
         },
         _scored,
         _draw_scored,
