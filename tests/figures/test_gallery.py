@@ -190,6 +190,10 @@ def test_bad_input_is_named_before_anything_is_built(tmp_path):
         result = run(*arguments, "--out", out)
         assert result.exit_code == 2 and said in result.output
     assert not out.exists()
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "out"):
+        result = run("capacity", "--out", place)
+        assert result.exit_code == 2 and "--out must be a folder" in result.output
 
 
 def test_list_names_all_figures_and_their_needs():

@@ -11,7 +11,12 @@ from .gallery_images import IMAGES, NAMES, picture
 # Root mean square over pixels, of 255.  One thin line lost makes 3 (second test); another release
 # of matplotlib may shade the edges of lines by a grey level or two.
 TOLERANCE = 1.5
-FITTED = {"real_pruning", "real_repetition"}  # laws are fitted before they are drawn: seconds
+# Drawn by a function whose other figure is compared, or that tests/figures/test_figures.py covers;
+# the real sweeps' laws are fitted before they are drawn, which takes seconds.
+COVERED = {
+    "learning_curves_perfect_probe", "phase_probe", "capacity", "best_filter",
+    "theory_vs_simulation", "real_pruning", "real_repetition",
+}  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +28,7 @@ def rms(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.exhaustive) if n in FITTED else n for n in NAMES],
+    [pytest.param(n, marks=pytest.mark.exhaustive) if n in COVERED else n for n in NAMES],
 )
 def test_figure_looks_as_it_did(name):
     reference = np.round(255.0 * imread(IMAGES / f"{name}.png")[..., :3])

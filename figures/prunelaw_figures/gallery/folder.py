@@ -32,9 +32,10 @@ class OwnedFolder:
     """A folder of written files; made if it does not exist.  Raises `InputError`."""
 
     def __init__(self, path: Path):
-        if path.exists() and not path.is_dir():
-            raise InputError(f"--out must be a folder, got the file {path}")
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as cause:
+            raise InputError(f"--out must be a folder, or a place for one; {cause}") from cause
         self.path = path
         self._written: dict[str, list[str]] = self._read()
 

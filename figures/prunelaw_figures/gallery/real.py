@@ -237,8 +237,8 @@ ENTRIES = (
         "real_repetition",
         "Ten digits (scikit-learn's), one hidden layer of 64, SGD in batches of 10 at a learning "
         "rate of 0.1: test error on {test_images} clean images against samples seen; unique images "
-        "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian noise of {noise:g} of the brightest "
-        "pixel. Lines: utility decay fitted to the filled points; open points were predicted.",
+        "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian "
+        "noise of {noise:g} of the brightest pixel. Lines: utility decay fitted to the filled points; open points were predicted.",
         _repetition_parameters(),
         _digits_repetition,
         _draw_digits_repetition,
@@ -247,7 +247,8 @@ ENTRIES = (
         "real_scores",
         "Data set {dataset}, model {model}, {recipe}: test error against pool size P = {size} when "
         "f = {keep} of the pool is kept, ranked by {score}; means of {seeds} seeds ± standard "
-        "errors, design seed {seed}; the share {class_share:g} of the kept is divided equally among classes. Grey: all of the pool.",
+        "errors, design seed {seed}; the share {class_share:g} of the kept is divided equally "
+        "among classes. Grey: all of the pool.",
         {
             "dataset": "digits", "model": "mlp:64", "score": ["margin", "el2n"],
             "size": [100, 300, 1000], "keep": [0.3, 0.6, 1.0], "class_share": 0.5,
