@@ -238,7 +238,8 @@ ENTRIES = (
         "Ten digits (scikit-learn's), one hidden layer of 64, SGD in batches of 10 at a learning "
         "rate of 0.1: test error on {test_images} clean images against samples seen; unique images "
         "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian "
-        "noise of {noise:g} of the brightest pixel. Lines: utility decay fitted to the filled points; open points were predicted.",
+        "noise of {noise:g} of the brightest pixel. Lines: utility decay fitted to the filled "
+        "points; open points were predicted.",
         _repetition_parameters(),
         _digits_repetition,
         _draw_digits_repetition,
