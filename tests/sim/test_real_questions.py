@@ -87,7 +87,7 @@ def test_curves_need_three_kept_numbers_and_errors_above_0():
         ParetoCurves(sized(switching), [0.25])
     nothing = sized(lambda *_: 0.0, noise=0.0)
     with pytest.raises(TableError, match="a mean error is 0"):
-        ParetoCurves(nothing, [0.5]).advantage()
+        ParetoCurves(nothing, [0.5]).gain()
 
 
 def test_worse_probe():
@@ -95,6 +95,7 @@ def test_worse_probe():
     random = sized(power(0.0), seed=2)
     answer = worse_probe_returns(better, random, [0.5])
     assert answer.verdict == "yes" and abs(answer.effect - 0.2) < 4 * answer.standard_error
+    assert worse_probe_returns(better, random, [0.5], by="factor").verdict == "yes"
     assert worse_probe_returns(better, same, [0.5]).verdict == "no"
     assert worse_probe_returns(random, random, [0.5]).verdict == "cannot tell"
     with pytest.raises(TableError, match="the same cells"):
