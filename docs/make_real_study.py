@@ -2,7 +2,7 @@
 
     python docs/make_real_study.py FOLDER
 
-Six minutes of CPU, in one process.  FOLDER takes the stores and tables; what is there already is
+Seven minutes of CPU, in one process.  FOLDER takes the stores and tables; what is there already is
 not measured again, so a run that was stopped goes on.  `docs/report_real_study.py` makes the page's
 tables and the figure from the tables, without training.
 """

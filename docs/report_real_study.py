@@ -180,7 +180,10 @@ def answers(studies: dict[int, ProbeStudy], tables: dict[str, PairedErrors]) -> 
         *(scores_match(scores, s, a)
           for s in ("prototypes", "ssl-prototypes") for a in ("margin", "el2n:20")),
         band_beats_both(both, names),
-        named(band_beats_both(best.errors, dict.fromkeys(names, "band:0.5")), "band:0.5"),
+        replace(
+            band_beats_both(best.errors, dict.fromkeys(names, "band:0.5")),
+            question="Does the middle band, band:0.5, beat both hard and easy?",
+        ),
         *(transfer_kept(transfer, f, r) for f in (0.25, 0.5) for r in ("hard", "easy", "random")),
     ]  # fmt: skip
 
