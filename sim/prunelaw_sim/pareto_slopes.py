@@ -1,0 +1,90 @@
+"""Does pruned error fall faster than random error?  Slopes against the number of examples kept.
+
+At each number K kept, random keeping has one error, whatever the pool; pruning has as many as there
+are pools P = K/f and rules.  The envelope takes the best of them at each K, chosen by one half of
+the seeds and measured by the other (`crossfit`), so that it is a choice and not a lucky draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from prunelaw._checks import check_choice
+from prunelaw.errors import TableError
+from prunelaw_sim.answers import LEVEL, Estimate, jackknifed
+from prunelaw_sim.crossfit import crossfitted
+from prunelaw_sim.paired_errors import PairedErrors
+from prunelaw_sim.real_design import kept_count
+
+
+def kept_numbers(errors: PairedErrors) -> np.ndarray:
+    """How many examples each cell keeps, f P rounded."""
+    pairs = zip(errors.column("keep_fraction"), errors.column("dataset_size"), strict=True)
+    return np.array([kept_count(float(f), int(size)) for f, size in pairs])
+
+
+GAINS = ("exponent", "factor")
+
+
+class ParetoCurves:
+    """Random keeping and the envelope of pruning, at kept numbers that all `keep` fractions reach.
+
+    Raises `TableError` for fewer than three such numbers, and for an error of 0 in the mean, which
+    has no logarithm.
+    """
+
+    def __init__(self, errors: PairedErrors, keep: Sequence[float | int]):
+        kept, f = kept_numbers(errors), errors.column("keep_fraction")
+        wanted = np.isin(f, keep)
+        self.numbers = [int(k) for k in np.unique(kept) if {*keep, 1.0} <= set(f[kept == k])]
+        if len(self.numbers) < 3:
+            raise TableError(
+                f"a slope needs 3 kept numbers that f = 1 and all of {list(keep)} reach, got "
+                f"{self.numbers}: measure sizes that are multiples of each other by 1/f"
+            )
+        self.seeds = len(errors.seeds)
+        self.whole = [errors.errors[(kept == k) & (f == 1.0)][0] for k in self.numbers]
+        self.pruned = [errors.errors[(kept == k) & wanted] for k in self.numbers]
+
+    def random(self, chosen: np.ndarray) -> Float[np.ndarray, " numbers"]:
+        """Mean error of random keeping over these seeds."""
+        return np.array([errors[chosen].mean() for errors in self.whole])
+
+    def envelope(self, chosen: np.ndarray) -> Float[np.ndarray, " numbers"]:
+        """Mean error of the cells that other halves of the seeds find best."""
+        return np.array([crossfitted(errors, chosen).mean() for errors in self.pruned])
+
+    def gain(self, by: str = "exponent", *, level: float = LEVEL, tests: int = 1) -> Estimate:
+        """What pruning gains over random keeping, above 0 where it helps; see `gain_of`."""
+        check_choice("by", by, GAINS)
+        return jackknifed(lambda chosen: self.gain_of(by, chosen), self.seeds, level=level,
+                          tests=tests)  # fmt: skip
+
+    def gain_of(self, by: str, chosen: np.ndarray) -> float:
+        """The gain, from some of the seeds.
+
+        - exponent: of the envelope less that of random keeping, −d log error/d log K by least
+          squares through the mean errors.
+        - factor: mean over kept numbers of log(random error/error of the envelope).
+        """
+        random, pruned = self._logarithms(self.random(chosen), self.envelope(chosen))
+        if by == "factor":
+            return float(np.mean(random - pruned))
+        numbers = np.log(self.numbers)
+        return float(np.polyfit(numbers, random - pruned, 1)[0])
+
+    def table(self) -> pd.DataFrame:
+        """A row a kept number: both errors and their ratio."""
+        everything = np.arange(self.seeds)
+        random, pruned = self.random(everything), self.envelope(everything)
+        values = {"kept": self.numbers, "random": random, "pruned": pruned}
+        return pd.DataFrame({**values, "ratio": pruned / random})
+
+    def _logarithms(self, *curves: Float[np.ndarray, " numbers"]) -> list[np.ndarray]:
+        if min(curve.min() for curve in curves) <= 0:
+            raise TableError("a mean error is 0 and has no logarithm: use more tests")
+        return [np.log(curve) for curve in curves]
