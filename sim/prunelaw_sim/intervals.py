@@ -36,7 +36,7 @@ _PULL, _MOST_PULL = 1e2, 1e9  # weight of the row that holds g, in units of 1/st
 _SHORT = 0.01  # of the stride or bracket by which g may miss its target
 _STRONGER = 4  # times that the pull may be raised at one target
 _EXPANSIONS = 40
-_REFINEMENTS = 40
+_SECANTS, _REFINEMENTS = 12, 48  # where the profile jumps, only halving ends: 36 halvings
 _CLOSE = 1e-3  # of the critical value: where a limit counts as found
 _LONGEST_START = 0.5  # of a coordinate; of the value, for predictions
 
@@ -275,7 +275,7 @@ class _Profiles:
         return inside, outside, open_end
 
     def _refine(self, which: Any, inside: Any, outside: Any) -> Any:
-        """g at which z is critical: by the secant, every third time by bisection."""
+        """g at which z is critical: by the secant, every third time and at last by bisection."""
         low, high = inside.copy(), outside.copy()
         answer = high[:, 0].copy()
         active = np.arange(len(which))
@@ -284,7 +284,7 @@ class _Profiles:
                 break
             a, b = low[active], high[active]
             share = (self.critical - a[:, 1]) / np.maximum(b[:, 1] - a[:, 1], 1e-300)
-            if step % 3 == 2:
+            if step % 3 == 2 or step >= _SECANTS:
                 share = np.full(active.size, 0.5)
             share = np.clip(share, 0.02, 0.98)
             target = a[:, 0] + share * (b[:, 0] - a[:, 0])
