@@ -45,7 +45,7 @@ LAWS: Mapping[str, Law] = MappingProxyType(
         "power-law": Law("power-law", {"floor": False}, _SCALING, ("compute",)),
         "power-law-floor": Law("power-law", {"floor": True}, _SCALING, ("compute",)),
         "pruning": Law(
-            "pruning", {}, ("hold_out_above",), ("dataset_size", "keep_fraction", "rule")
+            "pruning", {}, ("hold_out_above", "theta"), ("dataset_size", "keep_fraction", "rule")
         ),
     }
 )

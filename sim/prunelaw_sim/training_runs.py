@@ -89,6 +89,7 @@ def train_models(
     recipe: str | Recipe,
     *,
     trace: Int[np.ndarray, " n"] | None = None,
+    start: Params | None = None,
 ) -> TrainedModels:
     """Trains the model on each of the subsets, rows of example numbers, all of one length.
 
@@ -98,6 +99,8 @@ def train_models(
     since its number of runs is fixed.  Sets of all sizes share one compilation.
 
     `trace`: examples whose classification is noted after each pass.
+    `start`: first parameters in place of random ones, (weights, bias) of each layer stacked over
+    runs, as in `TrainedModels.params`; orders are the same with them and without.
 
     Raises `InputError` for values out of range, and `ConvergenceError` if a loss is no longer
     finite (the learning rate is too large).
@@ -114,11 +117,15 @@ def train_models(
     if trace is not None:
         check_real("trace", trace, 0.0, float(len(labels) - 1))
     checked = [check_integer(f"seeds[{i}]", seed, 0) for i, seed in enumerate(seeds)]
+    if start is not None:
+        _check_start(start, model, inputs.shape[1:], classes, len(subsets))
     done = []
     with _single_precision():
         data = _Data(model, recipe, jnp.asarray(inputs), jnp.asarray(labels, jnp.int32), classes)
         for runs in _shares(len(subsets)):
-            trained, own = _train(data, subsets[runs], [checked[r] for r in runs], trace), set(runs)
+            given = None if start is None else jax.tree.map(lambda p, r=runs: p[r], start)
+            drawn = [checked[r] for r in runs]
+            trained, own = _train(data, subsets[runs], drawn, trace, given), set(runs)
             done.append(jax.tree.map(lambda part, own=own: part[: len(own)], trained))
     params, losses, correct = jax.tree.map(lambda *parts: np.concatenate(parts), *done)
     _check_finite(losses, params, checked, recipe)
@@ -144,13 +151,19 @@ class _Runs(NamedTuple):
 
 
 def _train(
-    data: _Data, subsets: Int[np.ndarray, "runs K"], seeds: Sequence[int], trace: np.ndarray | None
+    data: _Data,
+    subsets: Int[np.ndarray, "runs K"],
+    seeds: Sequence[int],
+    trace: np.ndarray | None,
+    start: Params | None,
 ) -> _Runs:
     """These runs together, pass by pass if something is traced, else a block of steps at a time."""
     recipe, kept = data.recipe, subsets.shape[1]
     draws = [np.random.default_rng(seed) for seed in seeds]
     first = [data.model.init(rng, data.inputs.shape[1:], data.classes) for rng in draws]
     params: Any = jax.tree.map(lambda *layers: jnp.stack(layers), *first)
+    if start is not None:
+        params = jax.tree.map(lambda part: jnp.asarray(part, dtype=jnp.float32), start)
     state: Any = jax.vmap(_optimizer(recipe.optimizer).init)(params)
     traced = None if trace is None else np.asarray(data.inputs)[trace]
     losses, correct = [], []
@@ -319,6 +332,19 @@ def _single_precision() -> Iterator[None]:
         stack.enter_context(jax.default_matmul_precision("float32"))
         stack.enter_context(jax.numpy_dtype_promotion("standard"))
         yield
+
+
+def _check_start(
+    start: Params, model: Model, shape: tuple[int, ...], classes: int, runs: int
+) -> None:
+    random = model.init(np.random.default_rng(0), shape, classes)
+    wanted = [(runs, *np.shape(part)) for part in jax.tree.leaves(random)]
+    given = [np.shape(part) for part in jax.tree.leaves(start)]
+    if wanted != given:
+        raise InputError(
+            f"start must hold weights and biases of {model.name}, stacked over {runs} runs, of "
+            f"shapes {wanted}; got {given}"
+        )
 
 
 def _check_finite(losses: np.ndarray, params: Params, seeds: Sequence[int], recipe: Recipe) -> None:
