@@ -41,11 +41,11 @@ def law_comparison(comparison: "LawComparison", laws: Sequence[str] | None = Non
     columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
     figure, axes = new_figure(PAGE, 2.5 * rows + 0.5, rows, columns)
-    series = _series(comparison.rows)
+    series = series_of(comparison.rows)
     table = comparison.table.set_index("law")
     for panel, name in zip(axes.flat, names, strict=False):
-        _panel(panel, comparison, name, series)
-        label(panel, "samples seen", _metric(comparison.rows), _title(comparison, name, table))
+        draw_law(panel, comparison, name, series)
+        label(panel, "samples seen", metric_of(comparison.rows), _title(comparison, name, table))
         panel.set(xscale="log", yscale="log")
     for panel in axes.flat[len(names) :]:
         panel.set_visible(False)
@@ -81,12 +81,13 @@ def _title(comparison: "LawComparison", name: str, table: pd.DataFrame) -> str:
     return f"{name}{best}\nheld out: {kind} {table.loc[name, 'held_out_rmse']:.3g}"
 
 
-def _metric(rows: pd.DataFrame) -> str:
+def metric_of(rows: pd.DataFrame) -> str:
+    """What the errors are, if that is one thing."""
     metrics = sorted(set(rows["metric"])) if "metric" in rows else ["error"]
     return metrics[0] if len(metrics) == 1 else "error"
 
 
-def _series(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def series_of(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Name and rows of the series that are drawn in colour."""
     keys = [name for name in _TELLS if name in rows and len(set(rows[name])) > 1]
     if not keys:
@@ -106,9 +107,10 @@ def _name(keys: Sequence[str], key: Any) -> str:
     )
 
 
-def _panel(
+def draw_law(
     panel: Any, comparison: "LawComparison", name: str, series: list[tuple[str, pd.DataFrame]]
 ) -> None:
+    """One law, fitted to the smaller budgets, and all runs; held-out ones are hollow."""
     fit = comparison.fits[name]
     drawn = pd.Index([])
     for i, (text, part) in enumerate(series):

@@ -1,0 +1,198 @@
+"""Laws of the error after pruning, with replicates: what a choice of rule and fraction rests on.
+
+    TheoryLaws   floor + scale · ε(P/N, f, θ; rule), ε from `prunelaw.solve`; any rule and fraction
+    CurveLaws    floor + c (P/P0)^−β, c and β of every measured (fraction, rule): knows no theory,
+                 and nothing of fractions that were not measured
+
+Random keeping of a fraction f of P is a data set of f P: it has one curve, of any fraction.
+
+Both answer `errors(cells)` with a row a law: the best estimate first, then the replicates, which
+are refits to resampled runs (`resampled`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.interpolate import RectBivariateSpline
+
+import prunelaw
+from prunelaw.errors import InputError
+from prunelaw_sim.theory_rules import theory_rules
+
+NODES_PER_DECADE = 6
+ANGLE_NODES = 6
+LEAST_SPREAD = 0.02  # radians: the table's range of angles where the replicates agree
+RANDOM = (1.0, "random")
+FLOORS = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19), [0.98]])  # of the least error
+
+
+class Cell(NamedTuple):
+    """What could be done, or measured: of `size` examples the rule keeps a fraction."""
+
+    size: float
+    keep_fraction: float
+    rule: str
+
+    @property
+    def kept(self) -> float:
+        """Examples trained on."""
+        return self.size * self.keep_fraction
+
+
+class KeepLaws(Protocol):
+    """Errors of cells under the best estimate and its replicates."""
+
+    def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
+        """Row 0: the best estimate."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class TheoryLaws:
+    """Parameters of the pruning theory, the best estimate first; shapes (laws,)."""
+
+    dimension: Float[np.ndarray, " laws"]
+    theta: Float[np.ndarray, " laws"]
+    scale: Float[np.ndarray, " laws"]
+    floor: Float[np.ndarray, " laws"]
+
+    def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
+        """Exact for the best estimate; replicates by a table in (log α_tot, θ) scaled to it."""
+        pairs = sorted({(cell.keep_fraction, cell.rule) for cell in cells})
+        place = np.array([pairs.index((cell.keep_fraction, cell.rule)) for cell in cells])
+        fractions = np.array([f for f, _ in pairs])
+        rules = theory_rules(np.array([rule for _, rule in pairs], dtype=object), fractions)
+        log_load = np.log([cell.size for cell in cells]) - np.log(self.dimension)[:, None]
+        exact = prunelaw.solve(
+            np.exp(log_load[0]), fractions[place], self.theta[0], rules[place]
+        ).error
+        loads, angles = _nodes(log_load), _angles(self.theta)
+        table = np.log(
+            prunelaw.solve(
+                np.exp(loads)[:, None], fractions[:, None, None], angles, rules[:, None, None]
+            ).error
+        )
+        found = np.empty_like(log_load)
+        for i, of_pair in enumerate(table):
+            spline, mine = RectBivariateSpline(loads, angles, of_pair), place == i
+            theta = np.broadcast_to(self.theta[:, None], log_load[:, mine].shape)
+            found[:, mine] = np.exp(spline.ev(log_load[:, mine], theta))
+        found *= exact / found[0]
+        return self.floor[:, None] + self.scale[:, None] * found
+
+
+def _nodes(log_load: Float[np.ndarray, "laws cells"]) -> Float[np.ndarray, " nodes"]:
+    low, high = log_load.min() - 0.05, log_load.max() + 0.05
+    count = int(np.ceil((high - low) / np.log(10) * NODES_PER_DECADE))
+    return np.linspace(low, high, max(count, 3) + 1)
+
+
+def _angles(theta: Float[np.ndarray, " laws"]) -> Float[np.ndarray, " nodes"]:
+    """From the least to the largest angle, and never narrower than `LEAST_SPREAD`."""
+    low = max(float(theta.min()) - LEAST_SPREAD, 0.0)
+    return np.linspace(low, min(float(theta.max()) + LEAST_SPREAD, np.pi / 2), ANGLE_NODES)
+
+
+@dataclass(frozen=True, eq=False)
+class CurveLaws:
+    """A power law in the data-set size for every measured (keep_fraction, rule), one floor.
+
+    Of rule "random" there is one pair, `RANDOM`, a power law in the kept examples.  log_scales are
+    those at size `centre`; floor has shape (laws,), the others (laws, curves).
+    """
+
+    pairs: tuple[tuple[float, str], ...]
+    floor: Float[np.ndarray, " laws"]
+    log_scales: Float[np.ndarray, "laws curves"]
+    exponents: Float[np.ndarray, "laws curves"]
+    centre: float
+
+    def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
+        """`InputError` for a fraction and rule that were not measured at two sizes."""
+        pairs, sizes = zip(*(curve_of(cell) for cell in cells), strict=True)
+        for f, rule in pairs:
+            if (f, rule) not in self.pairs:
+                raise InputError(
+                    f"rule {rule} at fraction {f:g} was not measured at two sizes: no curve "
+                    "tells of it"
+                )
+        place = [self.pairs.index(pair) for pair in pairs]
+        x = np.log(np.array(sizes) / self.centre)
+        curve = np.exp(self.log_scales[:, place] - self.exponents[:, place] * x)
+        return self.floor[:, None] + curve
+
+
+def curve_of(cell: Cell) -> tuple[tuple[float, str], float]:
+    """The pair of `CurveLaws` that a cell belongs to, and its size there."""
+    if cell.rule == "random" or cell.keep_fraction == 1.0:
+        return RANDOM, cell.kept
+    return (cell.keep_fraction, cell.rule), cell.size
+
+
+def curves_of(points: pd.DataFrame) -> tuple[list[tuple[float, str]], Float[np.ndarray, " points"]]:
+    """`curve_of` of every point."""
+    cells = points[["dataset_size", "keep_fraction", "rule"]].itertuples(index=False, name=None)
+    pairs, sizes = zip(*(curve_of(Cell(*cell)) for cell in cells), strict=True)
+    return list(pairs), np.array(sizes, dtype=float)
+
+
+def measured_curves(points: pd.DataFrame) -> tuple[tuple[float, str], ...]:
+    """Pairs with two sizes or more."""
+    pairs, sizes = curves_of(points)
+    counts = pd.Series(sizes).groupby(pairs).nunique()
+    return tuple(sorted(pair for pair, count in counts.items() if count > 1))
+
+
+def fit_curves(
+    points: pd.DataFrame, errors: Float[np.ndarray, "laws points"], se: Float[np.ndarray, " points"]
+) -> CurveLaws:
+    """Curves of least weighted squares of log(error − floor), for each row of `errors`.
+
+    points: dataset_size, keep_fraction, rule of each column of `errors`.  The shared floor is the
+    best of 21 from 0 to .98 of the least error.  Curves fall or are flat (β ≥ 0).  (keep_fraction,
+    rule) of one size have no curve.  Raises `InputError` if none has two.
+    """
+    pairs = measured_curves(points)
+    if not pairs:
+        raise InputError("no fraction and rule was measured at two sizes: no curve can be fitted")
+    keys, size = curves_of(points)
+    member = np.array([[key == pair for key in keys] for pair in pairs], dtype=float)
+    centre = float(np.exp(np.log(size).mean()))
+    used = member.any(axis=0)
+    fitted = [
+        _curves(errors[:, used], se[used], np.log(size[used] / centre), member[:, used], share)
+        for share in FLOORS
+    ]
+    best = np.argmin([one[0] for one in fitted], axis=0)
+    row = np.arange(len(errors))
+    floor, scales, exponents = (np.stack([one[k] for one in fitted])[best, row] for k in (1, 2, 3))
+    return CurveLaws(pairs, floor, scales, exponents, centre)
+
+
+def _curves(
+    error: Float[np.ndarray, "laws n"],
+    se: Float[np.ndarray, " n"],
+    x: Float[np.ndarray, " n"],
+    member: Float[np.ndarray, "curves n"],
+    share: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(misfit, floor, log scales, exponents) where the floor is a share of the least error."""
+    floor = share * error.min(axis=1)
+    above = error - floor[:, None]
+    weight = (above / se) ** 2  # of the logarithm: d log(error − floor) = d error/(error − floor)
+    y = np.log(above)
+    total = weight @ member.T
+    mean_x, mean_y = (weight * x) @ member.T / total, (weight * y) @ member.T / total
+    spread = (weight * x**2) @ member.T - total * mean_x**2
+    slope = ((weight * x * y) @ member.T - total * mean_x * mean_y) / spread
+    slope = np.minimum(slope, 0.0)
+    scale = mean_y - slope * mean_x
+    curve = np.exp((scale @ member) + (slope @ member) * x)
+    misfit = np.sum(((curve - above) / se) ** 2, axis=1)
+    return misfit, floor, scale, -slope
