@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from prunelaw.band import best_band
+from prunelaw_sim.fit_pruning import fit_pruning
 from prunelaw_sim.measured import trials_table
 from prunelaw_sim.paired_errors import PairedErrors
 from prunelaw_sim.probed_digits import KEYS, probed_digits_sweep
@@ -22,13 +24,16 @@ from prunelaw_sim.real_design import RealDesign
 from prunelaw_sim.runner import run_sweep
 from prunelaw_sim.scores import SCORES
 from prunelaw_sim.store import Store
+from prunelaw_sim.theory_rules import band_centre
 from prunelaw_sim.transfer import KEYS as TRANSFER_KEYS
 from prunelaw_sim.transfer import transfer_sweep
 
-SEEDS = range(16)
+SEEDS = list(range(16))
 SIZES = (30, 60, 120, 240, 480, 960)  # of the perceptron's pools; doublings meet in kept numbers
+HOLD_OUT_ABOVE = 240
 PROBES = (400, 100, 40)  # images
-BANDS = ("band:0.25", "band:0.5", "band:0.75")
+RULES = ("hard", "easy", "random", "band:0.25", "band:0.5", "band:0.75")
+FRACTIONS = (0.125, 0.25, 0.5)
 LEAST_KEPT = 15
 SCORE_TRIALS = 12
 RECIPE = "epochs=40,learning_rate=0.2"
@@ -39,48 +44,61 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(exist_ok=True)
     probed(folder)
-    scores(folder)
+    predicted_bands(folder)
     transfer(folder)
+    scores(folder)
 
 
 def probed(folder: Path) -> None:
-    """Students on digits pruned by three probes; bands for the best probe alone."""
+    """Students on digits pruned by probes of three qualities."""
     if (folder / "probed.csv").exists():
         return
-    seeds = list(SEEDS)
-    best = probed_digits_sweep(cells(("hard", "easy", "random", *BANDS)), seeds=seeds)
-    poorer = probed_digits_sweep(
-        cells(("hard", "easy", "random")), probe_images=PROBES[1:], seeds=seeds
-    )
-    pd.concat([best.probes, poorer.probes]).to_csv(folder / "probes.csv", index=False)
-    runs = pd.concat([best.runs, poorer.runs], ignore_index=True)
-    PairedErrors.from_frame(runs, KEYS).write_csv(folder / "probed.csv")
+    found = probed_digits_sweep(cells(), probe_images=PROBES, seeds=SEEDS)
+    found.probes.to_csv(folder / "probes.csv", index=False, float_format="%.6g")
+    PairedErrors.from_frame(found.runs, KEYS).write_csv(folder / "probed.csv")
 
 
-def cells(rules: tuple[str, ...]) -> list[tuple[int, float, str]]:
-    """(P, f, rule) with f = 1/8, 1/4, 1/2, of which 15 examples are left, and f = 1."""
+def cells() -> list[tuple[int, float, str]]:
+    """(P, f, rule) with f = 1/8, 1/4, 1/2, of which 15 examples are left, and f = 1.
+
+    Half of the examples around the quantile 1/4 are the easy half, around 3/4 the hard half.
+    """
     pruned = [
         (size, f, rule)
-        for size, f, rule in product(SIZES, (0.125, 0.25, 0.5), rules)
-        if size * f >= LEAST_KEPT
+        for size, f, rule in product(SIZES, FRACTIONS, RULES)
+        if size * f >= LEAST_KEPT and not (f == 0.5 and rule in ("band:0.25", "band:0.75"))
     ]
     return pruned + [(size, 1.0, "random") for size in SIZES]
 
 
+def predicted_bands(folder: Path) -> None:
+    """The band that theory, fitted to the small pools, takes for the best one in large pools."""
+    if (folder / "predicted_bands.csv").exists():
+        return
+    errors = PairedErrors.read_csv(folder / "probed.csv").select(probe_images=PROBES[0])
+    fit = fit_pruning(errors.to_sweep("probed"), hold_out_above=HOLD_OUT_ABOVE)
+    chosen = []
+    for size, f in product([size for size in SIZES if size > HOLD_OUT_ABOVE], FRACTIONS):
+        band = best_band(size / fit.dimension, f, fit.theta)
+        chosen.append((size, f, f"band:{band_centre(float(band.low), float(band.high)):.3f}"))
+    found = probed_digits_sweep(chosen, seeds=SEEDS)
+    PairedErrors.from_frame(found.runs, KEYS).write_csv(folder / "predicted_bands.csv")
+
+
 def transfer(folder: Path) -> None:
-    """Five digits upstream, pruned; the other five downstream."""
+    """Five digits upstream, pruned; twenty images of the other five downstream."""
     if (folder / "transfer.csv").exists():
         return
-    pruned = list(product((0.25, 0.5), ("random", "hard", "easy")))
+    pruned = list(product((0.1, 0.25, 0.5), ("random", "hard", "easy")))
     runs = transfer_sweep(
         "digits",
-        "mlp:64",
+        "cnn:8,16",
         score="el2n:10",
         cells=[*pruned, (1.0, "random")],
-        recipe=RECIPE,
-        downstream=30,
-        tuning=RECIPE,
-        seeds=list(SEEDS),
+        recipe="steps=400,learning_rate=0.2",
+        downstream=20,
+        tuning="steps=60,learning_rate=0.05",
+        seeds=SEEDS[:12],
     )
     PairedErrors.from_frame(runs, TRANSFER_KEYS).write_csv(folder / "transfer.csv")
 

@@ -17,7 +17,7 @@ what to keep.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,7 @@ class PruningFit:
     other_optima                     cost and (dimension, theta) of the other local optima
     table                            the points: size, f, rule, error, predicted, held_out
     theta_held                       whether θ_eff was given, not fitted; its standard error is 0
+    tabulated                        theory at the fitted points, for `pruning_intervals`
     """
 
     dimension: float
@@ -87,7 +88,8 @@ class PruningFit:
     reasons: tuple[str, ...]
     other_optima: tuple[dict[str, float], ...]
     table: pd.DataFrame
-    theta_held: bool = False
+    theta_held: bool
+    tabulated: TabulatedTheory = field(repr=False)
 
     def predict(self, dataset_size, keep_fraction, rule) -> Array:
         """Predicted error; the arguments broadcast.  Raises what `prunelaw.solve` raises.
@@ -142,7 +144,7 @@ def fit_pruning(
     theory = TabulatedTheory(training)
     optima = local_optima(training, theory, theta)
     best = polished(training, theory, optima[0], theta)
-    return _result(points, fitted, training, best, optima, theta is not None)
+    return _result(points, fitted, training, theory, best, optima, theta is not None)
 
 
 def pruning_points(sweep: Sweep) -> pd.DataFrame:
@@ -155,7 +157,9 @@ def pruning_points(sweep: Sweep) -> pd.DataFrame:
     return points
 
 
-def _result(points, fitted, training, best, optima, held: bool) -> PruningFit:
+def _result(
+    points, fitted, training, tabulated: TabulatedTheory, best, optima, held: bool
+) -> PruningFit:
     theory = exact_theory(points, *best)
     scale, floor = best_line(theory[fitted], training)[1]
     table = points.assign(predicted=floor + scale * theory, held_out=~fitted)
@@ -185,6 +189,7 @@ def _result(points, fitted, training, best, optima, held: bool) -> PruningFit:
         ),
         table=table,
         theta_held=held,
+        tabulated=tabulated,
     )
 
 

@@ -103,6 +103,11 @@ class PairedErrors:
             raise TableError(f"there is no cell with {wanted}")
         return self.take(np.flatnonzero(chosen))
 
+    def part(self, **wanted: Any) -> PairedErrors:
+        """`select`, without the columns that it was selected by."""
+        found = self.select(**wanted)
+        return PairedErrors(found.cells.drop(columns=list(wanted)), found.errors, found.seeds)
+
     def take(self, rows: np.ndarray) -> PairedErrors:
         """These rows, in this order."""
         cells = self.cells.iloc[rows].reset_index(drop=True)

@@ -112,7 +112,7 @@ def angle_from_correlations(
 
 
 def field_correlation(
-    fields: Float[np.ndarray, " examples"], twin: Float[np.ndarray, " examples"]
+    fields: Float[np.ndarray, " examples"], twin: Float[np.ndarray, " as_many"]
 ) -> float:
     """Correlation of two probes' fields z on the same examples, which neither was trained on.
 

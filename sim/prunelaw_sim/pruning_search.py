@@ -7,6 +7,7 @@ that comes from elsewhere (`probe_angles`); then N_eff alone is searched.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -42,8 +43,8 @@ class TabulatedTheory:
         margin = 1.5  # keeps the splines' ends out of the search
         low = self.sizes.min() / np.exp(self.dimensions[1]) / margin
         high = self.sizes.max() / np.exp(self.dimensions[0]) * margin
-        self.tables = _tables(points, low, high)
         self.members = points.groupby(["keep_fraction", "rule"]).indices
+        self.tables = _tables(tuple(self.members), low, high)
 
     def __call__(
         self, log_dimension: float | np.ndarray, theta: float | np.ndarray
@@ -58,19 +59,18 @@ class TabulatedTheory:
         return result
 
 
-def _tables(points: pd.DataFrame, low: float, high: float) -> dict:
-    """(f, rule) → spline of log ε over (log α_tot, θ) for every pair in the sweep."""
+@lru_cache(maxsize=8)
+def _tables(pairs: tuple[tuple[float, str], ...], low: float, high: float) -> dict:
+    """(f, rule) → spline of log ε over (log α_tot, θ); kept for other sweeps of the same cells."""
     count = int(np.ceil(np.log10(high / low) * LOAD_NODES_PER_DECADE)) + 4
     loads = np.geomspace(low, high, count)
-    pairs = points[["keep_fraction", "rule"]].drop_duplicates()
-    fractions = pairs["keep_fraction"].to_numpy(float)
-    rules = theory_rules(pairs["rule"].to_numpy(object), fractions)
+    fractions = np.array([f for f, _ in pairs])
+    rules = theory_rules([rule for _, rule in pairs], fractions)
     # One batch, whose points share their starts: (pairs, loads, angles).
     solved = prunelaw.solve(loads[:, None], fractions[:, None, None], ANGLES, rules[:, None, None])
-    keys = pairs.itertuples(index=False, name=None)
     return {
         key: RectBivariateSpline(np.log(loads), ANGLES, table)
-        for key, table in zip(keys, np.log(solved.error), strict=True)
+        for key, table in zip(pairs, np.log(solved.error), strict=True)
     }
 
 
@@ -150,9 +150,13 @@ def nearest_optimum(
     theta: float | None,
 ) -> Optimum:
     """The local optimum next to `start`, in N_eff alone if `theta` is held."""
-    free = 1 if theta is not None else 2
+    free = 2 if theta is None else 1
+
+    def angle_of(p: np.ndarray) -> float:
+        return float(p[1]) if theta is None else theta
+
     found = least_squares(
-        lambda p: _weighted_residuals(theory(*(*p, theta)[:2]), points),
+        lambda p: _weighted_residuals(theory(p[0], angle_of(p)), points),
         start[:free],
         bounds=([LEAST_DIMENSION, 0.0][:free], [np.inf, np.pi / 2][:free]),
         x_scale=(1.0, 0.3)[:free],
@@ -160,8 +164,7 @@ def nearest_optimum(
         ftol=1e-14,
         gtol=1e-14,
     )
-    log_dimension, angle = (*map(float, found.x), theta)[:2]
-    return 2 * float(found.cost), log_dimension, float(angle)  # type: ignore[arg-type]
+    return 2 * float(found.cost), float(found.x[0]), angle_of(found.x)
 
 
 def _weighted_residuals(theory: np.ndarray, points: pd.DataFrame) -> np.ndarray:

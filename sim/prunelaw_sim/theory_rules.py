@@ -48,7 +48,7 @@ def theory_rule(rule: Any, f: float) -> str | KeepRule:
             f"rule {rule} holds {high - low:g} of the examples: keep_fraction must be at most "
             f"that, got {f:g}"
         )
-    return _kept_between(low, high, min(share, 1.0))
+    return _kept_between(low, high, share if share < 1 - SAME else 1.0)
 
 
 def theory_rules(rules: Any, fractions: Any) -> np.ndarray:

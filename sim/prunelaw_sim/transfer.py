@@ -142,8 +142,8 @@ def _tuned(
     data, drawn = down.data, _draws(seed, DOWNSTREAM)
     if start is not None:
         fresh = model.init(np.random.default_rng(drawn), data.shape, data.classes)
-        last = tuple(np.asarray(part)[np.newaxis] for part in fresh[-1])
-        start = (*start[:-1], last)
+        weights, bias = fresh[-1]
+        start = (*start[:-1], (weights[np.newaxis], bias[np.newaxis]))
     trained = train_models(
         model,
         data.inputs,

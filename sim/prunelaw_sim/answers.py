@@ -1,0 +1,112 @@
+"""Yes, no or cannot tell: what a paired difference, measured at some seeds, says of a question.
+
+A verdict is drawn from an interval and nothing else.  Where one question is asked of several cells,
+each cell's interval is widened for their number (Bonferroni): the chance that any of them misses
+its truth is then at most 1 − level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.stats import t
+
+from prunelaw._checks import check_integer, check_number
+from prunelaw.errors import InputError
+
+LEVEL = 0.95
+YES, NO, CANNOT_TELL = "yes", "no", "cannot tell"
+LEAST_SEEDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A question, its verdict, and the number that decided.
+
+    - verdict: "yes", "no" or "cannot tell".
+    - measure: what `effect` is, with its unit; standard_error and interval are its own.
+    - how: the rule by which the verdict follows, the level, and the number of tests.
+    - table: the cells behind it, a row each; may be empty.
+    """
+
+    question: str
+    verdict: str
+    measure: str
+    effect: float
+    standard_error: float
+    interval: tuple[float, float]
+    how: str
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its standard error and an interval by Student's t."""
+
+    value: float
+    standard_error: float
+    interval: tuple[float, float]
+
+    @property
+    def sign(self) -> int:
+        """1 or −1 where the interval lies on that side of 0, else 0."""
+        return int(self.interval[0] > 0) - int(self.interval[1] < 0)
+
+
+def paired_mean(
+    differences: Float[np.ndarray, " seeds"], *, level: float = LEVEL, tests: int = 1
+) -> Estimate:
+    """The mean of one difference a seed; the interval is one of `tests`.
+
+    Raises `InputError` for fewer than five seeds, and for a level outside (0, 1).
+    """
+    count = _checked(len(differences), level, tests)
+    error = float(differences.std(ddof=1) / np.sqrt(count))
+    return _estimate(float(differences.mean()), error, count, level, tests)
+
+
+def jackknifed(
+    statistic: Callable[[np.ndarray], float],
+    seeds: int,
+    *,
+    level: float = LEVEL,
+    tests: int = 1,
+) -> Estimate:
+    """A statistic of any number of seeds, with its jackknife standard error.
+
+    `statistic` takes the numbers of the seeds that count, out of 0 ... seeds − 1.
+    """
+    count, everything = _checked(seeds, level, tests), np.arange(seeds)
+    parts = np.array([statistic(np.delete(everything, i)) for i in range(count)])
+    error = float(np.sqrt((count - 1) / count * np.sum((parts - parts.mean()) ** 2)))
+    return _estimate(statistic(everything), error, count, level, tests)
+
+
+def verdict_of_sign(estimate: Estimate) -> str:
+    """Yes above 0, no below, else cannot tell."""
+    return {1: YES, -1: NO, 0: CANNOT_TELL}[estimate.sign]
+
+
+def verdict_within(estimate: Estimate, margin: float) -> str:
+    """Is the truth at most `margin`?  Yes if the whole interval is, no if none of it is."""
+    low, high = estimate.interval
+    if high <= margin:
+        return YES
+    return NO if low > margin else CANNOT_TELL
+
+
+def _estimate(value: float, error: float, count: int, level: float, tests: int) -> Estimate:
+    reach = float(t.ppf(1 - (1 - level) / (2 * tests), count - 1)) * error
+    return Estimate(value, error, (value - reach, value + reach))
+
+
+def _checked(seeds: int, level: float, tests: int) -> int:
+    check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
+    check_integer("tests", tests, 1)
+    if seeds < LEAST_SEEDS:
+        raise InputError(f"an answer needs at least {LEAST_SEEDS} seeds, got {seeds}")
+    return seeds

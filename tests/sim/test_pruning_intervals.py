@@ -1,0 +1,159 @@
+"""Fits, intervals and choices on tables made from theory, whose truth is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import prunelaw
+from prunelaw.errors import InputError, TableError
+from prunelaw_sim.best_keep import best_keep
+from prunelaw_sim.fit_pruning import fit_pruning
+from prunelaw_sim.paired_errors import PairedErrors
+from prunelaw_sim.pruning_intervals import KEYS, pruning_intervals, widening
+from prunelaw_sim.regret import regrets
+from prunelaw_sim.theory_rules import theory_rules
+
+TRUTH = {"dimension": 60.0, "theta": 0.6, "scale": 0.8, "floor": 0.02}
+SIZES, FRACTIONS, RULES = (60, 180, 540, 1620), (1 / 3,), ("hard", "easy", "random", "band:0.5")
+
+
+def cells():
+    rows = [(p, f, rule) for p in SIZES for f in FRACTIONS for rule in RULES]
+    rows += [(p, 1.0, "random") for p in SIZES]
+    return pd.DataFrame(rows, columns=pd.Index(KEYS)).sort_values(KEYS, ignore_index=True)
+
+
+def truth(table):
+    f = table["keep_fraction"].to_numpy(float)
+    rules = theory_rules(table["rule"].to_numpy(object), f)
+    loads = table["dataset_size"].to_numpy(float) / TRUTH["dimension"]
+    theory = prunelaw.solve(loads, f, TRUTH["theta"], rules).error
+    return TRUTH["floor"] + TRUTH["scale"] * theory
+
+
+def noisy(seed, seeds=10, noise=0.01):
+    """Errors with noise that a seed's cells share, and noise of their own."""
+    rng, table = np.random.default_rng(seed), cells()
+    errors = truth(table)[:, None] * np.ones(seeds)
+    own = rng.normal(size=errors.shape)
+    shared = rng.normal(size=seeds)
+    return PairedErrors(table, errors + noise * (own + shared) / np.sqrt(2), tuple(range(seeds)))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return pruning_intervals(noisy(0), hold_out_above=600, resamples=100)
+
+
+@pytest.mark.slow
+def test_parameters_lie_in_their_intervals(found):
+    for name, value in TRUTH.items():
+        low, high = found.intervals[name]
+        assert low <= value <= high
+        assert low <= getattr(found.fit, name) <= high
+        assert high - low < 1.5 * value + 0.05
+    assert found.fit.held_out.points == 5 and found.fit.describes
+
+
+@pytest.mark.slow
+def test_the_refit_of_the_whole_table_is_the_fit(found):
+    from prunelaw_sim import pruning_intervals as module
+
+    inside = found.fit.table.loc[~found.fit.table["held_out"].to_numpy(bool)]
+    training = inside.reset_index(drop=True)
+    means = training["error"].to_numpy(float)[None]
+    again = module._refitted(training, found.fit, means)
+    assert again["dimension"][0] == pytest.approx(found.fit.dimension, rel=2e-3)
+    assert again["theta"][0] == pytest.approx(found.fit.theta, abs=2e-3)
+    assert again["scale"][0] == pytest.approx(found.fit.scale, rel=2e-3)
+
+
+@pytest.mark.slow
+def test_theta_from_elsewhere_is_held():
+    held = pruning_intervals(noisy(1), theta=0.6, resamples=40)
+    assert held.fit.theta == 0.6 and held.fit.theta_held and held.fit.to_dict()["theta_held"]
+    assert held.fit.standard_errors["theta"] == 0.0 and "theta" not in held.fit.not_identified
+    assert (held.draws["theta"] == 0.6).all() and held.intervals["theta"] == (0.6, 0.6)
+    assert held.correlated == 0.0
+    low, high = held.intervals["dimension"]
+    assert low < TRUTH["dimension"] < high
+
+
+@pytest.mark.slow
+def test_the_best_choice_is_the_true_one(found):
+    """Of the largest pool, a third; and of any pool, 180 to train on."""
+    for question in ({"size": 1620, "keep": [1 / 3]}, {"kept": 180, "keep": [1 / 3, 1.0]}):
+        best = best_keep(found, rules=RULES, **question)
+        true = best.table.iloc[int(np.argmin(truth(best.table)))]
+        assert (best.rule, best.keep_fraction) == (true["rule"], true["keep_fraction"])
+        assert best.interval[0] < truth(best.table)[0] < best.interval[1]
+        assert best.table["share"].sum() == pytest.approx(1) and best.share > 0.5
+        assert (best.table["predicted"].diff().dropna() >= 0).all()
+    alone = best_keep(found.fit, 1620, RULES, keep=[1 / 3])
+    assert alone.interval is None and alone.share is None
+
+
+@pytest.mark.slow
+def test_regret_of_the_truth_is_none_and_of_the_worst_is_its_distance(found):
+    errors = noisy(2, noise=0.003)
+    table, expected = errors.cells, truth(errors.cells)
+    large = (table["dataset_size"] > 600) & (table["keep_fraction"] < 1)
+    groups = np.where(large, table["dataset_size"], -1)
+    predicted = {
+        "theory": found.fit.predict(*(table[name].to_numpy() for name in KEYS)),
+        "worst": -expected,
+    }
+    result = regrets(errors, predicted, groups)
+    theory, worst = result.table.to_dict(orient="records")
+    assert abs(theory["regret"]) < 4 * theory["standard_error"] + 1e-9 and theory["hits"] == 1
+    distance = np.ptp(expected[large.to_numpy(bool)])
+    assert abs(worst["regret"] - distance) < 4 * worst["standard_error"] and worst["hits"] == 0
+    assert result.choices["regret"].tolist() == [theory["regret"], worst["regret"]]
+
+
+@pytest.mark.slow
+def test_wrong_questions_are_refused(found):
+    errors = noisy(3)
+    none = np.full(len(errors), -1)
+    with pytest.raises(InputError, match="one of size and kept"):
+        best_keep(found.fit, 100, kept=50)
+    with pytest.raises(InputError, match="at least one value each"):
+        best_keep(found.fit, 100, keep=[])
+    with pytest.raises(InputError, match="resamples must be"):
+        pruning_intervals(errors, resamples=5)
+    with pytest.raises(TableError, match="at least 5 seeds, got 4"):
+        pruning_intervals(PairedErrors(errors.cells, errors.errors[:, :4], (0, 1, 2, 3)))
+    extra = PairedErrors(errors.cells.assign(score="el2n"), errors.errors, errors.seeds)
+    with pytest.raises(InputError, match="select one probe and score"):
+        pruning_intervals(extra)
+    with pytest.raises(InputError, match=r"theta must be finite and in \[0, 1\.57"):
+        fit_pruning(errors.to_sweep("x"), theta=2.0)
+    with pytest.raises(InputError, match="one group of two cells"):
+        regrets(errors, {"a": np.zeros(len(errors))}, none)
+    with pytest.raises(InputError, match="must be 20 numbers"):
+        regrets(errors, {"a": np.zeros(3)}, none + 1)
+    with pytest.raises(InputError, match="forbids all cells of group 0"):
+        regrets(errors, {"a": np.full(len(errors), np.inf)}, none + 1)
+
+
+def test_widening_is_that_of_a_mean():
+    """For a mean the widened bootstrap is Student's interval, but for the bootstrap's own draws."""
+    from scipy.stats import t
+
+    values = np.random.default_rng(0).normal(size=8)
+    resampled = np.random.default_rng(1).choice(values, size=(40_000, 8)).mean(axis=1)
+    student = t.ppf(0.95, 7) * values.std(ddof=1) / np.sqrt(8)
+    normal = 1.6448536 * resampled.std()
+    assert widening(8, 0.9) * normal == pytest.approx(student, rel=0.02)
+
+
+@pytest.mark.exhaustive
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    """60 tables: 90 % intervals miss at most 20 % of the time (binomial, 3 standard errors)."""
+    held = dict.fromkeys(TRUTH, 0)
+    for seed in range(60):
+        found = pruning_intervals(noisy(100 + seed), resamples=100)
+        for name, value in TRUTH.items():
+            low, high = found.intervals[name]
+            held[name] += low <= value <= high
+    assert min(held.values()) >= 60 * (0.9 - 3 * np.sqrt(0.09 / 60)), held
