@@ -117,7 +117,7 @@ def _law_of_pruning(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[st
     f = float(measured[np.argmin(np.abs(np.log(measured / best.keep_fraction)))])
     limit = np.inf if found.hold_out_above is None else found.hold_out_above
     cells = [(f, rule) for rule in sorted(set(points.loc[points["keep_fraction"] == f, "rule"]))]
-    cells += [(1.0, "random")] if (points["keep_fraction"] == 1.0).any() else []
+    cells += [(1.0, "random")] if 1.0 in set(points["keep_fraction"]) else []
     for fraction, rule in cells:
         mine = points.loc[(points["keep_fraction"] == fraction) & (points["rule"] == rule)]
         size, error = mine["dataset_size"].to_numpy(float), mine["error"].to_numpy(float)

@@ -121,7 +121,7 @@ def _unpruned(sweep: Sweep) -> Sweep:
         return sweep
     frame = sweep.frame
     whole = (frame["rule"] == "random") | (frame["keep_fraction"] == 1.0)
-    if not whole.any():
+    if not whole.to_numpy(bool).any():
         raise InputError(f"{sweep.source}: every run was pruned by a rule: none tells of a pool")
     return Sweep.from_frame(frame.loc[whole], sweep.source)
 
@@ -139,7 +139,7 @@ def _law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
     if comparison is None:
         return "utility", []
     best = comparison.best
-    if best in PLANNED:
+    if best is not None and best in PLANNED:
         return best, _alike(comparison, best)
     usable = [name for name in comparison.table["law"] if name in PLANNED]
     fitted = [name for name in usable if name in comparison.full_fits]
@@ -179,7 +179,7 @@ def _other_laws(
     if comparison is None:
         return ()
     found = []
-    for name in (comparison.best, *comparison.undecided):
+    for name in filter(None, (comparison.best, *comparison.undecided)):
         if name == law or name not in PLANNED or name not in comparison.full_fits:
             continue
         fit = comparison.full_fits[name]

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from prunelaw._checks import check_integer, check_number
 from prunelaw.errors import InputError, TableError
@@ -144,7 +145,8 @@ def advise_on_pruning(
         most=question.most,
     )
     beyond = _doublings(points, choice.best)
-    tested = None if limit is None else float(np.log2(points["dataset_size"].max() / limit))
+    largest = float(_measured(points, "dataset_size").max())
+    tested = None if limit is None else float(np.log2(largest / limit))
     return PruningAdvice(
         law="theory" if describes else "curves",
         describes=describes,
@@ -334,12 +336,16 @@ def _next_runs(
     if not describes:
         known = measured_curves(points)
         pairs = {(f, r) for f, r in pairs if (f, r) in known or r == "random"}
-    largest = float(points["dataset_size"].max())
+    largest = float(_measured(points, "dataset_size").max())
     most = max(largest, best.dataset_size / 2.0)
     sizes = [largest * 2.0**k for k in range(1 + int(np.log2(most / largest)))]
     runs = {Cell(size, f, "random" if f == 1.0 else r) for size in sizes for f, r in pairs}
     ends = [Cell(keep.dataset_size, keep.keep_fraction, keep.rule) for keep in (best, rival)]
-    return rank_cells(laws, *ends, sorted(runs), _one_run(points, fit))
+    return rank_cells(laws, ends[0], ends[1], sorted(runs), _one_run(points, fit))
+
+
+def _measured(points: pd.DataFrame, column: str) -> Float[np.ndarray, " points"]:
+    return points[column].to_numpy(float)
 
 
 def _one_run(points: pd.DataFrame, fit: PruningFit | None) -> float:
@@ -347,7 +353,7 @@ def _one_run(points: pd.DataFrame, fit: PruningFit | None) -> float:
     se, count = points["error_se"].to_numpy(float), points["replicates"].to_numpy(float)
     if np.isfinite(se).all() and (se > 0).all():
         return float(np.sqrt(np.mean(se**2 * count)))
-    return fit.rmse if fit is not None else float(points["error"].std())
+    return fit.rmse if fit is not None else float(_measured(points, "error").std())
 
 
 def _warnings(
@@ -364,7 +370,7 @@ def _warnings(
         if tested is not None and tested < beyond:
             text += f", which was tested {tested:.1f} doublings beyond its fit"
         found.append(Note("extrapolation", text))
-    least = float(points["keep_fraction"].min())
+    least = float(_measured(points, "keep_fraction").min())
     if choice.best.keep_fraction <= least * (1.0 + 1e-9) and choice.best.rule != "random":
         text = f"the least measured fraction, {least:g}, is the best: smaller ones may be better"
         found.append(Note("fraction_at_end", text))

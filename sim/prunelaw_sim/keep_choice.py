@@ -17,7 +17,7 @@ from prunelaw_sim.keep_laws import Cell, KeepLaws
 
 SIZES = 33  # data-set sizes at which a rule is held against random keeping
 TOLERANCE = 0.05  # relative excess of error that `least` may cost
-SAME = 1e-9  # differences of errors that are rounding
+SAME = 1e-6  # differences of errors that mean nothing
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class KeepChoice:
     ahead: Interval | None
     """error of `runner_up` minus that of `best`"""
     rival: Keep | None
-    """the nearest of these that is another choice, and allowed"""
+    """the nearest of these that is another choice, and allowed; `least`, where all is kept"""
     least: Keep | None
     """of a data set: the fewest examples whose error is, at `level`, at most 5 % above the best"""
     fractions: Mapping[str, tuple[Span, ...]]
@@ -124,7 +124,10 @@ def choose(
         if cell.rule not in (best.rule, "random") and cell.keep_fraction < 1.0
     }
     second = known.nearest(other)
+    least = None if examples is None else known.least()
     rival = known.nearest({twin, *known.cells} & {twin, whole, second} - {best})
+    if best == whole and least is not None:
+        rival = least
     return KeepChoice(
         best=known.keep(best),
         random=known.keep(twin),
@@ -134,7 +137,7 @@ def choose(
         over_everything=None if whole is None else known.difference(whole, best),
         ahead=None if second is None else known.difference(second, best),
         rival=None if rival is None else known.keep(rival),
-        least=None if examples is None else known.least(),
+        least=None if least is None else known.keep(least),
         fractions={rule: known.spans(row) for rule, row in grid.items() if rule != "random"},
         sizes=_sizes(laws, best, level, sizes),
         curves=tuple(known.curve(rule, row) for rule, row in known.rows(grid)),
@@ -178,7 +181,7 @@ class _Known:
     def difference(self, one: Cell, other: Cell) -> Interval:
         return self.interval(self.error[_plain(one)] - self.error[_plain(other)])
 
-    def least(self) -> Keep | None:
+    def least(self) -> Cell | None:
         """The cell of fewest examples that is surely close to the best; None: the best itself."""
         least = self.error[self.best]
         close = [
@@ -188,7 +191,7 @@ class _Known:
             and self.error[cell][0] <= (1 + TOLERANCE) * least[0]
         ]
         found = min(close, key=lambda cell: (cell.kept, self.error[cell][0]), default=self.best)
-        return None if found.kept >= self.best.kept else self.keep(found)
+        return None if found.kept >= self.best.kept else found
 
     def spans(self, row: Sequence[Cell]) -> tuple[Span, ...]:
         gains = [
@@ -236,7 +239,7 @@ def spans(
     found, last = [], len(x) - 1
     starts = np.flatnonzero(positive & ~np.insert(positive[:-1], 0, False))
     stops = np.flatnonzero(positive & ~np.append(positive[1:], False))
-    for i, j in zip(starts, stops, strict=True):
+    for i, j in zip(starts.tolist(), stops.tolist(), strict=True):
         told = x[i : j + 1][sure[i : j + 1]]
         found.append(
             Span(

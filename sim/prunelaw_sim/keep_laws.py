@@ -145,8 +145,10 @@ def curves_of(points: pd.DataFrame) -> tuple[list[tuple[float, str]], Float[np.n
 def measured_curves(points: pd.DataFrame) -> tuple[tuple[float, str], ...]:
     """Pairs with two sizes or more."""
     pairs, sizes = curves_of(points)
-    counts = pd.Series(sizes).groupby(pairs).nunique()
-    return tuple(sorted(pair for pair, count in counts.items() if count > 1))
+    seen: dict[tuple[float, str], set[float]] = {}
+    for pair, size in zip(pairs, sizes.tolist(), strict=True):
+        seen.setdefault(pair, set()).add(size)
+    return tuple(sorted(pair for pair, found in seen.items() if len(found) > 1))
 
 
 def fit_curves(

@@ -6,8 +6,9 @@ vector of mean errors moves by
 
     Σ_s g_s (e_s − ē) / √(n(n−1)) · √((n−1)/χ²),      g_s ~ N(0, 1), χ² with n − 1 degrees
 
-whose covariance is that of the means, with Student's tails as the few seeds deserve.  Otherwise the
-points move independently by their standard errors, or by the fit's own misfit where they have none.
+whose covariance is that of the means, with Student's tails as the few seeds deserve (whole seeds
+drawn with replacement, as in `pruning_intervals`, are too coarse for three).  Otherwise the points
+move independently by their standard errors, or by the fit's own misfit where they have none.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw_sim.fit_pruning import PruningFit
+from prunelaw_sim.fit_pruning import PARAMETERS, PruningFit
 from prunelaw_sim.keep_laws import TheoryLaws
-from prunelaw_sim.pruning_search import TabulatedTheory, best_line, exact_theory, nearest_optimum
+from prunelaw_sim.pruning_intervals import refitted
 from prunelaw_sim.sweep import Sweep
 
 LEAST_SEEDS = 3
@@ -66,28 +67,14 @@ def _paired(sweep: Sweep, points: pd.DataFrame) -> Float[np.ndarray, "points see
     if frame.duplicated([*keys, "seed"]).any():
         return None
     wide = frame.pivot(index=keys, columns="seed", values="error")
-    wide = wide.loc[pd.MultiIndex.from_frame(points[keys])]
-    errors = wide.to_numpy(float)
+    cells = list(points[keys].itertuples(index=False, name=None))
+    errors = wide.reindex(pd.MultiIndex.from_tuples(cells, names=keys)).to_numpy(float)
     return errors if errors.shape[1] >= LEAST_SEEDS and np.isfinite(errors).all() else None
 
 
 def theory_replicates(
     fit: PruningFit, points: pd.DataFrame, errors: Float[np.ndarray, "replicates points"]
 ) -> TheoryLaws:
-    """The best estimate, and the optimum next to it for every row of `errors`."""
-    best = float(np.log(fit.dimension)), fit.theta
-    table = TabulatedTheory(points)
-    correction = exact_theory(points, *best) / table(*best)
-
-    def theory(log_dimension: float, theta: float) -> np.ndarray:
-        return correction * table(log_dimension, theta)
-
-    held = fit.theta if fit.theta_held else None
-    found = [(*best, fit.scale, fit.floor)]
-    for row in errors:
-        moved = points.assign(error=row)
-        _, log_dimension, theta = nearest_optimum(theory, best, moved, held)
-        scale, floor = best_line(theory(log_dimension, theta), moved)[1]
-        found.append((log_dimension, theta, scale, floor))
-    log_dimension, theta, scale, floor = np.array(found, dtype=float).T
-    return TheoryLaws(np.exp(log_dimension), theta, scale, floor)
+    """The best estimate, then the best fit to every row of `errors`, of the points fitted."""
+    drawn = refitted(points, fit, errors)
+    return TheoryLaws(*(np.insert(drawn[name], 0, getattr(fit, name)) for name in PARAMETERS))

@@ -113,7 +113,7 @@ def local_optima(
         start = grid[cell]
         if any(abs(start[0] - o[1]) < 0.5 and abs(start[1] - o[2]) < 0.2 for o in optima):
             continue
-        optima.append(nearest_optimum(theory, start, points, theta))
+        optima.append(_descend(theory, start, points, theta))
         if len(optima) == STARTS:
             break
     return sorted(optima)
@@ -130,7 +130,7 @@ def polished(
     best, moved = optimum[1:], np.inf
     for _ in range(POLISHES):
         correction = exact_theory(points, *best) / theory(*best)
-        *_, log_dimension, angle = nearest_optimum(
+        *_, log_dimension, angle = _descend(
             lambda *p, factor=correction: factor * theory(*p), best, points, theta
         )
         moved = max(abs(log_dimension - best[0]), abs(angle - best[1]))
@@ -143,7 +143,7 @@ def polished(
     )
 
 
-def nearest_optimum(
+def _descend(
     theory: Callable[[float, float], np.ndarray],
     start: tuple[float, float],
     points: pd.DataFrame,
