@@ -25,7 +25,6 @@ NOISE, COMMON = 0.006, 1.0 / 3.0
 LEVEL = 0.9
 QUESTIONS = {
     "400 kept, of any": {"kept": 400.0},
-    "at most 400 of 1600": {"examples": 1600.0, "kept": 400.0},
     "at most 160 of 400": {"examples": 400.0, "kept": 160.0},
 }
 COLUMNS = ("dataset_size", "keep_fraction", "rule")

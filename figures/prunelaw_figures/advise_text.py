@@ -124,16 +124,19 @@ def _use(found: "PruningAdvice") -> Iterator[str]:
     from prunelaw_sim.amounts import amount_text
 
     best, level = found.choice.best, found.level
-    what = {
-        "keep_all": "keep everything",
-        "random": f"keep {amount_text(best.kept)} at random",
-    }.get(found.verdict, f"keep {_cell(best)}")
+    what = f"keep {_cell(best)}"
+    if best.rule == "random":
+        everything = found.verdict == "keep_all"
+        what = "keep everything" if everything else f"keep {amount_text(best.kept)} at random"
     yield f"{what}: expect error {_error(best.error, level)}"
     if found.verdict == "not_told":
-        gain = found.choice.gain
+        choice = found.choice
+        pair, gain = f"{best.rule} from random", choice.gain
+        if best.rule == "random" and choice.runner_up is not None and choice.ahead is not None:
+            pair, gain = f"random from {choice.runner_up.rule}", choice.ahead
         yield (
-            f"  but the data do not tell {best.rule} from random at this size: difference "
-            f"{_signed(gain)} at {100 * level:g} %"
+            f"  but the data do not tell {pair} at this size: difference {_signed(gain)} at "
+            f"{100 * level:g} %"
         )
 
 

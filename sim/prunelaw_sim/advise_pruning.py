@@ -87,13 +87,15 @@ class PruningAdvice:
     def verdict(self) -> str:
         """In a word: "prune", "keep_all", "random" or "not_told".
 
-        Not told: pruning is best by the best estimate, and the interval of its gain over random
-        keeping holds 0.
+        Not told: the interval of the difference between the best rule and random keeping of as
+        many, or between random keeping and the best rule, holds 0.
         """
-        best = self.choice.best
-        if best.rule == "random":
-            return "keep_all" if self.examples == best.kept else "random"
-        return "prune" if self.choice.gain.told else "not_told"
+        best, ahead = self.choice.best, self.choice.ahead
+        if best.rule != "random":
+            return "prune" if self.choice.gain.told else "not_told"
+        if self.examples == best.kept:
+            return "keep_all"
+        return "random" if ahead is None or ahead.told else "not_told"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

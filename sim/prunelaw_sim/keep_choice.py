@@ -232,7 +232,7 @@ def spans(
 ) -> tuple[Span, ...]:
     """The stretches of ascending x > 0 in which the gain of the first law is above 0.
 
-    Their ends are where a straight line in log x crosses 0.
+    Their ends are where straight lines in log x cross `SAME`.
     """
     positive = gain[0] > SAME
     sure = np.quantile(gain[1:], tail, axis=0) > SAME
@@ -254,6 +254,6 @@ def spans(
 
 
 def _crossing(x: Float[np.ndarray, " n"], gain: Float[np.ndarray, " n"], i: int) -> float:
-    """Where the line through points i and i + 1 is 0."""
-    share = gain[i] / (gain[i] - gain[i + 1])
+    """Where the line through points i and i + 1, on two sides of it, is `SAME`."""
+    share = (gain[i] - SAME) / (gain[i] - gain[i + 1])
     return float(np.exp((1.0 - share) * np.log(x[i]) + share * np.log(x[i + 1])))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,8 @@ import prunelaw
 from prunelaw.errors import InputError
 from prunelaw_sim.theory_rules import theory_rules
 
-NODES_PER_DECADE = 6
-ANGLE_NODES = 6
+NODES_PER_DECADE, LEAST_NODES = 16, 9
+ANGLE_NODES = 9
 LEAST_SPREAD = 0.02  # radians: the table's range of angles where the replicates agree
 RANDOM = (1.0, "random")
 FLOORS = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19), [0.98]])  # of the least error
@@ -45,6 +45,7 @@ class Cell(NamedTuple):
         return self.size * self.keep_fraction
 
 
+@runtime_checkable
 class KeepLaws(Protocol):
     """Errors of cells under the best estimate and its replicates."""
 
@@ -63,7 +64,11 @@ class TheoryLaws:
     floor: Float[np.ndarray, " laws"]
 
     def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
-        """Exact for the best estimate; replicates by a table in (log α_tot, θ) scaled to it."""
+        """Exact for the best estimate; replicates by a table in (log α_tot, θ) scaled to it.
+
+        The table is good to a thousandth as a rule, and to a hundredth where keep-hard at a small
+        fraction changes sharply: far less than replicates differ there.
+        """
         pairs = sorted({(cell.keep_fraction, cell.rule) for cell in cells})
         place = np.array([pairs.index((cell.keep_fraction, cell.rule)) for cell in cells])
         fractions = np.array([f for f, _ in pairs])
@@ -90,7 +95,7 @@ class TheoryLaws:
 def _nodes(log_load: Float[np.ndarray, "laws cells"]) -> Float[np.ndarray, " nodes"]:
     low, high = log_load.min() - 0.05, log_load.max() + 0.05
     count = int(np.ceil((high - low) / np.log(10) * NODES_PER_DECADE))
-    return np.linspace(low, high, max(count, 3) + 1)
+    return np.linspace(low, high, max(count, LEAST_NODES))
 
 
 def _angles(theta: Float[np.ndarray, " laws"]) -> Float[np.ndarray, " nodes"]:
@@ -138,7 +143,8 @@ def curve_of(cell: Cell) -> tuple[tuple[float, str], float]:
 def curves_of(points: pd.DataFrame) -> tuple[list[tuple[float, str]], Float[np.ndarray, " points"]]:
     """`curve_of` of every point."""
     cells = points[["dataset_size", "keep_fraction", "rule"]].itertuples(index=False, name=None)
-    pairs, sizes = zip(*(curve_of(Cell(*cell)) for cell in cells), strict=True)
+    named = (Cell(float(size), float(f), str(rule)) for size, f, rule in cells)
+    pairs, sizes = zip(*map(curve_of, named), strict=True)
     return list(pairs), np.array(sizes, dtype=float)
 
 
