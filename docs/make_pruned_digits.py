@@ -17,7 +17,7 @@ def main(folder: Path) -> None:
     """A new file; errors are counts of 400 test images, so that four decimals are exact."""
     frame = digits_pruning_sweep(quick=True).frame[KEPT]
     with open(folder / "pruned_digits.csv", "x", encoding="utf-8", newline="") as file:
-        frame.round({"error": 4, "theta": 4}).to_csv(file, index=False, lineterminator="\n")
+        frame.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
 
 
 if __name__ == "__main__":

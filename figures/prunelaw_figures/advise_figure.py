@@ -24,7 +24,7 @@ from prunelaw_figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.advise import Advice
+    from prunelaw_sim.advice import Advice
     from prunelaw_sim.advise_pools import PoolAdvice
     from prunelaw_sim.advise_pruning import PruningAdvice
 

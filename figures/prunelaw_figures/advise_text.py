@@ -9,7 +9,7 @@ from prunelaw_figures.plan_text import print_plan
 from prunelaw_figures.terminal import make_table, print_table
 
 if TYPE_CHECKING:
-    from prunelaw_sim.advise import Advice
+    from prunelaw_sim.advice import Advice
     from prunelaw_sim.advise_pools import PoolAdvice
     from prunelaw_sim.advise_pruning import PruningAdvice
     from prunelaw_sim.advise_scores import Border, ScoreAdvice

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from prunelaw.errors import InputError
+from prunelaw.utility import Real
 from prunelaw_sim.decisions import decide
 from prunelaw_sim.ensemble import bootstrap
 from prunelaw_sim.fit_utility import UtilityFit, fit_utility
@@ -83,9 +84,9 @@ class PoolAdvice:
 
 def advise_on_pools(
     sweep: Sweep,
-    budget: float,
+    budget: Real,
     *,
-    level: float = 0.9,
+    level: Real = 0.9,
     group: str | None = None,
     replicates: int = 400,
     seed: int = 0,
@@ -98,7 +99,7 @@ def advise_on_pools(
     """
     sweep = _unpruned(sweep.require(*COLUMNS))
     comparison, warnings = _compared(sweep, group)
-    law, doubts = _law_of_plan(comparison)
+    law, doubts = law_of_plan(comparison)
     fit = fit_utility(sweep.frame, group=group, **PLANNED[law])
     ensemble = from_fit(bootstrap(fit, replicates, seed=seed), group=group)
     found = plan(ensemble, budget, level=level)
@@ -134,7 +135,7 @@ def _compared(sweep: Sweep, group: str | None) -> tuple[LawComparison | None, li
     return None, [Note("law_not_judged", text)]
 
 
-def _law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
+def law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
     """The best law that a plan can use, and what is to be said if that is not the best law."""
     if comparison is None:
         return "utility", []
@@ -142,8 +143,7 @@ def _law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
     if best is not None and best in PLANNED:
         return best, _alike(comparison, best)
     usable = [name for name in comparison.table["law"] if name in PLANNED]
-    fitted = [name for name in usable if name in comparison.full_fits]
-    chosen = fitted[0] if fitted else "utility"
+    chosen = usable[0] if usable else "utility"
     if best is None:
         text = (
             f"no law predicts the held-out budgets; the plan takes {chosen} on trust, and its "

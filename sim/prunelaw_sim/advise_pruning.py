@@ -25,6 +25,7 @@ from jaxtyping import Float
 
 from prunelaw._checks import check_integer, check_number
 from prunelaw.errors import InputError, TableError
+from prunelaw.utility import Real
 from prunelaw_sim.fit_pruning import COLUMNS, PruningFit, fit_pruning, pruning_points
 from prunelaw_sim.fits import plain
 from prunelaw_sim.keep_choice import Keep, KeepChoice, choose
@@ -38,12 +39,12 @@ from prunelaw_sim.keep_laws import (
     measured_curves,
 )
 from prunelaw_sim.keep_next_run import CellRun, rank_cells
-from prunelaw_sim.keep_replicates import point_errors, resampled, theory_replicates
+from prunelaw_sim.keep_replicates import resampled, stated_errors, theory_replicates
 from prunelaw_sim.plan_notes import Note
 from prunelaw_sim.rollout import hold_out_limit
 from prunelaw_sim.sweep import Sweep
 
-FRACTIONS = 16  # of the theory's curves, in equal ratios from the least measured one to 1
+FRACTIONS = 12  # of the theory's curves, in equal ratios from the least measured one to 1
 AROUND = 8.0  # random keeping is compared from an eighth of the least size to 8 of the largest
 FEWEST = 6  # points that a fit of the theory needs
 _CLOSE = 0.01  # doublings: sizes may be printed rounded
@@ -115,9 +116,9 @@ class PruningAdvice:
 def advise_on_pruning(
     sweep: Sweep,
     *,
-    examples: float | None = None,
-    kept: float | None = None,
-    level: float = 0.9,
+    examples: Real | None = None,
+    kept: Real | None = None,
+    level: Real = 0.9,
     replicates: int = 100,
     seed: int = 0,
 ) -> PruningAdvice:
@@ -241,15 +242,19 @@ def _laws(
     """Replicates of the theory, or of curves where `fit` is None."""
     draw = (question.replicates, question.seed)
     if fit is not None:
-        freedom = max(len(points) - 4, 1)
-        se = point_errors(points, fit.rmse * np.sqrt(len(points) / freedom))
+        se = stated_errors(points)
+        if se is None:
+            freedom = max(len(points) - 4, 1)
+            se = np.full(len(points), fit.rmse * np.sqrt(len(points) / freedom))
         errors, source = resampled(sweep, points, se, *draw)
         return theory_replicates(fit, points, errors), source
     own = points["error"].to_numpy(float)
     if not (own > 0.0).all():
         raise TableError(f"{sweep.source}: a curve through errors of 0 has no logarithm")
-    first = fit_curves(points, own[None], point_errors(points, 1.0))
-    se = point_errors(points, _curve_misfit(first, points))
+    se = stated_errors(points)
+    if se is None:
+        alike = np.ones(len(points))
+        se = alike * _curve_misfit(fit_curves(points, own[None], alike), points)
     errors, source = resampled(sweep, points, se, *draw)
     return fit_curves(points, np.vstack([own, errors]), se), source
 

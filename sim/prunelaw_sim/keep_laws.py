@@ -25,8 +25,8 @@ import prunelaw
 from prunelaw.errors import InputError
 from prunelaw_sim.theory_rules import theory_rules
 
-NODES_PER_DECADE, LEAST_NODES = 16, 9
-ANGLE_NODES = 9
+NODES_PER_DECADE, LEAST_NODES = 16, 8
+ANGLE_NODES = 8
 LEAST_SPREAD = 0.02  # radians: the table's range of angles where the replicates agree
 RANDOM = (1.0, "random")
 FLOORS = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19), [0.98]])  # of the least error
@@ -69,27 +69,44 @@ class TheoryLaws:
         The table is good to a thousandth as a rule, and to a hundredth where keep-hard at a small
         fraction changes sharply: far less than replicates differ there.
         """
-        pairs = sorted({(cell.keep_fraction, cell.rule) for cell in cells})
-        place = np.array([pairs.index((cell.keep_fraction, cell.rule)) for cell in cells])
-        fractions = np.array([f for f, _ in pairs])
-        rules = theory_rules(np.array([rule for _, rule in pairs], dtype=object), fractions)
-        log_load = np.log([cell.size for cell in cells]) - np.log(self.dimension)[:, None]
-        exact = prunelaw.solve(
-            np.exp(log_load[0]), fractions[place], self.theta[0], rules[place]
-        ).error
-        loads, angles = _nodes(log_load), _angles(self.theta)
-        table = np.log(
-            prunelaw.solve(
-                np.exp(loads)[:, None], fractions[:, None, None], angles, rules[:, None, None]
-            ).error
+        named, sizes = zip(*map(curve_of, cells), strict=True)
+        pairs = list(dict.fromkeys(named))
+        place = np.array([pairs.index(pair) for pair in named])
+        f = np.array([fraction for fraction, _ in pairs])
+        rules = theory_rules(np.array([rule for _, rule in pairs], dtype=object), f)
+        log_load = np.log(sizes) - np.log(self.dimension)[:, None]
+        exact = prunelaw.solve(np.exp(log_load[0]), f[place], self.theta[0], rules[place]).error
+        splines = _splines(
+            [_nodes(log_load[:, place == i]) for i in range(len(pairs))],
+            _angles(self.theta),
+            f,
+            rules,
         )
         found = np.empty_like(log_load)
-        for i, of_pair in enumerate(table):
-            spline, mine = RectBivariateSpline(loads, angles, of_pair), place == i
+        for i, spline in enumerate(splines):
+            mine = place == i
             theta = np.broadcast_to(self.theta[:, None], log_load[:, mine].shape)
             found[:, mine] = np.exp(spline.ev(log_load[:, mine], theta))
         found *= exact / found[0]
         return self.floor[:, None] + self.scale[:, None] * found
+
+
+def _splines(
+    loads: Sequence[Float[np.ndarray, " nodes"]],
+    angles: Float[np.ndarray, " angles"],
+    f: Float[np.ndarray, " pairs"],
+    rules: np.ndarray,
+) -> list[RectBivariateSpline]:
+    """log ε over (log α_tot, θ) of every pair, each on its own loads; all solved in one batch."""
+    counts = [len(nodes) for nodes in loads]
+    solved = prunelaw.solve(
+        np.exp(np.concatenate(loads))[:, None],
+        np.repeat(f, counts)[:, None],
+        angles,
+        np.repeat(rules, counts)[:, None],
+    )
+    parts = np.split(np.log(solved.error), np.cumsum(counts)[:-1])
+    return [RectBivariateSpline(x, angles, part) for x, part in zip(loads, parts, strict=True)]
 
 
 def _nodes(log_load: Float[np.ndarray, "laws cells"]) -> Float[np.ndarray, " nodes"]:

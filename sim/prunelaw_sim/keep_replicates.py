@@ -25,10 +25,10 @@ from prunelaw_sim.sweep import Sweep
 LEAST_SEEDS = 3
 
 
-def point_errors(points: pd.DataFrame, misfit: float) -> Float[np.ndarray, " points"]:
-    """Standard error of every point; `misfit`, the scatter about a law, where one has none."""
+def stated_errors(points: pd.DataFrame) -> Float[np.ndarray, " points"] | None:
+    """Standard error of every point, if all have one."""
     se = points["error_se"].to_numpy(float)
-    return se if (np.isfinite(se) & (se > 0)).all() else np.full(len(se), misfit)
+    return se if (np.isfinite(se) & (se > 0)).all() else None
 
 
 def resampled(

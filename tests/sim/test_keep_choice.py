@@ -133,7 +133,7 @@ def test_curves_come_back():
 
 
 def test_replicates_of_the_theory_are_the_theory():
-    """Rows of other parameters, by the table, against exact solves."""
+    """Rows of other parameters, by the table (a thousandth, as it says), against exact solves."""
     laws = TheoryLaws(np.array([50.0, 40.0, 60.0]), np.array([0.3, 0.35, 0.25]),
                       np.array([0.7, 0.8, 0.6]), np.array([0.0, 0.01, 0.02]))  # fmt: skip
     cells = [Cell(200.0, 0.5, "hard"), Cell(300.0, 0.5, "hard"), Cell(200.0, 0.5, "random")]
@@ -144,7 +144,7 @@ def test_replicates_of_the_theory_are_the_theory():
             for c in cells
         ]
         expected = laws.floor[i] + laws.scale[i] * np.array(exact)
-        assert found[i] == pytest.approx(expected, rel=1e-12 if i == 0 else 2e-4)
+        assert found[i] == pytest.approx(expected, rel=1e-12 if i == 0 else 1e-3)
 
 
 def test_draws_have_the_covariance_of_the_means():

@@ -9,7 +9,7 @@ from prunelaw_figures.reading_options import asked, reading_options
 from prunelaw_figures.terminal import Amount, print_json
 
 if TYPE_CHECKING:
-    from prunelaw_sim.advise import Advice
+    from prunelaw_sim.advice import Advice
     from prunelaw_sim.score_files import Scores
 
 
@@ -75,7 +75,7 @@ def command(
     existing file is never overwritten.
     """
     from prunelaw_figures.advise_text import print_advice
-    from prunelaw_sim.advise import advise
+    from prunelaw_sim.advice import advise
     from prunelaw_sim.readers import read
 
     _check(scores, scores_high, scores_column, scores_id, output_kept, figure)

@@ -17,6 +17,7 @@ import numpy as np
 
 from prunelaw._checks import check_choice, check_number
 from prunelaw.errors import InputError, TableError
+from prunelaw.utility import Real
 from prunelaw_sim import advise_pools, advise_pruning
 from prunelaw_sim.advise_pools import PoolAdvice, advise_on_pools
 from prunelaw_sim.advise_pruning import PruningAdvice, advise_on_pruning
@@ -54,11 +55,11 @@ class Advice:
 
 def advise(
     sweep: Sweep,
-    budget: float | None = None,
+    budget: Real | None = None,
     *,
-    examples: float | None = None,
+    examples: Real | None = None,
     scores: Scores | None = None,
-    level: float = 0.9,
+    level: Real = 0.9,
     group: str | None = None,
     score: str | None = None,
     replicates: int | None = None,
@@ -78,22 +79,22 @@ def advise(
     question, which it names; `InputError` for arguments: no budget and no examples, scores that
     are not one an example, several groups or scores and none chosen.
     """
-    level = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
-    budget = None if budget is None else check_number("budget", budget, 1.0)
-    examples = _examples(examples, scores)
+    share = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
+    most = None if budget is None else check_number("budget", budget, 1.0)
+    size = _examples(examples, scores)
     sweep = _one(_one(sweep, "group", group), "score", score)
     on_pools, on_pruning = _questions(sweep)
     unanswered: list[Note] = []
-    options: dict[str, Any] = {"level": level, "seed": seed}
+    options: dict[str, Any] = {"level": share, "seed": seed}
     options |= {} if replicates is None else {"replicates": replicates}
     pools = pruning = None
-    if on_pools is not None and budget is not None:
-        pools = advise_on_pools(on_pools, budget, **options)
+    if on_pools is not None and most is not None:
+        pools = advise_on_pools(on_pools, most, **options)
     elif on_pools is not None:
         unanswered.append(Note("pools", "which pools: needs a budget in samples seen"))
-    kept = budget if on_pools is None else None
-    if on_pruning is not None and not (kept is None and examples is None):
-        pruning = advise_on_pruning(on_pruning, examples=examples, kept=kept, **options)
+    kept = most if on_pools is None else None
+    if on_pruning is not None and not (kept is None and size is None):
+        pruning = advise_on_pruning(on_pruning, examples=size, kept=kept, **options)
     elif on_pruning is not None:
         needs = "examples, the size of the data set"
         needs += ", or a budget of kept ones" if on_pools is None else ""
@@ -101,17 +102,16 @@ def advise(
     if pools is None and pruning is None:
         raise InputError("; ".join(note.message for note in unanswered))
     kept_scores = None if scores is None else _on_scores(scores, pools, pruning, seed)
-    return Advice(pools, pruning, kept_scores, tuple(unanswered), level, sweep.source)
+    return Advice(pools, pruning, kept_scores, tuple(unanswered), share, sweep.source)
 
 
-def _examples(examples: float | None, scores: Scores | None) -> float | None:
-    if examples is not None:
-        examples = check_number("examples", examples, 1.0)
+def _examples(examples: Real | None, scores: Scores | None) -> float | None:
+    size = None if examples is None else check_number("examples", examples, 1.0)
     if scores is None:
-        return examples
-    if examples is not None and len(scores) != examples:
+        return size
+    if size is not None and len(scores) != size:
         raise InputError(
-            f"scores must be one for each of examples = {examples:.12g}, got {len(scores)} "
+            f"scores must be one for each of examples = {size:.12g}, got {len(scores)} "
             f"({scores.source})"
         )
     return float(len(scores))
