@@ -1,4 +1,4 @@
-"""Writes docs/examples/pruned_digits.csv: the quick sweep of pruned digits, a row a trained student.
+"""Writes docs/examples/pruned_digits.csv: a small sweep of pruned digits, a row a student.
 
     python docs/make_pruned_digits.py docs/examples
 

@@ -81,7 +81,8 @@ def _print_pruning(found: "PruningAdvice") -> None:
     if found.next_runs:
         _print_runs(found)
     for note in found.warnings:
-        click.echo(f"warning: {note.message}")
+        if note.kind != "runs_disagree":  # said with the choice
+            click.echo(f"warning: {note.message}")
     click.echo(f"statistics: {found.source}; intervals are of the law, and hold if it does")
 
 
@@ -131,6 +132,10 @@ def _use(found: "PruningAdvice") -> Iterator[str]:
     yield f"{what}: expect error {_error(best.error, level)}"
     if found.verdict == "not_told":
         choice = found.choice
+        against = [note.message for note in found.warnings if note.kind == "runs_disagree"]
+        if against:
+            yield f"  but {against[0]}"
+            return
         pair, gain = f"{best.rule} from random", choice.gain
         if best.rule == "random" and choice.runner_up is not None and choice.ahead is not None:
             pair, gain = f"random from {choice.runner_up.rule}", choice.ahead

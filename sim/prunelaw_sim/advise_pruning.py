@@ -4,14 +4,10 @@ The pruning theory is fitted to the smaller data sets and predicts the largest (
 Where it does not describe the sweep, curves of the measured fractions and rules take its place
 (`keep_laws.CurveLaws`), which know nothing of other fractions.
 
-The question is one of two:
-
-    examples P      the data set there is: which rule and fraction of it
-    kept n          the examples that can be trained on: which rule, from a data set of n/f
-    both            of P examples at most n are kept
-
-All intervals are quantiles over replicates (`keep_replicates`), and a difference counts as told
-where its interval leaves out 0.
+The question is of a data set, or of a number of kept examples (`keep_question`).  All intervals are
+quantiles over replicates (`keep_replicates`), and a difference counts as told where its interval
+leaves out 0.  Errors of all rules fall together with the data, so that a law may fit and yet order
+the rules wrongly: gains over random keeping are held against the runs by themselves (`keep_gains`).
 """
 
 from __future__ import annotations
@@ -23,29 +19,32 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_integer, check_number
+from prunelaw._checks import check_integer
 from prunelaw.errors import InputError, TableError
 from prunelaw.utility import Real
-from prunelaw_sim.fit_pruning import COLUMNS, PruningFit, fit_pruning, pruning_points
+from prunelaw_sim.fit_pruning import COLUMNS, SIGNIFICANT, PruningFit, fit_pruning, pruning_points
 from prunelaw_sim.fits import plain
 from prunelaw_sim.keep_choice import Keep, KeepChoice, choose
+from prunelaw_sim.keep_gains import contradicted, gains_differ, measured_gains, worst_gain
 from prunelaw_sim.keep_laws import (
-    RANDOM,
     Cell,
     CurveLaws,
     KeepLaws,
     curves_of,
     fit_curves,
-    measured_curves,
 )
-from prunelaw_sim.keep_next_run import CellRun, rank_cells
+from prunelaw_sim.keep_next_run import CellRun
+from prunelaw_sim.keep_question import (
+    Question,
+    cells_to_choose,
+    next_runs,
+    sizes_to_compare,
+)
 from prunelaw_sim.keep_replicates import resampled, stated_errors, theory_replicates
 from prunelaw_sim.plan_notes import Note
 from prunelaw_sim.rollout import hold_out_limit
 from prunelaw_sim.sweep import Sweep
 
-FRACTIONS = 12  # of the theory's curves, in equal ratios from the least measured one to 1
-AROUND = 8.0  # random keeping is compared from an eighth of the least size to 8 of the largest
 FEWEST = 6  # points that a fit of the theory needs
 _CLOSE = 0.01  # doublings: sizes may be printed rounded
 
@@ -89,9 +88,12 @@ class PruningAdvice:
         """In a word: "prune", "keep_all", "random" or "not_told".
 
         Not told: the interval of the difference between the best rule and random keeping of as
-        many, or between random keeping and the best rule, holds 0.
+        many, or between random keeping and the best rule, holds 0; or the runs nearest to the
+        choice had the other sign than the law.
         """
         best, ahead = self.choice.best, self.choice.ahead
+        if any(note.kind == "runs_disagree" for note in self.warnings):
+            return "not_told"
         if best.rule != "random":
             return "prune" if self.choice.gain.told else "not_told"
         if self.examples == best.kept:
@@ -132,19 +134,20 @@ def advise_on_pruning(
     Deterministic.  Raises `TableError` for missing columns, `InputError` for arguments, for rules
     that the theory does not know, and where neither law can be fitted.
     """
-    question = _Question.of(examples, kept, level, check_integer("replicates", replicates, 2), seed)
+    question = Question.of(examples, kept, level, check_integer("replicates", replicates, 2), seed)
     sweep = _merged(sweep.require(*COLUMNS))
     points = pruning_points(sweep)
     limit, judged, warnings = _judge(sweep, points)
     fit = None if judged is None else (judged if limit is None else fit_pruning(sweep))
-    describes = judged is not None and judged.describes
+    reasons, gains = _reasons(sweep, judged)
+    describes = judged is not None and not reasons
     laws, source = _laws(sweep, points, fit if describes else None, question)
     choice = choose(
         laws,
-        _grid(sweep, points, describes, question),
+        cells_to_choose(sweep, points, describes, question),
         examples=question.examples,
         level=question.level,
-        sizes=_range(points, question),
+        sizes=sizes_to_compare(points, question),
         most=question.most,
     )
     beyond = _doublings(points, choice.best)
@@ -153,7 +156,7 @@ def advise_on_pruning(
     return PruningAdvice(
         law="theory" if describes else "curves",
         describes=describes,
-        reasons=() if judged is None else judged.reasons,
+        reasons=reasons,
         hold_out_above=limit,
         examples=question.examples,
         kept=question.kept,
@@ -162,9 +165,10 @@ def advise_on_pruning(
         choice=choice,
         doublings=beyond,
         tested_doublings=tested,
-        next_runs=_next_runs(laws, choice, points, describes, fit),
+        next_runs=next_runs(laws, choice, points, describes, fit),
         warnings=(
             *warnings,
+            *_disagreement(gains if describes else None, choice),
             *_warnings(choice, points, beyond, tested, fit if describes else None),
         ),
         fit=fit,
@@ -172,38 +176,6 @@ def advise_on_pruning(
         laws=laws,
         points=points,
     )
-
-
-@dataclass(frozen=True)
-class _Question:
-    examples: float | None
-    kept: float | None
-    level: float
-    replicates: int
-    seed: int
-
-    @classmethod
-    def of(cls, examples: Any, kept: Any, level: Any, replicates: int, seed: int) -> _Question:
-        if examples is None and kept is None:
-            raise InputError("examples or kept must be given: a data set, or how many are kept")
-        if examples is not None:
-            examples = check_number("examples", examples, 1.0)
-        if kept is not None:
-            kept = check_number("kept", kept, 1.0, np.inf if examples is None else examples)
-        level = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
-        return cls(examples, kept, level, replicates, check_integer("seed", seed, 0))
-
-    def size(self, f: float) -> float:
-        """Of the data set that a fraction f is kept of."""
-        if self.examples is not None:
-            return self.examples
-        assert self.kept is not None
-        return self.kept / f
-
-    @property
-    def most(self) -> float:
-        """The largest fraction that may be kept."""
-        return 1.0 if self.examples is None or self.kept is None else self.kept / self.examples
 
 
 def _merged(sweep: Sweep) -> Sweep:
@@ -236,8 +208,32 @@ def _judge(
     return None, fit_pruning(sweep), [Note("not_judged", text)]
 
 
+def _reasons(
+    sweep: Sweep, judged: PruningFit | None
+) -> tuple[tuple[str, ...], pd.DataFrame | None]:
+    """Why the theory does not describe the sweep, its gains over random keeping included."""
+    if judged is None:
+        return (), None
+    gains, freedom = measured_gains(sweep, judged.table)
+    p = gains_differ(gains, freedom)
+    if p is None or p >= SIGNIFICANT:
+        return judged.reasons, gains
+    text = f"its gains over random keeping are not those measured (F test, p = {p:.1e}): "
+    return (*judged.reasons, text + worst_gain(gains)), gains
+
+
+def _disagreement(gains: pd.DataFrame | None, choice: KeepChoice) -> list[Note]:
+    """A choice that the runs nearest to it speak against."""
+    best = choice.best
+    found = None if gains is None else contradicted(gains, best.rule, best.keep_fraction)
+    if found is None:
+        return []
+    text = f"the runs nearest to this choice speak against it: gain over random of {found}"
+    return [Note("runs_disagree", text)]
+
+
 def _laws(
-    sweep: Sweep, points: pd.DataFrame, fit: PruningFit | None, question: _Question
+    sweep: Sweep, points: pd.DataFrame, fit: PruningFit | None, question: Question
 ) -> tuple[KeepLaws, str]:
     """Replicates of the theory, or of curves where `fit` is None."""
     draw = (question.replicates, question.seed)
@@ -274,49 +270,6 @@ def _curve_misfit(curves: CurveLaws, points: pd.DataFrame) -> float:
     return float(np.sqrt(off @ off / freedom))
 
 
-def _grid(
-    sweep: Sweep, points: pd.DataFrame, describes: bool, question: _Question
-) -> dict[str, list[Cell]]:
-    """Rule → cells over the fraction; one of them is the most that may be kept.
-
-    Of random keeping only its size matters: where a number of kept examples is given it has one
-    cell, a data set of that size.
-    """
-    most, fractions = question.most, points["keep_fraction"].to_numpy(float)
-    if describes:
-        even = np.geomspace(min(float(fractions.min()), most), 1.0, FRACTIONS)
-        known = [(float(f), r) for r in sorted(set(points["rule"])) for f in {*even, most}]
-    else:
-        known = [pair for pair in measured_curves(points) if pair != RANDOM]
-        if RANDOM in measured_curves(points):
-            known += [(float(f), "random") for f in {*fractions.tolist(), most}]
-    known = [(f, r) for f, r in known if f <= _widest(r)]
-    found: dict[str, list[Cell]] = {}
-    for f, rule in sorted(known):
-        if rule == "random" and question.examples is None and f < 1.0:
-            continue
-        found.setdefault(rule, []).append(Cell(question.size(f), f, rule))
-    if "random" not in found:
-        raise TableError(
-            f"{sweep.source}: no runs of rule random, or that keep everything, at two sizes or "
-            "more: nothing tells whether pruning pays"
-        )
-    return found
-
-
-def _widest(rule: str) -> float:
-    """The largest fraction that a rule can keep."""
-    edges = [float(x) for x in rule.partition(":")[2].split(",") if x]
-    return edges[1] - edges[0] if len(edges) == 2 else 1.0
-
-
-def _range(points: pd.DataFrame, question: _Question) -> tuple[float, float]:
-    """Data-set sizes at which a rule is held against random keeping."""
-    measured = points["dataset_size"].to_numpy(float)
-    asked = question.examples or question.kept or 1.0
-    return float(min(measured.min(), asked)) / AROUND, float(max(measured.max(), asked)) * AROUND
-
-
 def _doublings(points: pd.DataFrame, best: Keep) -> float:
     measured = points["dataset_size"].to_numpy(float)
     size = best.dataset_size
@@ -324,43 +277,8 @@ def _doublings(points: pd.DataFrame, best: Keep) -> float:
     return float(far) if far > _CLOSE else 0.0
 
 
-def _next_runs(
-    laws: KeepLaws,
-    choice: KeepChoice,
-    points: pd.DataFrame,
-    describes: bool,
-    fit: PruningFit | None,
-) -> tuple[CellRun, ...]:
-    """Both choices and their rules at measured fractions, from the largest measured size on."""
-    best, rival = choice.best, choice.rival
-    if rival is None:
-        return ()
-    rules = sorted({best.rule, rival.rule})
-    fractions = {float(f) for f in points["keep_fraction"]} | (
-        {best.keep_fraction} if describes else set()
-    )
-    pairs = {(f, r) for r in rules for f in fractions if f <= _widest(r)}
-    if not describes:
-        known = measured_curves(points)
-        pairs = {(f, r) for f, r in pairs if (f, r) in known or r == "random"}
-    largest = float(_measured(points, "dataset_size").max())
-    most = max(largest, best.dataset_size / 2.0)
-    sizes = [largest * 2.0**k for k in range(1 + int(np.log2(most / largest)))]
-    runs = {Cell(size, f, "random" if f == 1.0 else r) for size in sizes for f, r in pairs}
-    ends = [Cell(keep.dataset_size, keep.keep_fraction, keep.rule) for keep in (best, rival)]
-    return rank_cells(laws, ends[0], ends[1], sorted(runs), _one_run(points, fit))
-
-
 def _measured(points: pd.DataFrame, column: str) -> Float[np.ndarray, " points"]:
     return points[column].to_numpy(float)
-
-
-def _one_run(points: pd.DataFrame, fit: PruningFit | None) -> float:
-    """Standard deviation of one run about the law."""
-    se, count = points["error_se"].to_numpy(float), points["replicates"].to_numpy(float)
-    if np.isfinite(se).all() and (se > 0).all():
-        return float(np.sqrt(np.mean(se**2 * count)))
-    return fit.rmse if fit is not None else float(_measured(points, "error").std())
 
 
 def _warnings(

@@ -43,7 +43,7 @@ def resampled(
     Errors stay positive: they move as e exp(δ/e).
     """
     random = np.random.default_rng([seed, 7])
-    by_seed = _paired(sweep, points)
+    by_seed = errors_by_seed(sweep, points)
     if by_seed is None:
         moved = random.standard_normal((replicates, len(points))) * se
         kind = f"{replicates} refits to errors moved by their standard errors, independently"
@@ -58,12 +58,11 @@ def resampled(
     return error * np.exp(np.divide(moved, error, out=np.zeros_like(moved), where=error > 0)), kind
 
 
-def _paired(sweep: Sweep, points: pd.DataFrame) -> Float[np.ndarray, "points seeds"] | None:
+def errors_by_seed(sweep: Sweep, points: pd.DataFrame) -> Float[np.ndarray, "points seeds"] | None:
     """Errors by point and seed, if every point has the same three seeds or more, each once."""
     if "seed" not in sweep.columns:
         return None
-    keys = ["dataset_size", "keep_fraction", "rule"]
-    frame = sweep.frame
+    keys, frame = ["dataset_size", "keep_fraction", "rule"], sweep.frame
     if frame.duplicated([*keys, "seed"]).any():
         return None
     wide = frame.pivot(index=keys, columns="seed", values="error")

@@ -78,6 +78,7 @@ def test_columns_by_other_names_and_constants(few, tmp_path):
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_figure_is_written_once(few, tmp_path):
     figure = tmp_path / "advice.png"
     assert run(few, "--examples", 800, "--figure", figure).exit_code == 0
@@ -129,7 +130,7 @@ def test_pools_in_words_and_picture(tmp_path):
     assert figure.stat().st_size > 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_digits_that_were_really_pruned():
     """Three seeds of small data sets: the theory predicts the largest, and little is told."""
     result = run(EXAMPLES / "pruned_digits.csv", "--examples", "1k", "--budget", 250)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import prunelaw
 from prunelaw_sim.keep_choice import SAME, choose, spans
+from prunelaw_sim.keep_gains import contradicted, gains_differ, measured_gains, worst_gain
 from prunelaw_sim.keep_laws import RANDOM, Cell, TheoryLaws, fit_curves
 from prunelaw_sim.keep_next_run import rank_cells
 from prunelaw_sim.keep_replicates import resampled
@@ -166,3 +167,39 @@ def test_draws_have_the_covariance_of_the_means():
                             np.full(4, 0.01), 4000, 1)  # fmt: skip
     assert "independently" in said
     assert np.log(alone).std(axis=0) * 0.3 == pytest.approx(np.full(4, 0.01), rel=0.05)
+
+
+def gains_table(predicted_gain, measured=0.02, seeds=6, sizes=(100.0, 200.0)):
+    """Hard keeping measured `measured` better than random, with noise that seeds share."""
+    random = np.random.default_rng(5)
+    rows, runs = [], []
+    for size in sizes:
+        for rule in ("hard", "random"):
+            better = measured if rule == "hard" else 0.0
+            errors = 0.3 - better + 0.001 * random.standard_normal(seeds)
+            errors += 0.05 * np.linspace(-1.0, 1.0, seeds)  # common to a seed
+            runs += [(size, 0.5, rule, float(s), e) for s, e in enumerate(errors)]
+            predicted = 0.3 - (predicted_gain if rule == "hard" else 0.0)
+            rows.append((size, 0.5, rule, errors.mean(), 0.02, predicted))
+    keys = ["dataset_size", "keep_fraction", "rule"]
+    sweep = Sweep.from_frame(pd.DataFrame(runs, columns=pd.Index([*keys, "seed", "error"])))
+    return sweep, pd.DataFrame(rows, columns=pd.Index([*keys, "error", "error_se", "predicted"]))
+
+
+def test_gains_are_held_against_the_runs_seed_by_seed():
+    """Errors of ± .02 hide a wrong gain of .01; differences inside seeds do not."""
+    gains, freedom = measured_gains(*gains_table(0.02))
+    assert freedom == 10.0 and len(gains) == 2
+    assert gains["gain"].to_numpy() == pytest.approx(0.02, abs=0.002)
+    assert gains["gain_se"].to_numpy() == pytest.approx(0.001 * (2 / 6) ** 0.5, rel=0.5)
+    assert gains_differ(gains, freedom) > 0.01
+    wrong = measured_gains(*gains_table(0.01))
+    assert gains_differ(*wrong) < 1e-3 and "predicted" in worst_gain(wrong[0])
+
+
+def test_a_choice_that_the_runs_speak_against():
+    against, _ = measured_gains(*gains_table(0.01, measured=-0.02))
+    assert contradicted(against, "hard", 0.4).startswith("hard at f = 0.5 of 200: -0.0")
+    agreeing, _ = measured_gains(*gains_table(0.01))
+    assert contradicted(agreeing, "hard", 0.4) is None
+    assert contradicted(agreeing, "easy", 0.4) is None
