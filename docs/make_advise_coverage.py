@@ -10,6 +10,7 @@ best cell.  Tables that the theory is said not to describe are answered by curve
 """
 
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,34 +53,31 @@ def table_of_runs(seed: int) -> Sweep:
 
 
 def main(tables: int) -> None:
-    """One line a question and a law that answered it."""
-    found = []
-    for seed in range(tables):
-        sweep = table_of_runs(seed)
-        for name, question in QUESTIONS.items():
-            advice = advise_on_pruning(sweep, **question, level=LEVEL, seed=seed)
-            best, gain = advice.choice.best, advice.choice.gain
-            cell = (best.dataset_size, best.keep_fraction, best.rule)
-            mine = float(truth(*cell))
-            true_gain = float(truth(*cell[:2], "random")) - mine
-            found.append(
-                {
-                    "question": name,
-                    "law": advice.law,
-                    "rule": best.rule,
-                    "error held": best.error.low <= mine <= best.error.high,
-                    "gain held": gain.low - 1e-9 <= true_gain <= gain.high + 1e-9,
-                    "told": gain.told,
-                    "told wrongly": gain.told and gain.value * true_gain <= 0.0,
-                    "cost": mine - _least(advice, question),
-                }
-            )
-    table = pd.DataFrame(found)
+    """A line a law that answered, after each question, and how often each rule was chosen."""
     print(f"{tables} tables, {100 * LEVEL:g} % intervals")
-    numbers = ["error held", "gain held", "told", "told wrongly", "cost"]
-    groups = table.groupby(["question", "law"])
-    print(groups[numbers].mean().assign(tables=groups.size()).to_string(float_format="%.4f"))
-    print(table.groupby(["question", "law", "rule"]).size().to_string())
+    for name, question in QUESTIONS.items():
+        found = pd.DataFrame([judged(seed, question) for seed in range(tables)])
+        means = found.drop(columns="rule").groupby("law").mean()
+        print(f"{name}: {found.groupby(['law', 'rule']).size().to_dict()}")
+        print(means.to_string(float_format="%.4f"), flush=True)
+
+
+def judged(seed: int, question: dict[str, float]) -> dict[str, Any]:
+    """One table's answer against the truth."""
+    advice = advise_on_pruning(table_of_runs(seed), **question, level=LEVEL, seed=seed)
+    best, gain = advice.choice.best, advice.choice.gain
+    cell = (best.dataset_size, best.keep_fraction, best.rule)
+    mine = float(truth(*cell))
+    true_gain = float(truth(*cell[:2], "random")) - mine
+    return {
+        "law": advice.law,
+        "rule": best.rule,
+        "error held": best.error.low <= mine <= best.error.high,
+        "gain held": gain.low - 1e-9 <= true_gain <= gain.high + 1e-9,
+        "told": advice.verdict == "prune",
+        "told wrongly": gain.told and gain.value * true_gain <= 0.0,
+        "cost": mine - _least(advice, question),
+    }
 
 
 def _least(advice, question) -> float:
