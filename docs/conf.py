@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+from prunelaw_figures.demo.build import build_page
+
 project = "prunelaw"
 author = "The prunelaw developers"
 release = importlib.metadata.version("prunelaw")
@@ -19,7 +21,10 @@ extensions = [
 html_theme = "furo"
 html_title = "prunelaw"
 html_copy_source = False
-exclude_patterns = ["_build", "jupyter_execute", "reference/*/modules.rst"]
+html_extra_path = ["_extra"]  # the interactive page, as `prunelaw demo` writes it
+Path(__file__).with_name("_extra").mkdir(exist_ok=True)
+Path(__file__).with_name("_extra").joinpath("interactive.html").write_bytes(build_page())
+exclude_patterns = ["_build", "_extra", "jupyter_execute", "reference/*/modules.rst"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3

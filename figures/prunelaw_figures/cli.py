@@ -82,6 +82,7 @@ def main() -> None:
     prunelaw fit runs.csv --law utility --hold-out-above 2e10
     prunelaw plan pools.csv --budget 640M
     prunelaw advise runs.csv --budget 640M
+    prunelaw demo                         the interactive page
 
     Each verb has --help with examples, and --json for one JSON object on stdout.
     """

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from prunelaw._checks import check_choice
 from prunelaw.errors import TableError
 from prunelaw_sim.answers import LEVEL, Estimate, jackknifed
 from prunelaw_sim.crossfit import crossfitted
@@ -24,6 +25,9 @@ def kept_numbers(errors: PairedErrors) -> np.ndarray:
     """How many examples each cell keeps, f P rounded."""
     pairs = zip(errors.column("keep_fraction"), errors.column("dataset_size"), strict=True)
     return np.array([kept_count(float(f), int(size)) for f, size in pairs])
+
+
+GAINS = ("exponent", "factor")
 
 
 class ParetoCurves:
@@ -54,24 +58,24 @@ class ParetoCurves:
         """Mean error of the cells that other halves of the seeds find best."""
         return np.array([crossfitted(errors, chosen).mean() for errors in self.pruned])
 
-    def advantage(self, *, level: float = LEVEL, tests: int = 1) -> Estimate:
-        """Exponent of the envelope less that of random keeping: above 0 where pruning falls faster.
+    def gain(self, by: str = "exponent", *, level: float = LEVEL, tests: int = 1) -> Estimate:
+        """What pruning gains over random keeping, above 0 where it helps; see `gain_of`."""
+        check_choice("by", by, GAINS)
+        return jackknifed(lambda chosen: self.gain_of(by, chosen), self.seeds, level=level,
+                          tests=tests)  # fmt: skip
 
-        The exponent is −d log error/d log K, by least squares through the mean errors.
+    def gain_of(self, by: str, chosen: np.ndarray) -> float:
+        """The gain, from some of the seeds.
+
+        - exponent: of the envelope less that of random keeping, −d log error/d log K by least
+          squares through the mean errors.
+        - factor: mean over kept numbers of log(random error/error of the envelope).
         """
-        return jackknifed(self.advantage_of, self.seeds, level=level, tests=tests)
-
-    def lower(self, *, level: float = LEVEL) -> Estimate:
-        """Mean over kept numbers of log(random error/envelope's): above 0 where pruning helps."""
-        return jackknifed(
-            lambda chosen: float(np.mean(np.log(self.random(chosen) / self.envelope(chosen)))),
-            self.seeds,
-            level=level,
-        )
-
-    def advantage_of(self, chosen: np.ndarray) -> float:
-        """The same for some of the seeds."""
-        return self._exponent(self.envelope(chosen)) - self._exponent(self.random(chosen))
+        random, pruned = self._logarithms(self.random(chosen), self.envelope(chosen))
+        if by == "factor":
+            return float(np.mean(random - pruned))
+        numbers = np.log(self.numbers)
+        return float(np.polyfit(numbers, random - pruned, 1)[0])
 
     def table(self) -> pd.DataFrame:
         """A row a kept number: both errors and their ratio."""
@@ -80,7 +84,7 @@ class ParetoCurves:
         values = {"kept": self.numbers, "random": random, "pruned": pruned}
         return pd.DataFrame({**values, "ratio": pruned / random})
 
-    def _exponent(self, errors: Float[np.ndarray, " numbers"]) -> float:
-        if (errors <= 0).any():
-            raise TableError("a mean error is 0: its logarithm has no slope; use more tests")
-        return -float(np.polyfit(np.log(self.numbers), np.log(errors), 1)[0])
+    def _logarithms(self, *curves: Float[np.ndarray, " numbers"]) -> list[np.ndarray]:
+        if min(curve.min() for curve in curves) <= 0:
+            raise TableError("a mean error is 0 and has no logarithm: use more tests")
+        return [np.log(curve) for curve in curves]

@@ -81,7 +81,7 @@ def beats_power_law(
     the gain in the exponent.
     """
     curves = ParetoCurves(errors, keep)
-    gain = curves.advantage(level=level)
+    gain = curves.gain("exponent", level=level)
     how = f"interval of the gain above or below 0; {level:.0%}, K = {_listed(curves.numbers)}"
     return _answer(
         "Is pruned error better than the power law?", verdict_of_sign(gain),
@@ -97,7 +97,7 @@ def lowers_error(
     Of the same cells as `beats_power_law`, and a weaker claim: a factor, not an exponent.
     """
     curves = ParetoCurves(errors, keep)
-    gain = curves.lower(level=level)
+    gain = curves.gain("factor", level=level)
     how = f"interval above or below 0; {level:.0%}, K = {_listed(curves.numbers)}"
     return _answer(
         "Is pruned error lower at the same number kept?", verdict_of_sign(gain),
@@ -110,24 +110,26 @@ def worse_probe_returns(
     poorer: PairedErrors,
     keep: Sequence[float | int],
     *,
+    by: str = "exponent",
     level: float = LEVEL,
 ) -> Answer:
     """Does a worse probe bring pruning back to the power law?
 
     Cells and seeds of both must be the same.  Yes if the poorer probe's gain over random keeping is
     below the better one's, and is itself not above 0; no if it is above 0; one of two tests each.
-    The effect is the gain lost.
+    The gain is in the exponent, or a factor (`by`: see `ParetoCurves.gain_of`).  The effect is the
+    gain lost.
     """
     if better.seeds != poorer.seeds or not better.cells.equals(poorer.cells):
         raise TableError("both probes need the same cells, in one order, and the same seeds")
     one, other = ParetoCurves(better, keep), ParetoCurves(poorer, keep)
     lost = jackknifed(
-        lambda chosen: one.advantage_of(chosen) - other.advantage_of(chosen),
+        lambda chosen: one.gain_of(by, chosen) - other.gain_of(by, chosen),
         one.seeds,
         level=level,
         tests=2,
     )
-    left = other.advantage(level=level, tests=2)
+    left = other.gain(by, level=level, tests=2)
     verdict = NO if left.sign > 0 else YES if lost.sign > 0 else CANNOT_TELL
     table = one.table().merge(other.table(), on=["kept", "random"], suffixes=("_better", "_poorer"))
     how = (
@@ -135,7 +137,7 @@ def worse_probe_returns(
         f"{left.interval[1]:+.3f}) not above 0; {level:.0%}, two tests"
     )
     return _answer("Does a worse probe return to the power law?", verdict,
-                   "gain in the exponent lost with the poorer probe", lost, how, table)  # fmt: skip
+                   f"gain ({by}) lost with the poorer probe", lost, how, table)  # fmt: skip
 
 
 def scores_match(

@@ -40,7 +40,7 @@ class Regrets:
 
 def regrets(
     errors: PairedErrors,
-    predicted: Mapping[str, Float[np.ndarray, " cells"]],
+    predicted: Mapping[str, Float[np.ndarray, " values"]],
     groups: Int[np.ndarray, " cells"],
     *,
     level: float = 0.9,

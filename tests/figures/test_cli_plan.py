@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 POOLS = ROOT / "docs" / "examples" / "pools.csv"
 RUNS = ROOT / "docs" / "examples" / "pool_runs.csv"
-FAST = ("--replicates", 40)
+FAST = ("--replicates", 20)
 
 
 def run(*arguments):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+import prunelaw
 from prunelaw.errors import InputError
 from prunelaw.repetition import DataConstrained, Overfit
 from prunelaw.utility import UtilityLaw
@@ -15,6 +16,7 @@ from prunelaw_figures.law_comparison import law_comparison
 from prunelaw_figures.learning_curves import learning_curves
 from prunelaw_figures.parts.sweep import check_sweeps
 from prunelaw_figures.parts.utility import check_utility
+from prunelaw_figures.real_study import ProbeStudy, real_study
 from prunelaw_figures.real_sweep import pruning_sweep, utility_sweep
 from prunelaw_figures.ridge import ridge
 from prunelaw_figures.rising_loss import rising_loss
@@ -24,6 +26,9 @@ from prunelaw_sim.fit_scaling import fit_data_constrained
 from prunelaw_sim.fit_utility import fit_utility
 from prunelaw_sim.intervals import parameter_intervals
 from prunelaw_sim.law_comparison import compare_laws
+from prunelaw_sim.paired_errors import PairedErrors
+from prunelaw_sim.probe_angles import ProbeAngle
+from prunelaw_sim.pruning_intervals import pruning_intervals
 
 from . import checks
 
@@ -163,3 +168,25 @@ def test_ridge_marks_what_the_interval_holds(tmp_path):
     marked = right.lines[1].get_xdata()
     assert held.low - 1e-4 <= marked.min() and marked.max() <= held.high + 1e-4
     assert left.get_ylim()[0] == 0.0
+
+
+@pytest.mark.slow
+def test_real_study_shows_every_probe_and_what_was_held_out(tmp_path):
+    """Of errors made by the theory itself: three panels, a point an angle, open ones held out."""
+    cells = [(p, 0.5, r) for p in (40, 80, 160, 320) for r in ("hard", "easy", "random")]
+    cells += [(p, 1.0, "random") for p in (40, 80, 160, 320)]
+    frame = pd.DataFrame(cells, columns=pd.Index(["dataset_size", "keep_fraction", "rule"]))
+    size, f, rule = (frame[name].to_numpy() for name in frame.columns)
+    error = prunelaw.solve(size / 30.0, f, 0.4, rule.astype(str)).error
+    noise = 0.004 * np.random.default_rng(0).normal(size=(len(frame), 6))
+    errors = PairedErrors(frame, error[:, None] + noise, tuple(range(6)))
+    angle = ProbeAngle(0.4, 0.02, (0.37, 0.43), "given")
+    found = pruning_intervals(errors, hold_out_above=200, resamples=20)
+    one = ProbeStudy(errors, found, angle, angle)
+    left, middle, right = drawn(
+        real_study({400: one, 40: one}, 0.5, "random", [0.5]), tmp_path
+    ).axes
+    shown = np.concatenate([bar.lines[0].get_xdata() for bar in left.containers])
+    assert sorted(set(shown)) == [40, 80, 160, 320]
+    assert len(middle.lines) == 3 and len(right.containers) == 3
+    assert [text.get_text() for text in right.get_xticklabels()] == ["400", "40"]

@@ -103,6 +103,7 @@ def test_a_hopeless_start_ends_without_a_proof(start):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # compiles two trainers
 def test_the_interior_point_goes_on_where_no_support_is_found(monkeypatch):
     """An active set that never proves anything costs steps, not the certificate."""
     monkeypatch.setattr("prunelaw_sim._student.SMALL", 0)

@@ -27,7 +27,7 @@ json.dump({
 """
 
 
-@pytest.mark.parametrize("devices", [2, 3])
+@pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_the_numbers_of_several_devices_are_those_of_one(devices):
     """Seven trials and two fill neither two devices nor three equally; bit for bit the same."""
     flags = os.environ.get("XLA_FLAGS", "") + f" --xla_force_host_platform_device_count={devices}"

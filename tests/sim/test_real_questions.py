@@ -1,5 +1,7 @@
 """Each question on tables made so that the answer is yes, no, or not to be told."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,7 +89,7 @@ def test_curves_need_three_kept_numbers_and_errors_above_0():
         ParetoCurves(sized(switching), [0.25])
     nothing = sized(lambda *_: 0.0, noise=0.0)
     with pytest.raises(TableError, match="a mean error is 0"):
-        ParetoCurves(nothing, [0.5]).advantage()
+        ParetoCurves(nothing, [0.5]).gain()
 
 
 def test_worse_probe():
@@ -95,6 +97,7 @@ def test_worse_probe():
     random = sized(power(0.0), seed=2)
     answer = worse_probe_returns(better, random, [0.5])
     assert answer.verdict == "yes" and abs(answer.effect - 0.2) < 4 * answer.standard_error
+    assert worse_probe_returns(better, random, [0.5], by="factor").verdict == "yes"
     assert worse_probe_returns(better, same, [0.5]).verdict == "no"
     assert worse_probe_returns(random, random, [0.5]).verdict == "cannot tell"
     with pytest.raises(TableError, match="the same cells"):
@@ -163,3 +166,24 @@ def test_estimates_are_those_of_the_textbook():
     assert verdict_within(mean, 10.0) == "yes" and verdict_within(mean, -10.0) == "no"
     with pytest.raises(InputError, match="at least 5 seeds, got 4"):
         paired_mean(values[:4])
+
+
+def test_the_page_says_what_the_shipped_tables_say():
+    folder = Path(__file__).resolve().parents[2] / "docs"
+    page = (folder / "real_study.md").read_text(encoding="utf-8").replace("−", "-")
+    probed, scores, transfer = (
+        PairedErrors.read_csv(folder / "examples" / "real_study" / f"{name}.csv")
+        for name in ("probed", "scores", "transfer")
+    )
+    probe = {images: probed.part(probe_images=images) for images in (400, 40)}
+    found = [
+        switches_with_size(probe[400], 0.25),
+        lowers_error(probe[400], [0.25, 0.5]),
+        worse_probe_returns(probe[400], probe[40], [0.25, 0.5], by="factor"),
+        scores_match(scores, "prototypes", "el2n:20"),
+        transfer_kept(transfer, 0.25, "easy"),
+    ]
+    assert [answer.verdict for answer in found] == ["no", "yes", "yes", "yes", "no"]
+    for answer in found:
+        value = f"{answer.effect:.3f} ± {answer.standard_error:.3f}"
+        assert f"| **{answer.verdict}** | {answer.measure.replace('−', '-')} | {value} |" in page

@@ -124,7 +124,14 @@ def test_padding_has_no_influence():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(600, 150), (5000, 60), (1000, 150)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (600, 150),
+        pytest.param((5000, 60), marks=pytest.mark.exhaustive),
+        pytest.param((1000, 150), marks=pytest.mark.exhaustive),
+    ],
+)
 def test_two_precisions_agree_with_nnls(shape):
     """Above 2^16 entries: float32 first, then float64 on part of the rows, certified on all."""
     X = separable_rows(*shape, seed=1)

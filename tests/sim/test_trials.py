@@ -200,7 +200,13 @@ OTHER_RULES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OTHER_RULES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "function" else pytest.mark.exhaustive)
+        for name in OTHER_RULES
+    ],
+)
 def test_other_rules_extrapolate_to_their_theory(name):
     """A straight line in 1/N through 40, 80 and 160, within four standard errors of the theory."""
     rule, f, alpha_tot, theta = OTHER_RULES[name]

@@ -90,12 +90,11 @@ def command(
 
     Deterministic for a seed. An existing file is never overwritten.
     """
-    from prunelaw.errors import InputError
     from prunelaw_figures.plan_text import print_plan
     from prunelaw_sim.plan import plan
 
-    if figure is not None and figure.exists():
-        raise InputError(f"--figure {figure} exists and is not overwritten")
+    if figure is not None:
+        _check_new(figure)
     ensemble, notes = _read(table, **about_table)
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -153,6 +152,16 @@ def _read(
         content, convention=convention or "paper", group=group, sizes=amounts, **draws
     )
     return known, content.notes
+
+
+def _check_new(figure: Path) -> None:
+    """Complaints about the file before anything is computed."""
+    from prunelaw.errors import InputError
+
+    if figure.exists():
+        raise InputError(f"--figure {figure} exists and is not overwritten")
+    if not figure.parent.is_dir():
+        raise InputError(f"--figure {figure} cannot be written: there is no folder {figure.parent}")
 
 
 def _draw(ensemble: "PoolEnsemble", found: "Plan", path: Path) -> None:

@@ -1,0 +1,83 @@
+"""`prunelaw demo`: the interactive page, as one file, opened in the browser."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from prunelaw_figures.terminal import print_json
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write; default: a temporary one, which stays for the browser to read.",
+)
+@click.option("--open/--no-open", "show", default=True, help="Open the page in the browser.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: file and bytes.")
+def command(output: Path | None, show: bool, as_json: bool) -> None:
+    """The interactive page: data pruning, utility decay and a class exercise.
+
+    \b
+    prunelaw demo                                    # look at it
+    prunelaw demo --output demo.html --no-open       # a file for any web host, or none
+
+    The page is one HTML file under 1 MB that works offline and sends nothing. It is the same bytes
+    each time; a file that exists is left alone, and refused unless it is this very page.
+    """
+    from prunelaw_figures.demo.build import build_page
+
+    page = build_page()
+    path = _temporary(page) if output is None else _written(output, page)
+    opened = show and _opened(path)
+    if as_json:
+        print_json({"file": path, "bytes": len(page), "opened": opened})
+    else:
+        click.echo(f"{path} ({len(page) / 1e3:.0f} kB)")
+        if show and not opened:
+            click.echo("no browser was found; open that file in one", err=True)
+
+
+def _temporary(page: bytes) -> Path:
+    """The page in a folder of its own, under a name that says what it is."""
+    import tempfile
+
+    path = Path(tempfile.mkdtemp(prefix="prunelaw-")) / "prunelaw-demo.html"
+    path.write_bytes(page)
+    return path
+
+
+def _written(path: Path, page: bytes) -> Path:
+    """The page at `path`; `InputError` if it cannot be there, or if another file is."""
+    from prunelaw.errors import InputError
+
+    try:
+        if path.is_file() and path.read_bytes() == page:
+            return path
+        with open(path, "xb") as file:
+            _write_all(file, page, path)
+    except FileExistsError:
+        raise InputError(
+            f"--output must not exist, or be this page already: {path} is another file"
+        ) from None
+    except OSError as error:
+        raise InputError(f"--output cannot be written: {path}: {error.strerror}") from error
+    return path
+
+
+def _write_all(file: Any, page: bytes, path: Path) -> None:
+    """All of the page, or no file."""
+    try:
+        file.write(page)
+        file.flush()
+    except OSError:
+        path.unlink()
+        raise
+
+
+def _opened(path: Path) -> bool:
+    """Whether a browser took the page."""
+    import webbrowser
+
+    return webbrowser.open(path.resolve().as_uri())
