@@ -206,6 +206,8 @@ def _of_sizes(best: "Keep", span: "Span") -> str:
 
 
 def _ends(ends: tuple[float, float]) -> str:
+    if ends[0] == ends[1]:
+        return f"at {ends[0]:.3g}"
     return f"{ends[0]:.3g} to {ends[1]:.3g}"
 
 

@@ -191,3 +191,34 @@ def test_scores_settle_the_size_and_what_is_kept():
     assert found.pruning.examples == 200.0 and found.scores.kept == 100
     assert found.scores.rule == "hard" and set(found.scores.indices) == set(range(100, 200))
     assert prunelaw_sim.advise is advise
+
+
+def both():
+    """Two pools of 100 and 400 samples, seen up to 16 times; of the pool `a` half was pruned."""
+    from prunelaw.utility import UtilityLaw
+
+    rows = []
+    for pool, size, b, tau in (("a", 100.0, -0.4, 4.0), ("b", 400.0, -0.3, 6.0)):
+        law = UtilityLaw(a=4000.0, b=b, tau=tau, d=0.02)
+        for epochs in (1.0, 2.0, 4.0, 8.0, 16.0):
+            error = float(law.error(epochs * size, size)) + 1e-3 * (epochs % 3 - 1)
+            rows.append((pool, size, epochs * size, size, 1.0, "random", error))
+    for size in (100.0, 400.0):
+        for rule, worth in (("hard", 0.8), ("random", 1.0)):
+            error = 3.0 * worth * (size / 2.0) ** -0.5
+            rows.append(("a", size / 2.0, 8.0 * size, size, 0.5, rule, error))
+    names = ["pool", "unique_samples", "samples_seen", "dataset_size", "keep_fraction", "rule"]
+    frame = pd.DataFrame(rows, columns=pd.Index([*names, "error"])).assign(error_se=2e-3)
+    return Sweep.from_frame(frame, "both.csv")
+
+
+@pytest.mark.exhaustive
+def test_a_table_of_both_gets_both_answers():
+    """The pruned hard rows tell nothing of pools; a budget alone leaves the examples open."""
+    found = advise(both(), 3000.0, replicates=20)
+    assert found.pools.plan.budget == 3000.0 and found.pruning is None
+    assert [note.kind for note in found.unanswered] == ["pruning"]
+    assert len(found.pools.comparison.rows) == 12
+    found = advise(both(), examples=400.0, replicates=20)
+    assert found.pools is None and [note.kind for note in found.unanswered] == ["pools"]
+    assert found.pruning.kept is None
