@@ -163,6 +163,8 @@ def _fractions(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, st
     for curve in found.choice.curves:
         colour, marker = looks[curve.rule]
         f = curve.keep_fraction
+        if len(f) == 1:  # a band of one fraction is a line
+            axes.vlines(f, curve.low, curve.high, color=colour, alpha=0.4, linewidth=4)
         axes.fill_between(f, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
         axes.plot(
             f, curve.error, color=colour, marker=marker, markersize=4, markevery=3,

@@ -43,7 +43,7 @@ from prunelaw_sim.keep_question import (
 from prunelaw_sim.keep_replicates import resampled, stated_errors, theory_replicates
 from prunelaw_sim.plan_notes import Note
 from prunelaw_sim.rollout import hold_out_limit
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.sweep import EPOCHS_TOLERANCE, Sweep
 
 FEWEST = 6  # points that a fit of the theory needs
 _CLOSE = 0.01  # doublings: sizes may be printed rounded
@@ -135,7 +135,7 @@ def advise_on_pruning(
     that the theory does not know, and where neither law can be fitted.
     """
     question = Question.of(examples, kept, level, check_integer("replicates", replicates, 2), seed)
-    sweep = _merged(sweep.require(*COLUMNS))
+    sweep, shorter = _comparable(sweep.require(*COLUMNS))
     points = pruning_points(sweep)
     limit, judged, warnings = _judge(sweep, points)
     fit = None if judged is None else (judged if limit is None else fit_pruning(sweep))
@@ -167,6 +167,7 @@ def advise_on_pruning(
         tested_doublings=tested,
         next_runs=next_runs(laws, choice, points, describes, fit),
         warnings=(
+            *shorter,
             *warnings,
             *_disagreement(gains if describes else None, choice),
             *_warnings(choice, points, beyond, tested, fit if describes else None),
@@ -178,15 +179,27 @@ def advise_on_pruning(
     )
 
 
-def _merged(sweep: Sweep) -> Sweep:
-    """All rows that keep everything under the rule "random", once a seed."""
-    frame = sweep.frame
+def _comparable(sweep: Sweep) -> tuple[Sweep, list[Note]]:
+    """Rows that keep everything under the rule "random", once a seed; of a cell the longest runs.
+
+    Runs of one cell that saw fewer samples are no replicates of the others: they are left out, and
+    counted.
+    """
+    frame, shorter = sweep.frame, []
     frame.loc[frame["keep_fraction"] == 1.0, "rule"] = "random"
+    if "samples_seen" in frame:
+        most = frame.groupby(list(COLUMNS[:3]))["samples_seen"].transform("max")
+        seen = frame["samples_seen"].to_numpy(float)
+        longest = seen >= (1.0 - EPOCHS_TOLERANCE) * np.asarray(most, dtype=float)
+        if not longest.all():
+            text = f"{int((~longest).sum())} runs saw fewer samples than others of their cell"
+            shorter.append(Note("shorter_runs", f"{text}, and are left out"))
+        frame = frame.loc[longest]
     keys = [n for n in ("dataset_size", "keep_fraction", "rule", "seed") if n in frame]
     if "seed" in frame:
         whole = frame["keep_fraction"] == 1.0
         frame = frame.loc[~(whole & frame.duplicated(keys))]
-    return Sweep.from_frame(frame, sweep.source)
+    return Sweep.from_frame(frame, sweep.source), shorter
 
 
 def _judge(

@@ -79,7 +79,8 @@ def contradicted(gains: pd.DataFrame, rule: str, f: float) -> str | None:
 
 def worst_gain(gains: pd.DataFrame) -> str:
     """The cell whose gain is farthest off, in words."""
-    off = np.abs((gains["gain"] - gains["predicted_gain"]) / gains["gain_se"]).to_numpy(float)
+    gain, predicted, se = (np.asarray(gains[n]) for n in ("gain", "predicted_gain", "gain_se"))
+    off = np.abs(gain - predicted) / se
     size, f, rule, gain, predicted, se = gains.iloc[int(off.argmax())][
         [*KEYS, "gain", "predicted_gain", "gain_se"]
     ]

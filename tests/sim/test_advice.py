@@ -222,3 +222,6 @@ def test_a_table_of_both_gets_both_answers():
     found = advise(both(), examples=400.0, replicates=20)
     assert found.pools is None and [note.kind for note in found.unanswered] == ["pools"]
     assert found.pruning.kept is None
+    whole = found.pruning.points.query("keep_fraction == 1.0 and dataset_size == 100.0")
+    assert whole["replicates"].item() == 1  # of five lengths of training the longest
+    assert "4 runs saw fewer samples" in found.pruning.warnings[0].message
