@@ -125,11 +125,12 @@ def _use(found: "PruningAdvice") -> Iterator[str]:
     from prunelaw_sim.amounts import amount_text
 
     best, level = found.choice.best, found.level
-    what = f"keep {_cell(best)}"
+    what = _cell(best)
     if best.rule == "random":
-        everything = found.verdict == "keep_all"
-        what = "keep everything" if everything else f"keep {amount_text(best.kept)} at random"
-    yield f"{what}: expect error {_error(best.error, level)}"
+        everything = found.examples == best.kept
+        what = "everything" if everything else f"{amount_text(best.kept)} at random"
+    says = "not told; the best estimate is to keep" if found.verdict == "not_told" else "keep"
+    yield f"{says} {what}: expect error {_error(best.error, level)}"
     if found.verdict == "not_told":
         choice = found.choice
         against = [note.message for note in found.warnings if note.kind == "runs_disagree"]

@@ -10,7 +10,7 @@ A table may have both.  Scores of the examples at hand say which of them the adv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -160,7 +160,13 @@ def _on_scores(
     """What the advice keeps of the scored examples: that on pruning, or the share of the pools."""
     if pruning is not None:
         best = pruning.choice.best
-        return advise_on_scores(scores, best.rule, best.keep_fraction, seed=seed)
+        found = advise_on_scores(scores, best.rule, best.keep_fraction, seed=seed)
+        if pruning.verdict != "not_told":
+            return found
+        text = (
+            "the runs do not tell this choice from random keeping of as many, or speak against it"
+        )
+        return replace(found, notes=(*found.notes, text))
     assert pools is not None
     if scores.high != "keep":
         raise InputError(

@@ -92,7 +92,7 @@ class TheoryLaws:
 
 
 def _splines(
-    loads: Sequence[Float[np.ndarray, " nodes"]],
+    loads: Sequence[Float[np.ndarray, " _"]],
     angles: Float[np.ndarray, " angles"],
     f: Float[np.ndarray, " pairs"],
     rules: np.ndarray,

@@ -225,3 +225,10 @@ def test_a_table_of_both_gets_both_answers():
     whole = found.pruning.points.query("keep_fraction == 1.0 and dataset_size == 100.0")
     assert whole["replicates"].item() == 1  # of five lengths of training the longest
     assert "4 runs saw fewer samples" in found.pruning.warnings[0].message
+
+
+def test_kept_scores_say_that_nothing_was_told():
+    scores = Scores(np.arange(200.0), high="hard")
+    found = advise(few_points(better=0.99), 100.0, scores=scores)
+    assert found.pruning.verdict == "not_told" and found.scores.kept == 100
+    assert any("do not tell" in note for note in found.scores.notes)
