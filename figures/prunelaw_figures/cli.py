@@ -81,6 +81,7 @@ def main() -> None:
     prunelaw sweep run runs.db --alpha-tot 1,3,10 --keep 0.2,0.5 --workers 2
     prunelaw fit runs.csv --law utility --hold-out-above 2e10
     prunelaw plan pools.csv --budget 640M
+    prunelaw advise runs.csv --budget 640M
     prunelaw demo                         the interactive page
 
     Each verb has --help with examples, and --json for one JSON object on stdout.

@@ -25,13 +25,13 @@ def decision_map(ensemble: "PoolEnsemble", plan: "Plan") -> "Figure":
     """
     from prunelaw_sim.decisions import decide
 
-    low, high = _range(plan)
+    low, high = compute_range(plan)
     budgets = np.geomspace(low, high, _POINTS)
     found = decide(ensemble, budgets, selection=plan.selection, level=plan.level)
     figure, axes = new_figure(PAGE, 5.6, 2, 1)
     top, bottom = axes[:, 0]
-    _errors(top, found)
-    _switches(top, plan.switches, low, high)
+    draw_errors(top, found)
+    draw_switches(top, plan.switches, low, high)
     _probabilities(bottom, found)
     for panel in (top, bottom):
         panel.axvline(plan.budget / 1e6, color=GREY, linewidth=1.0, linestyle=":")
@@ -44,13 +44,15 @@ def decision_map(ensemble: "PoolEnsemble", plan: "Plan") -> "Figure":
     return figure
 
 
-def _range(plan: "Plan") -> tuple[float, float]:
+def compute_range(plan: "Plan") -> tuple[float, float]:
+    """In which the switches of the plan were looked for."""
     if plan.switches:
         return plan.switches[0].least, plan.switches[0].most
     return max(plan.budget / 30.0, 1.0), 30.0 * plan.budget
 
 
-def _errors(axes, found: "Decision") -> None:
+def draw_errors(axes, found: "Decision") -> None:
+    """Errors of all unions with their bands, and the least of them in black."""
     millions = found.budgets / 1e6
     for u, error in enumerate(found.error):
         there = np.isfinite(error)
@@ -76,7 +78,7 @@ def _name(found: "Decision", u: int) -> str:
     return found.names[0] if u == 0 else f"best {u + 1}: + {found.names[u]}"
 
 
-def _switches(axes, switches: "tuple[Switch, ...]", low: float, high: float) -> None:
+def draw_switches(axes, switches: "tuple[Switch, ...]", low: float, high: float) -> None:
     """A dashed line at the median, a grey stripe over the interval."""
     for switch in switches:
         left, right = (float(np.clip(end, low, high)) for end in (switch.low, switch.high))

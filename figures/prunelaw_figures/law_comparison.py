@@ -17,6 +17,7 @@ from prunelaw_figures.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from prunelaw_sim.law_comparison import LawComparison
@@ -40,7 +41,7 @@ def law_comparison(comparison: "LawComparison", laws: Sequence[str] | None = Non
     Raises `InputError` for a law that is not in the comparison, or if none has a fit.
     """
     names = _shown(comparison, laws)
-    series = _series(comparison.rows)
+    series = series_of(comparison.rows)
     return draw_law_comparison(
         comparison_points(comparison, series), comparison_lines(comparison, names, series)
     )
@@ -52,9 +53,9 @@ def comparison_points(comparison: "LawComparison", series: NamedRows | None = No
     """
     rows = comparison.rows
     names = pd.Series(_OTHERS, index=rows.index)
-    for text, part in series or _series(rows):
+    for text, part in series or series_of(rows):
         names[part.index] = text
-    shown = rows[["samples_seen", "error"]].assign(series=names, metric=_metric(rows))
+    shown = rows[["samples_seen", "error"]].assign(series=names, metric=metric_of(rows))
     return shown.assign(held_out=rows["samples_seen"] > comparison.hold_out_above)
 
 
@@ -70,9 +71,17 @@ def comparison_lines(
             series=text, title=_title(comparison, law, table)
         )
         for law in laws
-        for text, part in series or _series(comparison.rows)
+        for text, part in series or series_of(comparison.rows)
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def draw_law(
+    panel: "Axes", comparison: "LawComparison", law: str, series: NamedRows | None = None
+) -> None:
+    """One law, fitted to the smaller budgets, and all runs; held-out ones are hollow."""
+    named = series or series_of(comparison.rows)
+    _panel(panel, comparison_points(comparison, named), comparison_lines(comparison, [law], named))
 
 
 def draw_law_comparison(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
@@ -119,12 +128,12 @@ def _title(comparison: "LawComparison", name: str, table: pd.DataFrame) -> str:
     return f"{name}{best}\nheld out: {kind} {table.loc[name, 'held_out_rmse']:.3g}"
 
 
-def _metric(rows: pd.DataFrame) -> str:
+def metric_of(rows: pd.DataFrame) -> str:
     metrics = sorted(set(rows["metric"])) if "metric" in rows else ["error"]
     return metrics[0] if len(metrics) == 1 else "error"
 
 
-def _series(rows: pd.DataFrame) -> NamedRows:
+def series_of(rows: pd.DataFrame) -> NamedRows:
     """Name and rows of the series that are drawn in colour."""
     keys = [name for name in _TELLS if name in rows and len(set(rows[name])) > 1]
     if not keys:

@@ -9,6 +9,7 @@
     read            a file or folder of training runs as a `Sweep`
     fit             hold a law against a Sweep
     compare_laws    laws side by side on a Sweep, judged by the largest budgets
+    advise          in one call: which law fits, what to keep, what to expect, what to train next
 
 The names are loaded when first used: JAX and pandas take seconds that a caller may not need.
 """
@@ -17,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prunelaw_sim.advice import Advice, advise
     from prunelaw_sim.design import Design
     from prunelaw_sim.expectations import Comparison, compare
     from prunelaw_sim.fit_pruning import PruningFit
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "Advice",
     "Comparison",
     "Design",
     "Fit",
@@ -50,6 +53,7 @@ __all__ = [
     "Sweep",
     "SweepRun",
     "UtilityFit",
+    "advise",
     "compare",
     "compare_laws",
     "fit",
@@ -61,6 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "advice": ("Advice", "advise"),
     "design": ("Design",),
     "expectations": ("Comparison", "compare"),
     "fit_pruning": ("PruningFit",),

@@ -143,8 +143,10 @@ def _unaffordable(unions: tuple[UnionChoice, ...], selection: float) -> list[Not
     ]
 
 
-def _extrapolation(ensemble: PoolEnsemble, fit: UtilityFit, chosen: UnionChoice) -> list[Note]:
-    """How far each pool of the chosen union goes beyond its fitted rows, in doublings."""
+def beyond_runs(
+    ensemble: PoolEnsemble, fit: UtilityFit, chosen: UnionChoice
+) -> tuple[dict[str, float], ...]:
+    """How far each pool of the union goes beyond its fitted rows: coordinate → doublings."""
     count = len(chosen.pools)
     size = ensemble.size[:count]
     frame = pd.DataFrame(
@@ -156,7 +158,12 @@ def _extrapolation(ensemble: PoolEnsemble, fit: UtilityFit, chosen: UnionChoice)
     )
     if len(fit.groups) > 1:
         frame["group"] = ensemble.group
-    outside = beyond_data(fit.problem.model, frame)
+    return beyond_data(fit.problem.model, frame)
+
+
+def _extrapolation(ensemble: PoolEnsemble, fit: UtilityFit, chosen: UnionChoice) -> list[Note]:
+    """The same in words."""
+    outside = beyond_runs(ensemble, fit, chosen)
     found = []
     for name, distances in zip(chosen.pools, outside, strict=True):
         far = ", ".join(

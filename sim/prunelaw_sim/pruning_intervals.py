@@ -79,7 +79,7 @@ def pruning_intervals(
     training = fit.table.loc[inside].reset_index(drop=True)
     measured = _in_order(errors, training)
     drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
-    draws = _refitted(training, fit, measured[:, drawn].mean(axis=2).T)
+    draws = refitted(training, fit, measured[:, drawn].mean(axis=2).T)
     spread = {name: draws[name] for name in PARAMETERS}
     return PruningIntervals(
         fit=fit,
@@ -124,10 +124,10 @@ def _in_order(errors: PairedErrors, training: pd.DataFrame) -> Float[np.ndarray,
     return errors.errors[[place[key] for key in wanted]]
 
 
-def _refitted(
+def refitted(
     training: pd.DataFrame, fit: PruningFit, means: Float[np.ndarray, "resamples points"]
 ) -> dict[str, np.ndarray]:
-    """(resamples,) parameters of the best fit to each row of means."""
+    """(resamples,) parameters of the best fit to each row of means of the fit's own points."""
     table = fit.tabulated
     centre = (float(np.log(fit.dimension)), fit.theta)
     correction = exact_theory(training, *centre) / table(*centre)

@@ -63,7 +63,7 @@ def test_the_refit_of_the_whole_table_is_the_fit(found):
     inside = found.fit.table.loc[~found.fit.table["held_out"].to_numpy(bool)]
     training = inside.reset_index(drop=True)
     means = training["error"].to_numpy(float)[None]
-    again = module._refitted(training, found.fit, means)
+    again = module.refitted(training, found.fit, means)
     assert again["dimension"][0] == pytest.approx(found.fit.dimension, rel=2e-3)
     assert again["theta"][0] == pytest.approx(found.fit.theta, abs=2e-3)
     assert again["scale"][0] == pytest.approx(found.fit.scale, rel=2e-3)

@@ -1,0 +1,185 @@
+"""Figure of an advice: the law against the runs, and what it says of the choice.
+
+Left: the law as it was before it saw the largest budgets or data sets, which are hollow.  Right:
+errors of the choices with their bands, over compute or over the fraction kept.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prunelaw_figures.decision_map import compute_range, draw_errors, draw_switches
+from prunelaw_figures.law_comparison import draw_law, metric_of, series_of
+from prunelaw_figures.style import (
+    COLOURS,
+    GREY,
+    PAGE,
+    RULES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from prunelaw_sim.advice import Advice
+    from prunelaw_sim.advise_pools import PoolAdvice
+    from prunelaw_sim.advise_pruning import PruningAdvice
+
+POINTS = 80  # of a curve
+OTHER = (("green", "D"), ("purple", "v"), ("sky", "P"), ("orange", "X"))  # rules beside RULES
+
+
+def advise_figure(found: "Advice") -> "Figure":
+    """Two panels for each question that is answered: pools above, pruning below."""
+    parts = [part for part in (found.pools, found.pruning) if part is not None]
+    figure, axes = new_figure(PAGE, 3.4 * len(parts), len(parts), 2)
+    row = iter(axes)
+    if found.pools is not None:
+        left, right = next(row)
+        _law_of_pools(left, found.pools)
+        _unions(right, found.pools)
+    if found.pruning is not None:
+        left, right = next(row)
+        looks = _looks(found.pruning)
+        _law_of_pruning(left, found.pruning, looks)
+        _fractions(right, found.pruning, looks)
+    return figure
+
+
+def _law_of_pools(axes: Any, found: "PoolAdvice") -> None:
+    comparison = found.comparison
+    if comparison is None or found.law not in comparison.fits:
+        axes.text(0.5, 0.5, "no law could be judged", ha="center", transform=axes.transAxes)
+        return
+    draw_law(axes, comparison, found.law, series_of(comparison.rows))
+    axes.set(xscale="log")
+    _amounts(axes.xaxis)
+    title = f"{found.law}; hollow: held out"
+    label(axes, "samples seen", metric_of(comparison.rows), title)
+    legend(axes, fontsize=6)
+
+
+def _amounts(axis: Any) -> None:
+    """20M, 50M, 100M in place of powers of ten."""
+    from matplotlib.ticker import FuncFormatter
+
+    from prunelaw_sim.amounts import amount_text
+
+    plain_log_axis(axis)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: amount_text(value)))
+
+
+def _unions(axes: Any, found: "PoolAdvice") -> None:
+    from prunelaw_sim.decisions import decide
+
+    plan = found.plan
+    low, high = compute_range(plan)
+    budgets = np.geomspace(low, high, POINTS)
+    draw_errors(axes, decide(found.ensemble, budgets, selection=plan.selection, level=plan.level))
+    draw_switches(axes, plan.switches, low, high)
+    axes.plot(plan.budget / 1e6, plan.chosen.error, **_MARK)
+    axes.set(xscale="log", xlim=(low / 1e6, high / 1e6))
+    title = f"choice: best {len(plan.chosen.pools)}; bands hold {100 * plan.level:g} %"
+    label(axes, "compute, millions of samples seen", "test error", title)
+    legend(axes, fontsize=6, loc="lower left")
+
+
+_MARK: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 10,
+    "markerfacecolor": "none",
+    "markeredgecolor": COLOURS["purple"],
+    "markeredgewidth": 2,
+    "linestyle": "none",
+    "zorder": 5,
+    "label": "choice",
+}
+
+
+def _looks(found: "PruningAdvice") -> dict[str, tuple[str, str]]:
+    """Colour and marker of every rule."""
+    rules = [curve.rule for curve in found.choice.curves]
+    rest = [rule for rule in rules if rule not in RULES]
+    more = {
+        rule: (COLOURS[OTHER[i % len(OTHER)][0]], OTHER[i % len(OTHER)][1])
+        for i, rule in enumerate(rest)
+    }
+    return {**RULES, **more}
+
+
+def _law_of_pruning(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, str]]) -> None:
+    """At the measured fraction that is nearest to the choice, and with everything kept."""
+    points, best = found.points, found.choice.best
+    measured = np.array(sorted({float(f) for f in points["keep_fraction"] if f < 1.0}))
+    f = float(measured[np.argmin(np.abs(np.log(measured / best.keep_fraction)))])
+    limit = np.inf if found.hold_out_above is None else found.hold_out_above
+    cells = [(f, rule) for rule in sorted(set(points.loc[points["keep_fraction"] == f, "rule"]))]
+    cells += [(1.0, "random")] if 1.0 in set(points["keep_fraction"]) else []
+    for fraction, rule in cells:
+        mine = points.loc[(points["keep_fraction"] == fraction) & (points["rule"] == rule)]
+        size, error = mine["dataset_size"].to_numpy(float), mine["error"].to_numpy(float)
+        colour, marker = looks[rule] if fraction < 1.0 else (GREY, "*")
+        name = rule if fraction < 1.0 else "everything"
+        look = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": "none"}
+        held_out = size > limit
+        axes.plot(size[~held_out], error[~held_out], label=name, **look)
+        axes.plot(size[held_out], error[held_out], fillstyle="none", **look)
+        _line(axes, found, fraction, rule, size, colour)
+    axes.set(xscale="log", yscale="log")
+    plain_log_axis(axes.yaxis)
+    _amounts(axes.xaxis)
+    axes.axvline(best.dataset_size, color=GREY, linewidth=1.0, linestyle=":")
+    law = "pruning theory" if found.describes else "power laws of each cell"
+    hollow = "; hollow: held out" if found.hold_out_above is not None else ""
+    label(axes, "data-set size P", "test error", f"{law}, f = {f:.3g}{hollow}")
+    legend(axes, fontsize=7)
+
+
+def _line(
+    axes: Any, found: "PruningAdvice", f: float, rule: str, sizes: np.ndarray, colour: str
+) -> None:
+    """The law; dashed beyond the runs.  Of the theory, as fitted without the held-out runs."""
+    from prunelaw.errors import InputError
+    from prunelaw_sim.keep_laws import Cell
+
+    most = max(float(sizes.max()), found.choice.best.dataset_size)
+    x = np.geomspace(float(sizes.min()), most, POINTS)
+    if found.describes and found.judged is not None:
+        y = found.judged.predict(x, f, rule)
+    else:
+        try:
+            y = found.laws.errors([Cell(float(size), f, rule) for size in x])[0]
+        except InputError:  # a cell of one size has no curve
+            return
+    inside = x <= float(sizes.max()) * (1.0 + 1e-9)
+    axes.plot(x[inside], y[inside], color=colour, linewidth=1.1)
+    axes.plot(x[~inside], y[~inside], color=colour, linewidth=0.9, linestyle=(0, (3, 2)))
+
+
+def _fractions(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, str]]) -> None:
+    for curve in found.choice.curves:
+        colour, marker = looks[curve.rule]
+        f = curve.keep_fraction
+        if len(f) == 1:  # a band of one fraction is a line
+            axes.vlines(f, curve.low, curve.high, color=colour, alpha=0.4, linewidth=4)
+        axes.fill_between(f, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(
+            f, curve.error, color=colour, marker=marker, markersize=4, markevery=3,
+            linewidth=1.1, label=curve.rule,
+        )  # fmt: skip
+    best = found.choice.best
+    axes.plot(best.keep_fraction, best.error.value, **_MARK)
+    if found.examples is not None and found.kept is not None:
+        axes.axvline(found.kept / found.examples, color=GREY, linewidth=1.0, linestyle=":")
+    axes.set(xscale="log", yscale="log")
+    plain_log_axis(axes.xaxis)
+    plain_log_axis(axes.yaxis)
+    if found.examples is not None:
+        title = f"of {found.examples:g} examples"
+    else:
+        title = f"{found.kept:g} kept of {found.kept:g}/f examples"
+    label(axes, "fraction kept, f", "test error", f"{title}; bands hold {100 * found.level:g} %")
+    legend(axes, fontsize=7)

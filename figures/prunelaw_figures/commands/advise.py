@@ -1,0 +1,156 @@
+"""`prunelaw advise`: what a table of runs says of a budget, in one call."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prunelaw_figures.reading_options import asked, reading_options
+from prunelaw_figures.terminal import Amount, print_json
+
+if TYPE_CHECKING:
+    from prunelaw_sim.advice import Advice
+    from prunelaw_sim.score_files import Scores
+
+
+@click.command()
+@click.argument("table")
+@click.option(
+    "--budget",
+    type=Amount(),
+    help="Of pools: samples seen, 640M. Of pruned runs: the most examples kept, 20k.",
+)
+@click.option("--examples", type=Amount(), help="Size of the data set at hand: 50k.")
+@click.option("--scores", metavar="FILE", help="A score an example of that data set.")
+@click.option("--scores-high", metavar="MEANING", help="High scores are: keep, hard or easy.")
+@click.option("--scores-column", metavar="NAME", help="Which column holds the scores.")
+@click.option("--scores-id", metavar="NAME", help="Which column holds the ids.")
+@click.option(
+    "--output-kept",
+    type=click.Path(path_type=Path),
+    help="With --scores: write the kept ids to a new .csv or .tsv file.",
+)
+@click.option("--group", help="Which group of runs; needed if the table holds several.")
+@click.option("--score", help="Runs pruned by this score; needed if the table holds several.")
+@click.option("--level", type=float, default=0.9, show_default=True, help="Of all intervals.")
+@click.option("--replicates", type=int, help="Of the uncertainty; 400 for pools, 100 for pruning.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all draws.")
+@click.option(
+    "--figure", type=click.Path(path_type=Path), help="Draw the advice into a new PNG file."
+)
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    table: str,
+    budget: float | None,
+    examples: float | None,
+    scores: str | None,
+    scores_high: str | None,
+    scores_column: str | None,
+    scores_id: str | None,
+    output_kept: Path | None,
+    group: str | None,
+    score: str | None,
+    level: float,
+    replicates: int | None,
+    seed: int,
+    figure: Path | None,
+    as_json: bool,
+    **about_table: Any,
+) -> None:
+    """How much to keep and which part, by the runs in TABLE; how sure that is; the next run.
+
+    \b
+    Runs on pools (pool, unique_samples, samples_seen, error): which pools at a budget
+      prunelaw advise runs.csv --budget 640M --figure advice.png
+    Pruned runs (dataset_size, keep_fraction, rule, error): which examples of a data set
+      prunelaw advise pruned.csv --examples 50k
+    Of 50k examples at most 20k can be trained on; write their ids
+      prunelaw advise pruned.csv --examples 50k --budget 20k \\
+          --scores el2n.csv --scores-high hard --output-kept kept.csv
+    20k examples, drawn by a rule from as many as it takes
+      prunelaw advise pruned.csv --budget 20k --json
+
+    TABLE is any file or folder that `prunelaw sweep-check` reads. Deterministic for a seed. An
+    existing file is never overwritten.
+    """
+    from prunelaw_figures.advise_text import print_advice
+    from prunelaw_sim.advice import advise
+    from prunelaw_sim.readers import read
+
+    _check(scores, scores_high, scores_column, scores_id, output_kept, figure)
+    of_examples = None
+    if scores is not None:
+        of_examples = _scores(scores, scores_high, scores_column, scores_id, examples)
+    sweep = read(table, mapping=asked(**about_table))
+    for note in sweep.notes:
+        click.echo(f"note: {note}", err=True)
+    found = advise(
+        sweep, budget, examples=examples, scores=of_examples, level=level, group=group,
+        score=score, replicates=replicates, seed=seed,
+    )  # fmt: skip
+    _write(found, output_kept, figure)
+    if as_json:
+        print_json(found)
+    else:
+        print_advice(found)
+
+
+def _check(
+    scores: str | None,
+    high: str | None,
+    column: str | None,
+    id_column: str | None,
+    output_kept: Path | None,
+    figure: Path | None,
+) -> None:
+    """Complaints that name the option, before anything is read."""
+    from prunelaw._checks import check_choice
+    from prunelaw.errors import InputError
+    from prunelaw_sim.score_files import HIGH, check_new_file
+
+    of_scores = {
+        "--scores-high": high,
+        "--scores-column": column,
+        "--scores-id": id_column,
+        "--output-kept": output_kept,
+    }
+    for name, given in of_scores.items():
+        if given is not None and scores is None:
+            raise InputError(f"{name} belongs to --scores, which was not given")
+    if high is not None:
+        check_choice("--scores-high", high, HIGH)
+    for name, path in (("--output-kept", output_kept), ("--figure", figure)):
+        if path is not None and (path.exists() or not path.parent.is_dir()):
+            raise InputError(f"{name} must be a new file in a folder that exists, got {path}")
+    if output_kept is not None:
+        check_new_file(output_kept)
+
+
+def _scores(
+    path: str, high: str | None, column: str | None, id_column: str | None, examples: float | None
+) -> "Scores":
+    from prunelaw.errors import InputError
+    from prunelaw_sim.score_files import read_scores
+
+    if examples is not None and examples != round(examples):
+        raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
+    count = None if examples is None else round(examples)
+    return read_scores(path, column=column, id_column=id_column, high=high, examples=count)
+
+
+def _write(found: "Advice", output_kept: Path | None, figure: Path | None) -> None:
+    from prunelaw.errors import InputError
+
+    if figure is not None:
+        from prunelaw_figures.advise_figure import advise_figure
+        from prunelaw_figures.style import save
+
+        try:
+            save(advise_figure(found), figure)
+        except OSError as error:
+            raise InputError(f"--figure {figure} cannot be written: {error.strerror}") from error
+        click.echo(f"wrote {figure}", err=True)
+    if output_kept is not None and found.scores is not None:
+        found.scores.write_kept(output_kept)
+        click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)

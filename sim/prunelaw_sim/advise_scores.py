@@ -1,0 +1,161 @@
+"""Advice on a scored pool: which examples a rule keeps, and the value of the score that parts them.
+
+What high scores mean must be known to whoever keeps the easy ones or a band.  In a file with high =
+keep the highest are kept, which is the rule "hard" of a sweep pruned by that score; any other rule
+needs high = hard or high = easy (`score_files`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from prunelaw._checks import check_number
+from prunelaw.errors import InputError
+from prunelaw_sim.keep_examples import kept_examples
+from prunelaw_sim.score_files import Scores, write_scores
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+@dataclass(frozen=True)
+class Border:
+    """A value of the score beyond which examples are dropped, in the file's own sign."""
+
+    value: float
+    """of the outermost example that is kept"""
+    kept_side: str
+    """"above" or "below": where the kept examples lie"""
+    tied: int
+    """examples of exactly this value"""
+    tied_kept: int
+    """of them kept: which ones, the seed decides"""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreAdvice:
+    """Which examples of a scored pool are kept; made by `advise_on_scores`."""
+
+    source: str
+    high: str
+    """what high values mean in the file: keep, hard or easy"""
+    rule: str
+    keep_fraction: float
+    examples: int
+    kept: int
+    borders: tuple[Border, ...]
+    """none where all are kept or the rule is random, two of a band"""
+    quantiles: Mapping[str, float]
+    """of all scores, in the file's own sign"""
+    kept_quantiles: Mapping[str, float]
+    """of the kept ones"""
+    notes: tuple[str, ...]
+    scores: Scores = field(repr=False)
+    indices: Int[np.ndarray, " kept"] = field(repr=False)
+    """of the kept examples, in the order of the file, from 0"""
+
+    def to_dict(self) -> dict[str, object]:
+        """All but the examples themselves, which `write_kept` writes."""
+        left = ("scores", "indices", "borders")
+        named = {n: getattr(self, n) for n in self.__dataclass_fields__ if n not in left}
+        named["quantiles"], named["kept_quantiles"] = (
+            dict(self.quantiles),
+            dict(self.kept_quantiles),
+        )
+        return {**named, "borders": [dict(vars(b)) for b in self.borders]}
+
+    def write_kept(self, path: str | os.PathLike[str]) -> Path:
+        """Writes id and score of the kept examples to a new .csv or .tsv file.
+
+        Ids are those of the file, or numbers of examples from 0.  Raises `InputError` for a file
+        that exists and another ending.
+        """
+        ids = self.scores.ids or tuple(map(str, range(self.examples)))
+        said = {"rule": self.rule, "keep_fraction": f"{self.keep_fraction:.6g}"}
+        said |= {"kept": f"{self.kept} of {self.examples}"}
+        chosen = Scores(
+            self.scores.values[self.indices],
+            tuple(ids[i] for i in self.indices),
+            self.source,
+            self.high,
+            {**self.scores.provenance, **said},
+        )
+        write_scores(path, chosen)
+        return Path(path)
+
+
+def advise_on_scores(
+    scores: Scores, rule: str, keep_fraction: float, *, seed: int = 0
+) -> ScoreAdvice:
+    """The round(f P) examples that the rule keeps, and the values of the score that part them.
+
+    rule, keep_fraction: as `kept_examples` takes them; equal scores are ordered by `seed`.  Raises
+    `InputError` for a rule other than hard and random where the file does not say whether high
+    scores are hard or easy.
+    """
+    f = check_number("keep_fraction", keep_fraction, 0.0, 1.0, low_open=True)
+    if scores.high == "keep" and rule not in ("hard", "random") and f < 1.0:
+        raise InputError(
+            f"{scores.source}: rule {rule} needs to know whether high scores are hard or easy "
+            "examples, and the file has high = keep: give high (--scores-high), hard or easy"
+        )
+    kept = kept_examples(scores.values, f, rule, seed=seed)
+    sign = -1.0 if scores.high == "easy" else 1.0
+    own = sign * scores.values
+    notes = [] if rule != "random" else ["the rule is random: the scores are not used"]
+    if scores.high == "keep" and rule == "hard":
+        notes.append("high = keep: the highest scores are taken for the rule's hard examples")
+    return ScoreAdvice(
+        source=scores.source,
+        high=scores.high,
+        rule=rule,
+        keep_fraction=f,
+        examples=len(scores),
+        kept=len(kept),
+        borders=_borders(own, kept, _sides(rule, scores.high)),
+        quantiles=_quantiles(own),
+        kept_quantiles=_quantiles(own[kept]),
+        notes=tuple(notes),
+        scores=scores,
+        indices=kept,
+    )
+
+
+def _sides(rule: str, high: str) -> tuple[str, ...]:
+    """On which side of a border the kept examples lie, in the file's own sign."""
+    if rule == "random":
+        return ()
+    if rule in ("hard", "easy"):
+        return ("above",) if (rule == "hard") == (high != "easy") else ("below",)
+    return ("above", "below")
+
+
+def _borders(
+    own: Float[np.ndarray, " n"], kept: Int[np.ndarray, " kept"], sides: tuple[str, ...]
+) -> tuple[Border, ...]:
+    """Where kept and dropped examples meet; a band at the end of the scores has one border."""
+    dropped = np.delete(own, kept)
+    if not dropped.size:
+        return ()
+    inside, found = own[kept], []
+    if "above" in sides and dropped.min() <= inside.min():
+        found.append(_border(own, inside, float(inside.min()), "above"))
+    if "below" in sides and dropped.max() >= inside.max():
+        found.append(_border(own, inside, float(inside.max()), "below"))
+    return tuple(found)
+
+
+def _border(
+    own: Float[np.ndarray, " n"], inside: Float[np.ndarray, " kept"], value: float, side: str
+) -> Border:
+    return Border(value, side, int(np.sum(own == value)), int(np.sum(inside == value)))
+
+
+def _quantiles(values: Float[np.ndarray, " n"]) -> dict[str, float]:
+    found = np.quantile(values, QUANTILES)
+    return {f"{100 * q:g} %": float(value) for q, value in zip(QUANTILES, found, strict=True)}
