@@ -100,6 +100,8 @@ def test_check_has_exit_code_1_if_they_disagree(two_dims, monkeypatch):
     assert json.loads(result.stdout)["agrees"] is False
 
 
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_standard_points(tmp_path):
     found = answer("run", tmp_path / "a.db", "--standard", "--dim", "25", "--trials", "1")
     assert found["measured"] == 64

@@ -151,6 +151,8 @@ def decay_table():
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_decay_fits_show_every_run_and_leave_held_out_ones_open(tmp_path):
     table = decay_table()
     fit = fit_utility(table, hold_out_above=1e8)

@@ -154,6 +154,8 @@ class TestIntervals:
             assert interval.low < fit.values[name] < interval.high
 
     @pytest.mark.slow
+    @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_predictions_are_errors_not_logarithms(self):
         """Also where the law is 1, whose logarithm is 0."""
         unit = DataConstrained(0.0, 40.0, 60.0, 0.2, 0.2)

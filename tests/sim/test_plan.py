@@ -80,6 +80,8 @@ class TestOneLaw:
 
 
 class TestParts:
+    @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_weights_are_the_theorys_with_their_gain_everywhere(self, doubted_plan):
         ensemble, found = doubted(), doubted_plan
         exact = best_weights(POOLS, 640e6)
@@ -97,6 +99,8 @@ class TestParts:
         for name, epochs in found.weighting.epochs.items():
             assert epochs == pytest.approx(found.weighting.weights[name] * 640e6 / 12.8e6)
 
+    @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_schedule_is_the_theorys(self):
         pools = with_convention(POOLS, "paper")
         found = plan(doubted(pools=pools), 640e6)

@@ -24,6 +24,8 @@ def test_the_standard_error_is_reached_and_the_trials_are_those_of_simulate():
     assert all(done <= total for done, total in seen)
 
 
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_more_trials_than_needed():
     """(s / stderr)^2 with the spread of all trials, within what a pilot of 30 can know of it."""
     counts = [simulate_until(3e-3, *POINT, dim=20, seed=seed).trials for seed in range(5)]

@@ -54,12 +54,13 @@ def assert_certified(X: np.ndarray, result: MaxMargin) -> None:
 
 
 SHAPES = [(1, 7), (5, 20), (30, 30), (60, 30), (128, 5)]
-SLOW_SHAPES = [(400, 20), (2000, 20), (50, 200)]  # each compiles its own program
+LARGE_SHAPES = [(400, 20), (2000, 20), (50, 200)]  # each compiles its own program
+LARGE = [pytest.mark.slow, pytest.mark.exhaustive]
 
 
 @pytest.mark.parametrize(
     ("examples", "dim"),
-    SHAPES + [pytest.param(*shape, marks=pytest.mark.slow) for shape in SLOW_SHAPES],
+    SHAPES + [pytest.param(*shape, marks=LARGE) for shape in LARGE_SHAPES],
 )
 def test_agrees_with_nnls(examples, dim):
     X = separable_rows(examples, dim, seed=examples + dim)
@@ -309,7 +310,9 @@ def test_lapack_threads_are_restored_after_training_in_several_threads():
 
 
 @pytest.mark.slow  # compiles both
-@pytest.mark.parametrize("student", [quick_student, patient_student])
+@pytest.mark.parametrize(
+    "student", [quick_student, pytest.param(patient_student, marks=pytest.mark.exhaustive)]
+)
 def test_one_student_is_mappable(student, monkeypatch):
     """Both ways to train one student work under jax.vmap, as accelerators need."""
     monkeypatch.setattr("prunelaw_sim._student.SMALL", 0)

@@ -212,7 +212,7 @@ class TestBestWeights:
         assert there + back > 1e-3  # a kink: the two do not add to 0
 
     @pytest.mark.slow
-    @settings(max_examples=15)
+    @settings(max_examples=6)
     @given(
         b=st.lists(st.floats(-0.4, -0.01), min_size=3, max_size=3),
         tau=st.lists(st.floats(0.3, 100.0), min_size=3, max_size=3),

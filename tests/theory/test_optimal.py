@@ -72,6 +72,8 @@ def test_published_scan_is_improved_on():
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_signed_rules_contain_those_of_z(middle):
     signed = optimal_rule(30.0, 0.2, 0.5, signed=True)
     assert signed.certified and signed.error < middle.error

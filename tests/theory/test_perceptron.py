@@ -80,7 +80,7 @@ def test_thirty_digits_on_the_axis(alpha_tot, f, rule):
     [
         (3.0, 0.5, 0.3, "hard"),
         pytest.param(1e6, 0.2, 0.5, "hard", marks=pytest.mark.exhaustive),
-        (1e4, 0.05, 0.05, "easy"),
+        pytest.param(1e4, 0.05, 0.05, "easy", marks=pytest.mark.exhaustive),
         pytest.param(1e6, 0.01, 1e-3, "hard", marks=pytest.mark.exhaustive),
         pytest.param(1e-3, 1e-3, 1.5, "easy", marks=pytest.mark.exhaustive),
     ],

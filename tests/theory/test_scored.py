@@ -98,8 +98,15 @@ class TestBuckets:
 @pytest.mark.slow
 @pytest.mark.slow
 class TestBestFraction:
-    @pytest.mark.parametrize("seen", [2e7, 3e9])
-    @pytest.mark.parametrize("convention", ["paper", "effective_data"])
+    @pytest.mark.parametrize(
+        ("convention", "seen"),
+        [
+            ("paper", 2e7),
+            ("effective_data", 3e9),
+            pytest.param("paper", 3e9, marks=pytest.mark.exhaustive),
+            pytest.param("effective_data", 2e7, marks=pytest.mark.exhaustive),
+        ],
+    )
     def test_nothing_on_a_fine_grid_is_better(self, convention, seen):
         pool = scored(convention)
         best = best_fraction(pool, seen, n_buckets=8)
@@ -113,6 +120,8 @@ class TestBestFraction:
         assert abs(best.bucket_effect) < 1e-3
         assert not best.beyond_range
 
+    @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_more_compute_keeps_more(self):
         fractions = [best_fraction(scored(), n, n_buckets=8).fraction for n in (3e7, 3e8, 3e9)]
         assert fractions == sorted(fractions)
