@@ -8,6 +8,8 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 FEW = """dataset_size,keep_fraction,rule,error,error_se

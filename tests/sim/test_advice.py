@@ -16,6 +16,8 @@ from prunelaw_sim.law_comparison import LawComparison
 from prunelaw_sim.score_files import Scores
 from prunelaw_sim.sweep import Sweep
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 COLUMNS = ["dataset_size", "keep_fraction", "rule", "seed", "error"]
 RULES = ("hard", "easy", "random")
 

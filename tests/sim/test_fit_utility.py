@@ -14,6 +14,8 @@ from prunelaw_sim._rows import Rows, measured
 from prunelaw_sim._utility_model import Form, UtilityModel
 from prunelaw_sim.fit_utility import fit_utility
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 TRUTH = {"good": (-0.21, 6.0, 1e6), "poor": (-0.12, 2.5, 4e6)}
 A, D = 0.04, 0.08
 

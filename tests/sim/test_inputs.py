@@ -18,6 +18,8 @@ from prunelaw_sim.inputs import (
 from prunelaw_sim.pools import make_pool
 from prunelaw_sim.trials import simulate
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 EVERY = ("gaussian", "signs", "student-t:5", "student-t:9", "correlated:0.9", "correlated:-0.5")
 COUNT = 200_000  # numbers whose moments are taken: standard error of a mean 1/sqrt(COUNT)
 

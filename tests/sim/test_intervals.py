@@ -13,6 +13,8 @@ from prunelaw_sim.ensemble import bootstrap
 from prunelaw_sim.fit_utility import fit_utility
 from prunelaw_sim.intervals import parameter_intervals, prediction_intervals, profile
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 LAW = UtilityLaw(1.0, -0.2, 6.0, 0.08)
 SEEN = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]) * 1e6
 

@@ -16,6 +16,8 @@ from prunelaw.repetition import PUBLISHED
 from prunelaw_sim._data_constrained_model import PENALTIES, DataConstrainedModel, Runs
 from prunelaw_sim._power_law_model import PowerLawModel
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 TOP = 2.5  # bound of E and d
 RUNS = Runs(
     np.array([1e8, 2e9, 4e10, 9e11, 3e8, 6e10, 5e9]),

@@ -13,6 +13,8 @@ from prunelaw.filtering import (
 )
 from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 OFFICIAL = PUBLISHED["utility"]
 PAPER = with_convention(OFFICIAL, "paper")
 EFFECTIVE = PUBLISHED["effective_data"]

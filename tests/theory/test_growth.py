@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from prunelaw.errors import InputError
 from prunelaw.utility import CONVENTIONS, growth_and_slope, log_growth
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 LAWS = ("paper", "effective_data")
 
 

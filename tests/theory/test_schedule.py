@@ -14,6 +14,8 @@ from prunelaw.errors import InputError
 from prunelaw.schedule import best_schedule
 from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 PAPER = with_convention(PUBLISHED["utility"], "paper")
 UNIT = 1e4  # samples; sizes and n0 are multiples of it below
 UTILITIES = st.lists(st.floats(-0.4, -0.01), min_size=2, max_size=3)

@@ -8,6 +8,8 @@ from prunelaw.keep import as_rule
 from prunelaw.stability import _untrained, below_kappa, stabilities
 from prunelaw_sim.students import max_margin
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 POINTS = [
     (3.0, 0.5, 0.3, "hard"),
     (3.0, 0.5, 0.0, "hard"),
