@@ -19,6 +19,8 @@ from prunelaw_figures.commands.demo import _write_all
 from prunelaw_figures.demo import build, cells, make_tables, tables
 from prunelaw_figures.demo.cells import EMPTY, LEAF, Cells, Frame, decode, encode, fit
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 DEMO = Path(build.__file__).parent
 PLACES = 120  # random places a rule; the numbers of tables.json come from 20,000
 

@@ -32,6 +32,8 @@ from prunelaw_sim.pruning_intervals import pruning_intervals
 
 from . import checks
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 def drawn(figure, tmp_path):
     """The figure, after it could be written; no text may be missing from the axes."""

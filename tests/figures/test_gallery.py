@@ -21,6 +21,8 @@ from prunelaw_figures.terminal import progress_bar
 
 from . import checks
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 def draw_line(p, found):
     from prunelaw_figures.style import new_figure

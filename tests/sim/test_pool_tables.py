@@ -12,6 +12,8 @@ from prunelaw_sim.amounts import amount_text, parse_amount
 from prunelaw_sim.pool_tables import PoolTable, fitted_pools, read_pools
 from prunelaw_sim.sweep import Sweep
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 HEADER = "name,size,b,tau,a,d"
 GOOD = "good,1e6,-0.2,6,0.04,0.08"

@@ -13,6 +13,8 @@ from prunelaw_sim.students import max_margin
 from prunelaw_sim.teacher import draw_kept
 from prunelaw_sim.trials import Simulation, simulate
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 THEORY = 0.245942318165279  # (alpha_tot, f, theta) = (3, .5, .3) hard, N to infinity
 POINT = (3, 0.5, 0.3, "hard")
 
