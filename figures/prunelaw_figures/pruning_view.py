@@ -53,7 +53,7 @@ def pruning_view(
     axes[0, 0].plot(f, here.error, **_MARK)
     axes[0, 1].plot(alpha_tot, here.error, **_MARK)
     _plane(axes[1, 0], f, theta, rule)
-    _margins(axes[1, 1], alpha_tot, f, theta, rule)
+    _margins(axes[1, 1], alpha_tot, f, theta, rule, float(here.kappa))
     return figure
 
 
@@ -118,11 +118,12 @@ def _plane(axes: "Axes", f: float, theta: float, rule: str) -> None:
         )
 
 
-def _margins(axes: "Axes", alpha_tot: float, f: float, theta: float, rule: str) -> None:
+def _margins(
+    axes: "Axes", alpha_tot: float, f: float, theta: float, rule: str, kappa: float
+) -> None:
     """Density of y J·x over the kept examples, and the share that lies at κ."""
     from prunelaw.stability import stabilities
 
-    kappa = float(prunelaw.solve(alpha_tot, f, theta, rule).kappa)
     m = np.linspace(min(-2.0, kappa - 1.0), kappa + 3.5, 241)
     found = stabilities(m, alpha_tot, f, theta, rule)
     colour, _ = RULES.get(rule, (COLOURS["green"], "D"))

@@ -4,6 +4,8 @@ Scores are HIGH = HARD.  Everything is decided by ranks, so that the scale of a 
 matter, and ties are broken by a random order that the seed fixes.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -74,7 +76,7 @@ def _preference(
     order = hardness_order(scores, seed)
     if rule in ("hard", "easy"):
         return order[::-1] if rule == "hard" else order
-    edges = _band(rule)
+    edges = band_quantiles(rule, f"{GRAMMAR}, LOW < HIGH")
     quantiles = (np.arange(len(scores)) + 0.5) / len(scores)
     if len(edges) == 1:
         return order[np.argsort(np.abs(quantiles - edges[0]), kind="stable")]
@@ -89,8 +91,11 @@ def _preference(
     return np.concatenate([inside, beyond])
 
 
-def _band(rule: str) -> list[float]:
-    """The centre of a band, or its two edges."""
+def band_quantiles(rule: Any, allowed: str) -> list[float]:
+    """The centre of a band, or its two edges: quantiles of hardness in [0, 1], ascending.
+
+    Raises `InputError` for any other rule; its message says what is `allowed`.
+    """
     name, _, rest = rule.partition(":") if isinstance(rule, str) else ("", "", "")
     try:
         edges = [float(edge) for edge in rest.split(",")]
@@ -99,7 +104,7 @@ def _band(rule: str) -> list[float]:
     inside = all(0.0 <= edge <= 1.0 for edge in edges)
     ascending = len(edges) == 1 or (len(edges) == 2 and edges[0] < edges[1])
     if name != "band" or not inside or not ascending:
-        raise InputError(f"rule must be {GRAMMAR}, LOW < HIGH; got {rule!r}")
+        raise InputError(f"rule must be {allowed}; got {rule!r}")
     return edges
 
 

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from prunelaw._checks import check_number
 from prunelaw.errors import InputError
 from prunelaw.keep import RULES, Band, KeepRule, Piecewise
+from prunelaw_sim.keep_examples import band_quantiles
 
 GRAMMAR = (
     f"one of {', '.join(RULES)}, band:CENTRE or band:LOW,HIGH in quantiles of hardness, which are "
@@ -36,7 +37,7 @@ def theory_rule(rule: Any, f: float) -> str | KeepRule:
     if rule in RULES:
         return str(rule)
     check_number("keep_fraction", f, 0.0, 1.0, low_open=True)
-    edges = _edges(rule)
+    edges = band_quantiles(rule, GRAMMAR)
     if len(edges) == 1:
         low = float(np.clip(edges[0] - f / 2, 0.0, 1.0 - f))
         return _kept_between(low, low + f, 1.0)
@@ -63,19 +64,6 @@ def theory_rules(rules: Any, fractions: Any) -> np.ndarray:
 def band_centre(low: float, high: float) -> float:
     """The quantile C in the middle of the band low < |z| < high: the rule `band:C`."""
     return float(norm.sf(low) + norm.sf(high))
-
-
-def _edges(rule: Any) -> list[float]:
-    name, _, rest = rule.partition(":") if isinstance(rule, str) else ("", "", "")
-    try:
-        edges = [float(edge) for edge in rest.split(",")]
-    except ValueError:
-        edges = []
-    inside = all(0.0 <= edge <= 1.0 for edge in edges)
-    ascending = len(edges) == 1 or (len(edges) == 2 and edges[0] < edges[1])
-    if name != "band" or not inside or not ascending:
-        raise InputError(f"rule must be {GRAMMAR}; got {rule!r}")
-    return edges
 
 
 def _refuse_fields(rule: str, f: float, low: float, high: float) -> None:

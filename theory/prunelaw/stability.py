@@ -24,7 +24,7 @@ from jaxtyping import Float
 
 from prunelaw._checks import check_number, check_real
 from prunelaw.gaussian import gauss_legendre, normal_cdf, normal_pdf
-from prunelaw.keep import KeepRule, as_rule, checked_fraction
+from prunelaw.keep import KeepRule, as_rule
 from prunelaw.perceptron import Solution, solve
 
 _REACH = 9.0  # standard deviations of z at given m; beyond lies 1e-19
@@ -99,7 +99,7 @@ def _untrained(
 ) -> Float[np.ndarray, " m"]:
     """p₀ at margins m."""
     theta, R, rho = float(solution.theta), float(solution.R), float(solution.rho)
-    f = checked_fraction(keep, solution.f, solution.theta)
+    f = solution.f
     spread = np.sqrt((1.0 - rho) * (1.0 + rho))
     # t given (z, m): mean by_z z + by_m m, variance Λ²/(1 − ρ²)
     by_z = (np.cos(theta) - R * rho) / spread**2
