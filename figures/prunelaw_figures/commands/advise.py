@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunelaw_figures.reading_options import asked, reading_options
-from prunelaw_figures.terminal import Amount, print_json
+from prunelaw_figures.terminal import Amount, print_json, require_new_file
 
 if TYPE_CHECKING:
     from prunelaw_sim.advice import Advice
@@ -121,8 +121,7 @@ def _check(
     if high is not None:
         check_choice("--scores-high", high, HIGH)
     for name, path in (("--output-kept", output_kept), ("--figure", figure)):
-        if path is not None and (path.exists() or not path.parent.is_dir()):
-            raise InputError(f"{name} must be a new file in a folder that exists, got {path}")
+        require_new_file(name, path)
     if output_kept is not None:
         check_new_file(output_kept)
 

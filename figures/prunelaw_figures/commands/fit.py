@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunelaw_figures.reading_options import asked, pairs, reading_options
-from prunelaw_figures.terminal import print_json
+from prunelaw_figures.terminal import print_json, require_new_file
 
 if TYPE_CHECKING:
     from prunelaw_sim.law_comparison import LawComparison
@@ -200,7 +200,6 @@ def _check(
 ) -> None:
     """Complaints that name the option, before anything is read."""
     from prunelaw._checks import check_choice, check_real
-    from prunelaw.errors import InputError
     from prunelaw.utility import CONVENTIONS
 
     check_choice("--law", law, LAWS)
@@ -215,8 +214,7 @@ def _check(
     if figure is None:
         return
     check_choice("--law with --figure", law, ("all",))
-    if figure.exists() or not figure.parent.is_dir():
-        raise InputError(f"--figure must be a new file in a folder that exists, got {figure}")
+    require_new_file("--figure", figure)
 
 
 def _draw(found: "LawComparison", path: Path) -> None:

@@ -1,12 +1,11 @@
 """`prunelaw sweep-check`: what is understood of a file of runs, what was dropped, and why."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from prunelaw_figures.reading_options import asked, reading_options
-from prunelaw_figures.terminal import print_json
+from prunelaw_figures.terminal import print_json, require_new_file
 
 if TYPE_CHECKING:
     from prunelaw_sim.reading import Reading
@@ -43,20 +42,13 @@ def command(
     from prunelaw_sim.reading_account import account
 
     for option, path in (("--save-mapping", save_mapping), ("--output", output)):
-        _refuse_existing(option, path)
+        require_new_file(option, path)
     found = examine(table, mapping=asked(**about))
     _write(found, save_mapping, output)
     if as_json:
         print_json(account(found))
     else:
         print_account(account(found))
-
-
-def _refuse_existing(option: str, path: str | None) -> None:
-    from prunelaw.errors import InputError
-
-    if path is not None and (Path(path).exists() or not Path(path).absolute().parent.is_dir()):
-        raise InputError(f"{option} must be a new file in a folder that exists, got {path}")
 
 
 def _write(found: "Reading", save_mapping: str | None, output: str | None) -> None:
