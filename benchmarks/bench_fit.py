@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from prunelaw.utility import UtilityLaw
-from prunelaw_sim.fit_utility import fit_utility
+from prunelaw.decay.utility import UtilityLaw
+from prunelaw_sim.laws.utility import fit_utility
 
 TRUTH = UtilityLaw(a=0.025, b=-0.16, tau=6.7, d=0.1)
 POOL = 12.8e6

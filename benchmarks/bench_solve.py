@@ -19,9 +19,9 @@ from scipy.optimize import fsolve
 from scipy.special import erfc, ndtr, owens_t
 
 import prunelaw
-from prunelaw import closed_form, moments, saddle
-from prunelaw_figures.workers import worker_processes
-from prunelaw_sim._threads import cores
+from prunelaw.perceptron import closed_form, moments, saddle
+from prunelaw_figures.terminal.workers import worker_processes
+from prunelaw_sim.common.threads import cores
 
 BATCH = 10_000
 SIZES = (1, 10, 100, 1_000, 10_000, 100_000)

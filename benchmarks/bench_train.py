@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from prunelaw_sim._threads import cores
-from prunelaw_sim.students import max_margin
-from prunelaw_sim.teacher import draw_kept
+from prunelaw_sim.common.threads import cores
+from prunelaw_sim.simulation.teacher import draw_kept
+from prunelaw_sim.students.hard_margin import max_margin
 
 SIZES = ((200, 400), (200, 2000), (500, 1000), (1000, 2000))
 FLOPS_OF_OURS = 3e11  # of the students that we and the fast peers train; at least four

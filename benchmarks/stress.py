@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prunelaw.keep import Band, Mixture, Piecewise, SignedBand, as_rule
-from prunelaw.panels import Resolution
 from prunelaw.perceptron import solved_points
-from prunelaw.saddle import newton_steps, newton_system
-from prunelaw_figures.workers import worker_processes
-from prunelaw_sim._threads import cores
+from prunelaw.perceptron.panels import Resolution
+from prunelaw.perceptron.saddle import newton_steps, newton_system
+from prunelaw_figures.terminal.workers import worker_processes
+from prunelaw_sim.common.threads import cores
 
 RULES = ("hard", "easy", "random", "signed-hard", "signed-easy",
          "mixture", "band", "signed-band", "piecewise")  # fmt: skip

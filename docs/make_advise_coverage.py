@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 import prunelaw
-from prunelaw_sim.advise_pruning import advise_on_pruning
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.advice.on_pruning import advise_on_pruning
+from prunelaw_sim.tables.sweep import Sweep
 
 DIMENSION, THETA, SCALE, FLOOR = 60.0, 0.35, 0.7, 0.02
 SIZES, FRACTIONS, SEEDS = (100, 200, 400, 800), (0.25, 0.5), 5

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from prunelaw.repetition import PUBLISHED
-from prunelaw_figures.law_comparison import law_comparison
-from prunelaw_figures.rising_loss import rising_loss
+from prunelaw.decay.repetition import PUBLISHED
+from prunelaw_figures.plots.law_comparison import law_comparison
+from prunelaw_figures.plots.rising_loss import rising_loss
 from prunelaw_sim import compare_laws, read
-from prunelaw_sim.fit_scaling import fit_data_constrained, fit_power_law
-from prunelaw_sim.intervals import parameter_intervals
-from prunelaw_sim.rising import rising_rows
+from prunelaw_sim.fits.intervals import parameter_intervals
+from prunelaw_sim.fits.rising import rising_rows
+from prunelaw_sim.laws.scaling import fit_data_constrained, fit_power_law
 
 IMAGES = Path(__file__).with_name("images")
 CUTS = (1e11, 6e10, 3.3e10, 1e10)  # tokens: rows with more are predicted

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from prunelaw.utility import UtilityLaw
-from prunelaw_sim.ensemble import bootstrap
-from prunelaw_sim.fit_utility import UtilityFit, fit_utility
-from prunelaw_sim.intervals import parameter_intervals, prediction_intervals
+from prunelaw.decay.utility import UtilityLaw
+from prunelaw_sim.fits.bootstrap import bootstrap
+from prunelaw_sim.fits.intervals import parameter_intervals, prediction_intervals
+from prunelaw_sim.laws.utility import UtilityFit, fit_utility
 
 LEVEL, SIGMA, REPLICATES = 0.9, 0.004, 200
 A, D = 1.0, 0.08

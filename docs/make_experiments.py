@@ -9,7 +9,7 @@ size being independent of those of another; standard errors are the fit's.
 import numpy as np
 
 from prunelaw_sim import compare, simulate
-from prunelaw_sim.agreement import extrapolate
+from prunelaw_sim.simulation.agreement import extrapolate
 
 SIZES, TRIALS = (40, 80, 160), (600, 400, 400)
 TILTED = {"theta": 0.3}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from prunelaw_figures.gallery import GALLERY, decay, pruning, real
 from prunelaw_figures.gallery.build import Order, build
-from prunelaw_figures.terminal import progress_bar
+from prunelaw_figures.terminal.output import progress_bar
 
 HERE = Path(__file__).resolve().parent
 IMAGES = HERE / "images" / "gallery"

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from prunelaw_figures.decay_fits import decay_fits
-from prunelaw_figures.ridge import ridge
+from prunelaw_figures.plots.decay_fits import decay_fits
+from prunelaw_figures.plots.loss_valley import ridge
 from prunelaw_sim import read
-from prunelaw_sim.fit_utility import UtilityFit, fit_utility
-from prunelaw_sim.intervals import parameter_intervals, prediction_intervals
+from prunelaw_sim.fits.intervals import parameter_intervals, prediction_intervals
+from prunelaw_sim.laws.utility import UtilityFit, fit_utility
 
 ARCHITECTURES = ("ViT-B-32", "ViT-B-16")
 IMAGENET = "imagenet1k"

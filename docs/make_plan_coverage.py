@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from make_pool_runs import SCATTER, SEEN
 
-from prunelaw.filtering import switch_points, union_errors
-from prunelaw.utility import PUBLISHED, with_convention
-from prunelaw_sim.decisions import decide
-from prunelaw_sim.ensemble import bootstrap
-from prunelaw_sim.fit_utility import fit_utility
-from prunelaw_sim.pool_ensemble import from_fit
-from prunelaw_sim.switches import switch_distribution
+from prunelaw.decay.filtering import switch_points, union_errors
+from prunelaw.decay.utility import PUBLISHED, with_convention
+from prunelaw_sim.fits.bootstrap import bootstrap
+from prunelaw_sim.laws.utility import fit_utility
+from prunelaw_sim.pools.decisions import decide
+from prunelaw_sim.pools.ensemble import from_fit
+from prunelaw_sim.pools.switches import switch_distribution
 
 POOLS = with_convention(PUBLISHED["utility"], "paper")
 BUDGETS = np.array([80e6, 320e6, 640e6, 1e9, 2.56e9])

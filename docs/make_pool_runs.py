@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prunelaw.utility import PUBLISHED, with_convention
+from prunelaw.decay.utility import PUBLISHED, with_convention
 
 SEEN = (16e6, 32e6, 64e6, 128e6, 256e6)
 SCATTER = 0.006

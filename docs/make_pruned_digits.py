@@ -2,13 +2,14 @@
 
     python docs/make_pruned_digits.py docs/examples
 
-Real runs, made here: even or odd digit, linear students at hard margin (`prunelaw_sim.digits`).
+Real runs, made here: even or odd digit, linear students at hard margin
+(`prunelaw_sim.studies.digits`).
 """
 
 import sys
 from pathlib import Path
 
-from prunelaw_sim.digits import digits_pruning_sweep
+from prunelaw_sim.studies.digits import digits_pruning_sweep
 
 KEPT = ["run", "dataset_size", "keep_fraction", "rule", "error", "metric", "seed", "theta"]
 

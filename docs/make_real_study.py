@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from prunelaw.band import best_band
-from prunelaw_sim.fit_pruning import fit_pruning
-from prunelaw_sim.measured import trials_table
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.probed_digits import KEYS, probed_digits_sweep
-from prunelaw_sim.real_design import RealDesign
-from prunelaw_sim.runner import run_sweep
+from prunelaw.pruning.band import best_band
+from prunelaw_sim.laws.pruning import fit_pruning
+from prunelaw_sim.laws.theory_rules import band_centre
 from prunelaw_sim.scores import SCORES
-from prunelaw_sim.store import Store
-from prunelaw_sim.theory_rules import band_centre
-from prunelaw_sim.transfer import KEYS as TRANSFER_KEYS
-from prunelaw_sim.transfer import transfer_sweep
+from prunelaw_sim.studies.probed_digits import KEYS, probed_digits_sweep
+from prunelaw_sim.studies.transfer import KEYS as TRANSFER_KEYS
+from prunelaw_sim.studies.transfer import transfer_sweep
+from prunelaw_sim.sweeps.real import RealDesign
+from prunelaw_sim.sweeps.runner import run_sweep
+from prunelaw_sim.sweeps.store import Store
+from prunelaw_sim.sweeps.tables import trials_table
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 SEEDS = list(range(16))
 SIZES = (30, 60, 120, 240, 480, 960)  # of the perceptron's pools; doublings meet in kept numbers

@@ -10,9 +10,9 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import spearmanr
 
-from prunelaw_sim.datasets import load_dataset
-from prunelaw_sim.models import as_model
-from prunelaw_sim.recipes import as_recipe
+from prunelaw_sim.networks.datasets import load_dataset
+from prunelaw_sim.networks.models import as_model
+from prunelaw_sim.networks.recipes import as_recipe
 from prunelaw_sim.scores import SCORES, ScoreInputs, ScoreResult, compute_score
 
 POOL, OUTSIDE, SPLITS = 1000, 400, 3

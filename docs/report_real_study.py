@@ -15,17 +15,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from prunelaw_figures.real_study import ProbeStudy, real_study
-from prunelaw_figures.style import save
-from prunelaw_sim.answers import Answer
-from prunelaw_sim.best_keep import best_keep
-from prunelaw_sim.fit_pruning import fit_pruning
-from prunelaw_sim.kept_power_law import fit_kept_power_law
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.pareto_slopes import GAINS, kept_numbers
-from prunelaw_sim.probe_angles import angle_from_correlations, angle_from_errors
-from prunelaw_sim.pruning_intervals import pruning_intervals
-from prunelaw_sim.real_questions import (
+from prunelaw_figures.plots.real_study import ProbeStudy, real_study
+from prunelaw_figures.plots.style import save
+from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
+from prunelaw_sim.laws.pruning import fit_pruning
+from prunelaw_sim.laws.pruning_intervals import pruning_intervals
+from prunelaw_sim.studies.answers import Answer
+from prunelaw_sim.studies.best_keep import best_keep
+from prunelaw_sim.studies.pareto_slopes import GAINS, kept_numbers
+from prunelaw_sim.studies.probe_angles import angle_from_correlations, angle_from_errors
+from prunelaw_sim.studies.questions import (
     band_beats_both,
     beats_power_law,
     lowers_error,
@@ -34,7 +33,8 @@ from prunelaw_sim.real_questions import (
     transfer_kept,
     worse_probe_returns,
 )
-from prunelaw_sim.regret import regrets
+from prunelaw_sim.studies.regret import regrets
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 HOLD_OUT_ABOVE = 240
 KEEP = [0.25, 0.5]

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import prunelaw_sim
-from prunelaw_figures.advise_figure import advise_figure
-from prunelaw_figures.style import save
+from prunelaw_figures.plots.advice import advise_figure
+from prunelaw_figures.plots.style import save
 
 if __name__ == "__main__":
     examples, folder = Path(__file__).resolve().parents[1] / "examples", Path(sys.argv[1])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prunelaw_figures.learning_curves import learning_curves
+from prunelaw_figures.plots.learning_curves import learning_curves
 from prunelaw_sim import simulate
 
 F, THETA, DIM, TRIALS = 0.4, 0.2, 200, 30

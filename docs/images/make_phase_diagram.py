@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from prunelaw import phase_diagram
-from prunelaw_figures.capacity import capacity
-from prunelaw_figures.phase_map import phase_map
+from prunelaw_figures.plots.capacity import capacity
+from prunelaw_figures.plots.phase_map import phase_map
 
 HERE = Path(__file__)
 

@@ -6,10 +6,10 @@ python docs/images/make_plan.py docs/images/plan.png
 import sys
 from pathlib import Path
 
-from prunelaw_figures.decision_map import decision_map
-from prunelaw_figures.style import save
-from prunelaw_sim.plan import plan
-from prunelaw_sim.pool_tables import fitted_pools, read_pools
+from prunelaw_figures.plots.decision_map import decision_map
+from prunelaw_figures.plots.style import save
+from prunelaw_sim.pools.plan import plan
+from prunelaw_sim.pools.tables import fitted_pools, read_pools
 
 if __name__ == "__main__":
     runs = Path(__file__).resolve().parents[1] / "examples" / "pool_runs.csv"

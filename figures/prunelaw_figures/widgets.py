@@ -17,7 +17,7 @@ from prunelaw.errors import InputError, PrunelawError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw.utility import Pool
+    from prunelaw.decay.utility import Pool
 
 PICTURE_DPI = 110
 
@@ -26,11 +26,11 @@ def explore_pruning(
     alpha_tot: float = 3.0, f: float = 0.5, theta: float = 0.3, rule: str = "hard"
 ) -> Any:
     """Sliders for α_tot, f, θ and the rule; ε, the order parameters, and the four panels of
-    `prunelaw_figures.pruning_view`, redrawn when a slider is let go.
+    `prunelaw_figures.plots.pruning_view`, redrawn when a slider is let go.
 
     Returns an `ipywidgets.VBox`, which a notebook shows; its `controls` hold the sliders by name.
     """
-    from prunelaw_figures.pruning_view import pruning_view
+    from prunelaw_figures.plots.pruning_view import pruning_view
 
     widgets = _ipywidgets()
     controls = {
@@ -49,10 +49,11 @@ def explore_pruning(
 def explore_filters(pools: "Sequence[Pool] | None" = None, samples_seen: float = 128e6) -> Any:
     """Half-life and utility of the best pool and the budget as sliders; the best filter below.
 
-    `pools`: best to worst, as for `prunelaw.filtering.best_filter`; default: the published ones.
+    `pools`: best to worst, as for `prunelaw.decay.filtering.best_filter`; default: the published
+    ones.
     """
-    from prunelaw.utility import PUBLISHED
-    from prunelaw_figures.pools_view import pools_view
+    from prunelaw.decay.utility import PUBLISHED
+    from prunelaw_figures.plots.pools_view import pools_view
 
     given = tuple(pools or PUBLISHED["utility"])
     first = given[0].law
@@ -96,7 +97,7 @@ def pruning_text(alpha_tot: float, f: float, theta: float, rule: str) -> str:
 
 def filter_text(pools: "Sequence[Pool]", samples_seen: float) -> str:
     """The best union at this budget, and the switches around it."""
-    from prunelaw.filtering import best_filter, switch_points
+    from prunelaw.decay.filtering import best_filter, switch_points
 
     choice = best_filter(pools, samples_seen)
     switches = switch_points(pools, 1e7, 1e10)

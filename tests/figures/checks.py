@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 import prunelaw
-from prunelaw.utility import UtilityLaw
-from prunelaw_figures.parts.simulation import POINTS, SimulationCheck
-from prunelaw_figures.parts.sweep import check_sweeps
-from prunelaw_sim.agreement import agreement
-from prunelaw_sim.sweep import Sweep
-from prunelaw_sim.trials import Simulation
+from prunelaw.decay.utility import UtilityLaw
+from prunelaw_sim.simulation.agreement import agreement
+from prunelaw_sim.simulation.trials import Simulation
+from prunelaw_sim.tables.sweep import Sweep
+from prunelaw_sim.verification.real import check_sweeps
+from prunelaw_sim.verification.simulated import POINTS, SimulationCheck
 
 
 def simulation_check(theory_factor=1.0, relative_se=0.004, seed=0):

@@ -28,7 +28,7 @@ def answer(*arguments):
 @pytest.fixture
 def runs_csv(tmp_path):
     """Runs of two pools that follow the paper's law exactly."""
-    from prunelaw.utility import UtilityLaw
+    from prunelaw.decay.utility import UtilityLaw
 
     path = tmp_path / "runs.csv"
     lines = ["pool,unique_samples,samples_seen,val_err"]
@@ -377,10 +377,10 @@ class TestPhaseDiagram:
         assert again.exit_code == 2 and "plane.npz exists" in again.stderr
 
     def test_goes_on_from_a_partial_file(self, tmp_path, monkeypatch):
-        import prunelaw.phase
+        import prunelaw.pruning.phase
 
         out, solved = tmp_path / "plane", []
-        original = prunelaw.phase._solved_block
+        original = prunelaw.pruning.phase._solved_block
 
         def interrupted(points, rules):
             if len(solved) == 1:
@@ -388,12 +388,12 @@ class TestPhaseDiagram:
             solved.append(points)
             return original(points, rules)
 
-        monkeypatch.setattr("prunelaw.phase.BLOCK", 2)
-        monkeypatch.setattr("prunelaw.phase._solved_block", interrupted)
+        monkeypatch.setattr("prunelaw.pruning.phase.BLOCK", 2)
+        monkeypatch.setattr("prunelaw.pruning.phase._solved_block", interrupted)
         options = (*self.AXES, "--theta", 0.5, "--rules", "random", "--out", out)
         assert run(*options).exit_code == 130
         assert (tmp_path / "plane.partial.npz").exists()
-        monkeypatch.setattr("prunelaw.phase._solved_block", original)
+        monkeypatch.setattr("prunelaw.pruning.phase._solved_block", original)
         resumed = run(*options)
         assert resumed.exit_code == 0 and "going on from" in resumed.stderr
         assert not (tmp_path / "plane.partial.npz").exists()

@@ -5,12 +5,12 @@ import builtins
 import pytest
 
 import prunelaw
+from prunelaw.decay.filtering import best_filter, switch_points
+from prunelaw.decay.utility import PUBLISHED
 from prunelaw.errors import InputError
-from prunelaw.filtering import best_filter, switch_points
-from prunelaw.utility import PUBLISHED
 from prunelaw_figures import widgets
-from prunelaw_figures.pools_view import pools_view
-from prunelaw_figures.pruning_view import pruning_view
+from prunelaw_figures.plots.pools_view import pools_view
+from prunelaw_figures.plots.pruning_view import pruning_view
 
 pytest.importorskip("ipywidgets", reason="the extra `notebook` is not installed")
 

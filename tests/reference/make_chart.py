@@ -1,4 +1,4 @@
-"""Computes theory/prunelaw/chart.npz, the table of starts of `prunelaw.chart`.
+"""Computes theory/prunelaw/chart.npz, the table of starts of `prunelaw.perceptron.chart`.
 
     python tests/reference/make_chart.py
 
@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from prunelaw import chart
-from prunelaw.frames import every_frame, nearest
-from prunelaw.perceptron import solve_points
-from prunelaw.saddle import Problem, State
+from prunelaw.perceptron import chart, solve_points
+from prunelaw.perceptron.frames import every_frame, nearest
+from prunelaw.perceptron.saddle import Problem, State
 
 LARGEST_ALPHA = 3e6
 PART = 1024

@@ -1,50 +1,22 @@
 """Exact theory of data pruning and data filtering.
 
 `solve` gives the test error of a max-margin perceptron trained on pruned data (Sorscher et al.
-2022), `optimal_rule` the best examples to keep, `phase_diagram` where which rule wins;
-`sensitivity`, `frontier`, `asymptotics`, `information`, `ridge` and `derivations` are modules of
-their own.  `utility` and `filtering` give the error of training on repeated pools of unequal
-quality (Goyal et al. 2024) and the best filter at a compute budget.
+2022), `optimal_rule` the best examples to keep, `phase_diagram` where which rule wins.
+
+    keep         keep rules: which part of the examples is kept
+    perceptron   the max-margin student: solver, derivatives, limits, distribution of margins
+    pruning      the best fraction, band and rule; phase diagrams
+    students     other exact students: ridge, Gibbs
+    decay        the error of training on repeated pools of unequal quality (Goyal et al. 2024), the
+                 best filter at a compute budget, mixtures, schedules, rival laws
+    derivations  both theories derived by SymPy
+
+The names are loaded when first used; `__init__.pyi` lists them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from prunelaw.errors import ConvergenceError, InputError, PrunelawError, TableError
-from prunelaw.keep import RULES, KeepRule, as_rule, kept_from_pruned, threshold
-from prunelaw.perceptron import Solution, solve
+from prunelaw import moved
 
-if TYPE_CHECKING:
-    from prunelaw.optimal import optimal_rule
-    from prunelaw.phase import phase_diagram
-    from prunelaw.ridge import solve_ridge
-
-# Imported when first used, so that `import prunelaw` and a single solve stay quick.
-_LATER = {
-    "optimal_rule": "prunelaw.optimal",
-    "phase_diagram": "prunelaw.phase",
-    "solve_ridge": "prunelaw.ridge",
-}
-
-__all__ = [
-    "RULES",
-    "ConvergenceError",
-    "InputError",
-    "KeepRule",
-    "PrunelawError",
-    "Solution",
-    "TableError",
-    "as_rule",
-    "kept_from_pruned",
-    "optimal_rule",
-    "phase_diagram",
-    "solve",
-    "solve_ridge",
-    "threshold",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+moved.install()
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.reading_options import asked, reading_options
-from prunelaw_figures.terminal import Amount, print_json, require_new_file
+from prunelaw_figures.terminal.output import Amount, print_json, require_new_file
+from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
-    from prunelaw_sim.advice import Advice
-    from prunelaw_sim.score_files import Scores
+    from prunelaw_sim.advice.advise import Advice
+    from prunelaw_sim.scores.files import Scores
 
 
 @click.command()
@@ -74,8 +74,8 @@ def command(
     TABLE is any file or folder that `prunelaw sweep-check` reads. Deterministic for a seed. An
     existing file is never overwritten.
     """
-    from prunelaw_figures.advise_text import print_advice
-    from prunelaw_sim.advice import advise
+    from prunelaw_figures.words.advice import print_advice
+    from prunelaw_sim.advice.advise import advise
     from prunelaw_sim.readers import read
 
     _check(scores, scores_high, scores_column, scores_id, output_kept, figure)
@@ -105,9 +105,9 @@ def _check(
     figure: Path | None,
 ) -> None:
     """Complaints that name the option, before anything is read."""
-    from prunelaw._checks import check_choice
+    from prunelaw.checks import check_choice
     from prunelaw.errors import InputError
-    from prunelaw_sim.score_files import HIGH, check_new_file
+    from prunelaw_sim.scores.files import HIGH, check_new_file
 
     of_scores = {
         "--scores-high": high,
@@ -130,7 +130,7 @@ def _scores(
     path: str, high: str | None, column: str | None, id_column: str | None, examples: float | None
 ) -> "Scores":
     from prunelaw.errors import InputError
-    from prunelaw_sim.score_files import read_scores
+    from prunelaw_sim.scores.files import read_scores
 
     if examples is not None and examples != round(examples):
         raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
@@ -142,8 +142,8 @@ def _write(found: "Advice", output_kept: Path | None, figure: Path | None) -> No
     from prunelaw.errors import InputError
 
     if figure is not None:
-        from prunelaw_figures.advise_figure import advise_figure
-        from prunelaw_figures.style import save
+        from prunelaw_figures.plots.advice import advise_figure
+        from prunelaw_figures.plots.style import save
 
         try:
             save(advise_figure(found), figure)

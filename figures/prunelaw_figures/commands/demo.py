@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from prunelaw_figures.terminal import print_json
+from prunelaw_figures.terminal.output import print_json
 
 
 @click.command()

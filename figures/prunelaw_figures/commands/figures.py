@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal import NameList, print_json, progress_bar
+from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
 
 if TYPE_CHECKING:
     from prunelaw_figures.gallery.build import Outcome
@@ -89,10 +89,10 @@ def command(
     stay. A figure whose data were not given is skipped. Exit code 1 if a figure failed; the
     others are written all the same.
     """
-    from prunelaw._checks import check_choice
+    from prunelaw.checks import check_choice
     from prunelaw_figures.gallery import GALLERY
     from prunelaw_figures.gallery.build import Order, build
-    from prunelaw_figures.style import FORMATS
+    from prunelaw_figures.plots.style import FORMATS
 
     entries = [GALLERY[check_choice("NAME", name, GALLERY)] for name in names or GALLERY]
     formats = tuple(check_choice("--format", each, FORMATS) for each in formats)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.reading_options import asked, pairs, reading_options
-from prunelaw_figures.terminal import print_json, require_new_file
+from prunelaw_figures.terminal.output import print_json, require_new_file
+from prunelaw_figures.terminal.reading_options import asked, pairs, reading_options
 
 if TYPE_CHECKING:
-    from prunelaw_sim.law_comparison import LawComparison
-    from prunelaw_sim.sweep import Sweep
+    from prunelaw_sim.laws.comparison import LawComparison
+    from prunelaw_sim.tables.sweep import Sweep
 
-# As `prunelaw_sim.laws.LAWS`, which costs seconds to import; "all" compares them.
+# As `prunelaw_sim.laws.registry.LAWS`, which costs seconds to import; "all" compares them.
 LAWS = (
     "utility",
     "no-decay",
@@ -127,17 +127,17 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)
-    from prunelaw_figures import fit_tables
+    from prunelaw_figures.words import fits as fit_tables
 
     if law == "all":
-        from prunelaw_sim.law_comparison import compare_laws
+        from prunelaw_sim.laws.comparison import compare_laws
 
         found = compare_laws(sweep, **chosen)
         if figure:
             _draw(found, figure)
         show = fit_tables.print_comparison
     else:
-        from prunelaw_sim.laws import fit
+        from prunelaw_sim.laws.registry import fit
 
         found, show = fit(law, sweep, **chosen), fit_tables.print_fit
     values = found.to_dict()
@@ -185,10 +185,10 @@ def _number(option: str, text: str) -> float:
 
 
 def _intervals(found: Any, level: float) -> dict[str, Any]:
-    from prunelaw_sim.fits import plain
-    from prunelaw_sim.intervals import parameter_intervals
+    from prunelaw_sim.common.plain import to_plain
+    from prunelaw_sim.fits.intervals import parameter_intervals
 
-    return plain(parameter_intervals(found, level))
+    return to_plain(parameter_intervals(found, level))
 
 
 def _check(
@@ -199,8 +199,8 @@ def _check(
     figure: Path | None,
 ) -> None:
     """Complaints that name the option, before anything is read."""
-    from prunelaw._checks import check_choice, check_real
-    from prunelaw.utility import CONVENTIONS
+    from prunelaw.checks import check_choice, check_real
+    from prunelaw.decay.utility import CONVENTIONS
 
     check_choice("--law", law, LAWS)
     if convention is not None:
@@ -218,8 +218,8 @@ def _check(
 
 
 def _draw(found: "LawComparison", path: Path) -> None:
-    from prunelaw_figures.law_comparison import law_comparison
-    from prunelaw_figures.style import save
+    from prunelaw_figures.plots.law_comparison import law_comparison
+    from prunelaw_figures.plots.style import save
 
     save(law_comparison(found), path)
     click.echo(f"wrote {path}", err=True)

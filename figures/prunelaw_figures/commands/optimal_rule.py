@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal import make_table, print_json, print_table
+from prunelaw_figures.terminal.output import make_table, print_json, print_table
 
 if TYPE_CHECKING:
-    from prunelaw.optimal import OptimalRule
+    from prunelaw.pruning.optimal import OptimalRule
 
 
 @click.command()
@@ -42,8 +42,8 @@ def command(
     """
     import numpy as np
 
-    from prunelaw._checks import check_real
-    from prunelaw.optimal import optimal_rule
+    from prunelaw.checks import check_real
+    from prunelaw.pruning.optimal import optimal_rule
 
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
     check_real("--keep", keep, 0.0, 1.0, low_open=True, high_open=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from prunelaw_figures.terminal import print_json, progress_bar
+from prunelaw_figures.terminal.output import print_json, progress_bar
 
 MANY_POINTS = 8_000  # from here on, starting processes pays
 AXES = ("alpha_tot", "alpha_prune", "f", "theta")
@@ -81,11 +81,11 @@ def command(
     import numpy as np
 
     from prunelaw.errors import InputError
-    from prunelaw.phase import phase_diagram
-    from prunelaw_figures.phase_map import phase_map
-    from prunelaw_figures.phase_store import PhaseStore
-    from prunelaw_figures.workers import worker_processes
-    from prunelaw_sim._threads import cores
+    from prunelaw.pruning.phase import phase_diagram
+    from prunelaw_figures.plots.phase_map import phase_map
+    from prunelaw_figures.terminal.phase_store import PhaseStore
+    from prunelaw_figures.terminal.workers import worker_processes
+    from prunelaw_sim.common.threads import cores
 
     store = PhaseStore(out)
     if degrees and theta is not None:
@@ -122,7 +122,7 @@ def _values(axis: tuple[str, float, float, int], degrees: bool):
     """(name, values) of an axis given on the command line."""
     import numpy as np
 
-    from prunelaw._checks import check_integer, check_real
+    from prunelaw.checks import check_integer, check_real
 
     name, low, high, count = axis
     check_integer(f"count of {name}", count, 1)

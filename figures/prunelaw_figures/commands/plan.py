@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.reading_options import map_option, mapping_option, pairs
-from prunelaw_figures.terminal import Amount, print_json
+from prunelaw_figures.terminal.output import Amount, print_json
+from prunelaw_figures.terminal.reading_options import map_option, mapping_option, pairs
 
 if TYPE_CHECKING:
-    from prunelaw_sim.plan import Plan
-    from prunelaw_sim.pool_ensemble import PoolEnsemble
+    from prunelaw_sim.pools.ensemble import PoolEnsemble
+    from prunelaw_sim.pools.plan import Plan
 
 
 @click.command()
@@ -90,8 +90,8 @@ def command(
 
     Deterministic for a seed. An existing file is never overwritten.
     """
-    from prunelaw_figures.plan_text import print_plan
-    from prunelaw_sim.plan import plan
+    from prunelaw_figures.words.plan import print_plan
+    from prunelaw_sim.pools.plan import plan
 
     if figure is not None:
         _check_new(figure)
@@ -133,9 +133,9 @@ def _read(
 ) -> "tuple[PoolEnsemble, Sequence[str]]":
     """What is known of the pools, from either kind of table."""
     from prunelaw.errors import InputError
-    from prunelaw_sim.amounts import parse_amount
-    from prunelaw_sim.mapping import ColumnMapping
-    from prunelaw_sim.pool_tables import PoolTable, fitted_pools, read_pools
+    from prunelaw_sim.common.amounts import parse_amount
+    from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
+    from prunelaw_sim.tables.mapping import ColumnMapping
 
     content = read_pools(
         table, a=a, d=d, convention=convention, units=units, batch_size=batch_size,
@@ -166,8 +166,8 @@ def _check_new(figure: Path) -> None:
 
 def _draw(ensemble: "PoolEnsemble", found: "Plan", path: Path) -> None:
     from prunelaw.errors import InputError
-    from prunelaw_figures.decision_map import decision_map
-    from prunelaw_figures.style import save
+    from prunelaw_figures.plots.decision_map import decision_map
+    from prunelaw_figures.plots.style import save
 
     try:
         save(decision_map(ensemble, found), path)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal import make_table, print_json, print_table
+from prunelaw_figures.terminal.output import make_table, print_json, print_table
 
 if TYPE_CHECKING:
     from prunelaw_sim.scores import ScoreInputs
@@ -56,10 +56,10 @@ def command(
       prunelaw scores digits --score ddd --outside 0 --json
 
     The file holds ids (numbers of examples, from 0), scores, and in comment lines where they come
-    from; `prunelaw_sim.score_files.read_scores` reads it.  An existing file is never overwritten.
+    from; `prunelaw_sim.scores.files.read_scores` reads it.  An existing file is never overwritten.
     """
-    from prunelaw_sim.score_files import check_new_file, write_scores
     from prunelaw_sim.scores import as_score, as_scores, compute_score
+    from prunelaw_sim.scores.files import check_new_file, write_scores
 
     if output is not None:
         check_new_file(output)
@@ -86,10 +86,10 @@ def _inputs(dataset: str, model: str, recipe: str, outside: int | None, seed: in
     """A random part of the data set outside, the rest in its own order as the pool."""
     import numpy as np
 
-    from prunelaw._checks import check_integer
-    from prunelaw_sim.datasets import load_dataset
-    from prunelaw_sim.models import as_model
-    from prunelaw_sim.recipes import as_recipe
+    from prunelaw.checks import check_integer
+    from prunelaw_sim.networks.datasets import load_dataset
+    from prunelaw_sim.networks.models import as_model
+    from prunelaw_sim.networks.recipes import as_recipe
     from prunelaw_sim.scores import ScoreInputs
 
     data = load_dataset(dataset)

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal import make_table, print_json, print_table, progress_bar
+from prunelaw_figures.terminal.output import make_table, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from prunelaw_sim.expectations import Comparison
-    from prunelaw_sim.trials import Simulation
+    from prunelaw_sim.simulation.expectations import Comparison
+    from prunelaw_sim.simulation.trials import Simulation
 
 
 @click.command()
@@ -98,10 +98,10 @@ def command(
     import numpy as np
 
     import prunelaw
-    from prunelaw._checks import check_integer, check_real
-    from prunelaw_sim.inputs import as_inputs
-    from prunelaw_sim.penalised import as_student
-    from prunelaw_sim.probes import as_probe
+    from prunelaw.checks import check_integer, check_real
+    from prunelaw_sim.simulation.inputs import as_inputs
+    from prunelaw_sim.simulation.probes import as_probe
+    from prunelaw_sim.students.penalised import as_student
 
     check_integer("--dim", dim, 2)
     check_integer("--trials", trials, 2 if stderr is None else 10)
@@ -118,9 +118,9 @@ def command(
     as_inputs(inputs, "--inputs")
     as_probe(probe, "--probe")
     angle = float(np.radians(theta)) if degrees else theta
-    from prunelaw_sim.expectations import compare
-    from prunelaw_sim.precision import simulate_until
-    from prunelaw_sim.trials import simulate
+    from prunelaw_sim.simulation.expectations import compare
+    from prunelaw_sim.simulation.precision import simulate_until
+    from prunelaw_sim.simulation.trials import simulate
 
     point: tuple[Any, ...] = (alpha_tot, keep, angle, rule)
     with progress_bar("training students") as progress:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal import NumberList, make_table, print_json, print_table
+from prunelaw_figures.terminal.output import NumberList, make_table, print_json, print_table
 
 if TYPE_CHECKING:
     from prunelaw import Solution
@@ -69,7 +69,7 @@ def command(
     import numpy as np
 
     import prunelaw
-    from prunelaw._checks import check_real
+    from prunelaw.checks import check_real
     from prunelaw.keep import as_rule
 
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)

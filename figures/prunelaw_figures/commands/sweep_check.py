@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.reading_options import asked, reading_options
-from prunelaw_figures.terminal import print_json, require_new_file
+from prunelaw_figures.terminal.output import print_json, require_new_file
+from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
-    from prunelaw_sim.reading import Reading
+    from prunelaw_sim.tables.assemble import Reading
 
 
 @click.command()
@@ -37,9 +37,9 @@ def command(
 
     Existing files are never overwritten.
     """
-    from prunelaw_figures.reading_text import print_account
+    from prunelaw_figures.words.account import print_account
+    from prunelaw_sim.laws.allowed import account
     from prunelaw_sim.readers import examine
-    from prunelaw_sim.reading_account import account
 
     for option, path in (("--save-mapping", save_mapping), ("--output", output)):
         require_new_file(option, path)

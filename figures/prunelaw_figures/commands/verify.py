@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.reading_options import constant_option, map_option, mapping_option
-from prunelaw_figures.terminal import make_table, print_json, print_table, progress_bar
+from prunelaw_figures.terminal.output import make_table, print_json, print_table, progress_bar
+from prunelaw_figures.terminal.reading_options import constant_option, map_option, mapping_option
 
 if TYPE_CHECKING:
-    from prunelaw_figures.verify import Outcome
+    from prunelaw_sim.verification.run import Outcome
 
 
 @click.command()
@@ -61,19 +61,20 @@ def command(
     Exit code 1 if theory and simulation disagree (chi-square p < 0.001), a published number is
     not met, or a part fails; the other parts' results are written all the same.
     """
-    from prunelaw._checks import check_integer
+    from prunelaw.checks import check_integer
 
     check_integer("--seed", seed, 0)
     if (columns or constants or mapping_file) and table is None:
         raise click.UsageError(
             "--map, --constant and --mapping describe the table of --sweep PATH; give it"
         )
-    from prunelaw_figures.verify import FULL, QUICK, new_folder, verify
+    from prunelaw_figures.words.report import verdict, write
+    from prunelaw_sim.verification.run import FULL, QUICK, new_folder, verify
 
     sweeps = None
     if table is not None:
-        from prunelaw_sim.mapping import ColumnMapping
         from prunelaw_sim.readers import read
+        from prunelaw_sim.tables.mapping import ColumnMapping
 
         asked = ColumnMapping.of(mapping_file).updated(columns=columns, constants=constants)
         sweeps = (read(table, mapping=asked),)
@@ -89,14 +90,13 @@ def command(
         folder,
         sweeps=sweeps,
         show=progress_bar,
+        written=write,
         finished=finished,
     )
     if as_json:
         print_json(state)
     else:
         click.echo(f"Report: {folder / 'index.html'}")
-    from prunelaw_figures.report import verdict
-
     for outcome in state.outcomes.values():
         click.echo(verdict(outcome), err=True)
     if not state.good:
@@ -105,8 +105,8 @@ def command(
 
 def _print_part(name: str, outcome: "Outcome") -> None:
     """The part's table and its sentences."""
-    from prunelaw_figures.document import Code, Items, Table, Text
-    from prunelaw_figures.report import part_blocks
+    from prunelaw_figures.words.document import Code, Items, Table, Text
+    from prunelaw_figures.words.report import part_blocks
 
     for block in part_blocks(name, outcome):
         if isinstance(block, Table):

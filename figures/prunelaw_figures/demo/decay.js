@@ -1,6 +1,6 @@
 // Utility decay in closed form: errors of unions of pools, the best of them, and where it changes.
 //
-// Conventions and equations are those of prunelaw.utility; here the passes are summed one by one,
+// Conventions and equations are those of prunelaw.decay.utility; here the passes are summed one by one,
 // once for each union, up to the pass whose utility has died out.
 
 const DIVISOR = 1e5;
@@ -115,7 +115,7 @@ function split(unions, low, high, before, after, found) {
 const TOP = ["top 0–10 %", "top 10–20 %", "top 20–30 %", "top 30–40 %"];
 const published = (b, tau) => TOP.map((name, i) => ({ name, size: 12.8e6, b: b[i], tau: tau[i] }));
 
-// Published fits, DataComp medium by T-MARS score (arXiv 2404.07177), as in prunelaw.utility.
+// Published fits, DataComp medium by T-MARS score (arXiv 2404.07177), as in prunelaw.decay.utility.
 const UTILITY = published([-0.16, -0.125, -0.1, -0.085], [74 / 11, 94 / 11, 58 / 11, 25 / 11]);
 export const PRESETS = {
   utility: { a: 0.025, d: 0.1, convention: "official_code", pools: UTILITY },

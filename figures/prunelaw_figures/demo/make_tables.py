@@ -23,8 +23,8 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.special import erf, erfc
 
 import prunelaw
-from prunelaw.band import best_band
-from prunelaw.gaussian import Array
+from prunelaw.numerics.gaussian import Array
+from prunelaw.pruning.band import best_band
 from prunelaw_figures.demo.cells import Cells, Frame, encode, fit
 from prunelaw_figures.demo.tables import (
     ALPHA,

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw.gaussian import Array, central_half_width, outer_threshold
+from prunelaw.numerics.gaussian import Array, central_half_width, outer_threshold
 from prunelaw_figures.demo.cells import Cells, Frame, decode
 
 ALPHA, FRACTION, THETA = (0.1, 1000.0), (0.02, 1.0), (0.0, 1.4)  # ranges of the sliders

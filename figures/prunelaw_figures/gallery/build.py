@@ -10,7 +10,7 @@ from prunelaw.errors import PrunelawError
 from prunelaw_figures.gallery import cache
 from prunelaw_figures.gallery.entry import Entry, Progress, Results, Work
 from prunelaw_figures.gallery.folder import OwnedFolder
-from prunelaw_figures.style import DPI, encoded, style_sheet
+from prunelaw_figures.plots.style import DPI, encoded, style_sheet
 
 # A label to a context that gives a function (done, total): how the caller shows progress.
 ProgressFactory = Callable[[str], AbstractContextManager[Progress]]

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunelaw.utility import PUBLISHED, with_convention
+from prunelaw.decay.utility import PUBLISHED, with_convention
 from prunelaw_figures.gallery.entry import Entry, Parameters, Results, Work
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw.utility import Pool
+    from prunelaw.decay.utility import Pool
 
 UNIONS = ["top 10%", "top 20%", "top 30%", "top 40%"]
 CONTROL = "utility_random"  # the pool that no filter chose
@@ -41,8 +41,8 @@ def _pools(p: Parameters) -> "tuple[Pool, ...]":
 
 
 def _draw_curves(p: Parameters, found: Results) -> "Figure":
-    from prunelaw.filtering import union_errors
-    from prunelaw_figures.pool_curves import pool_curves
+    from prunelaw.decay.filtering import union_errors
+    from prunelaw_figures.plots.pool_curves import pool_curves
 
     pools = _pools(p)
     control = with_convention(PUBLISHED[CONTROL], p["convention"])
@@ -59,20 +59,20 @@ def _nothing(p: Parameters, work: Work) -> Results:
 
 
 def _draw_decay(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.pools_view import pools_view
+    from prunelaw_figures.plots.pools_view import pools_view
 
     return pools_view(_pools(p), p["budget"], *p["samples_seen"])
 
 
 def _draw_filters(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.best_filter import best_filter_figure
-    from prunelaw_figures.parts.utility import check_utility
+    from prunelaw_figures.plots.best_filter import best_filter_figure
+    from prunelaw_sim.verification.published import check_utility
 
     return best_filter_figure(check_utility())
 
 
 def _filter_parameters() -> dict:
-    from prunelaw_figures.parts.utility import BUDGETS, SWITCH_RANGE
+    from prunelaw_sim.verification.published import BUDGETS, SWITCH_RANGE
 
     fitted, other = _fitted("official_code"), PUBLISHED["effective_data"]
     kept = {name: fitted[name] for name in ("a", "b", "tau", "d", "pool_size")}

@@ -47,7 +47,7 @@ def _simulated(p: Parameters, work: Work) -> Results:
 
 
 def _draw_learning_curves(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.learning_curves import Measured, learning_curves
+    from prunelaw_figures.plots.learning_curves import Measured, learning_curves
 
     points = {
         rule: [
@@ -75,7 +75,7 @@ SIMULATED = {"dim": 200, "trials": 30, "seed": 7, "alpha_tot": [0.3, 30.0]}
 
 def _best_fractions(p: Parameters, work: Work) -> Results:
     import prunelaw
-    from prunelaw.frontier import best_fraction
+    from prunelaw.pruning.frontier import best_fraction
 
     alpha, angles = _grid(p["alpha_prune"]), np.radians(p["degrees"])
     found = best_fraction(None, alpha[None], angles[:, None], "hard", p["f_range"])
@@ -86,7 +86,7 @@ def _best_fractions(p: Parameters, work: Work) -> Results:
 
 
 def _draw_best_fractions(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.optimal_fraction import optimal_fraction
+    from prunelaw_figures.plots.optimal_fraction import optimal_fraction
 
     alpha = _grid(p["alpha_prune"])
     return optimal_fraction(alpha, p["degrees"], **found)
@@ -94,7 +94,7 @@ def _draw_best_fractions(p: Parameters, found: Results) -> "Figure":
 
 def _frontiers(p: Parameters, work: Work) -> Results:
     import prunelaw
-    from prunelaw.frontier import pareto
+    from prunelaw.pruning.frontier import pareto
 
     alpha, angles = _grid(p["alpha_prune"]), np.radians(p["degrees"])
     found = pareto(alpha[None], angles[:, None], p["f_range"], ("hard",))
@@ -106,7 +106,7 @@ def _frontiers(p: Parameters, work: Work) -> Results:
 
 
 def _draw_frontiers(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.pareto_frontier import pareto_frontier
+    from prunelaw_figures.plots.pareto_frontier import pareto_frontier
 
     alpha = _grid(p["alpha_prune"])
     return pareto_frontier(
@@ -119,7 +119,7 @@ def _draw_frontiers(p: Parameters, found: Results) -> "Figure":
 
 
 def _switches(p: Parameters, work: Work) -> Results:
-    from prunelaw.frontier import switch
+    from prunelaw.pruning.frontier import switch
 
     found = switch(np.radians(p["degrees"])[:, None], _grid(p["f"])[None], "easy", "hard")
     _solved("switch", found.converged)
@@ -127,13 +127,13 @@ def _switches(p: Parameters, work: Work) -> Results:
 
 
 def _draw_switches(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.switch_curve import switch_curve
+    from prunelaw_figures.plots.switch_curve import switch_curve
 
     return switch_curve(_grid(p["f"]), p["degrees"], found["alpha_tot"])
 
 
 def _nats(p: Parameters, work: Work) -> Results:
-    from prunelaw.information import gibbs
+    from prunelaw.students.gibbs import gibbs
 
     alpha = _grid(p["alpha_prune"])
     f = np.array([1.0, *p["hard"], *p["easy"]])[:, None]
@@ -143,7 +143,7 @@ def _nats(p: Parameters, work: Work) -> Results:
 
 
 def _draw_nats(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.information import information
+    from prunelaw_figures.plots.information import information
 
     kept = [f"keep {rule}, f = {f:g}" for rule in ("hard", "easy") for f in p[rule]]
     alpha = _grid(p["alpha_prune"])
@@ -152,7 +152,7 @@ def _draw_nats(p: Parameters, found: Results) -> "Figure":
 
 def _bands(p: Parameters, work: Work) -> Results:
     import prunelaw
-    from prunelaw.band import best_band
+    from prunelaw.pruning.band import best_band
 
     alpha, angles = _grid(p["alpha_tot"])[None], np.array(p["theta"])[:, None]
     found = best_band(alpha, p["f"], angles)
@@ -163,7 +163,7 @@ def _bands(p: Parameters, work: Work) -> Results:
 
 
 def _draw_bands(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.band_edges import band_edges
+    from prunelaw_figures.plots.band_edges import band_edges
 
     errors = {rule: found[f"error_{rule}"] for rule in (*PLAIN, "band")}
     alpha = _grid(p["alpha_tot"])
@@ -176,7 +176,7 @@ def _nothing(p: Parameters, work: Work) -> Results:
 
 
 def _draw_capacity(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.capacity import capacity
+    from prunelaw_figures.plots.capacity import capacity
 
     low, high = p["alpha_prune"]
     return capacity(p["fractions"], (low, high))
@@ -192,7 +192,7 @@ def _plane(p: Parameters) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray
 
 
 def _phases(p: Parameters, work: Work) -> Results:
-    from prunelaw.phase import phase_diagram
+    from prunelaw.pruning.phase import phase_diagram
 
     x, y = _plane(p)
     found = phase_diagram(x, y, theta=p.get("theta"), f=p.get("f"), progress=work.progress)
@@ -201,8 +201,8 @@ def _phases(p: Parameters, work: Work) -> Results:
 
 
 def _draw_phases(p: Parameters, found: Results) -> "Figure":
-    from prunelaw.phase import PhaseDiagram
-    from prunelaw_figures.phase_map import phase_map
+    from prunelaw.pruning.phase import PhaseDiagram
+    from prunelaw_figures.plots.phase_map import phase_map
 
     (x_name, x), (y_name, y) = _plane(p)
     errors = {rule: error.astype(np.float64) for rule, error in found.items()}

@@ -17,41 +17,41 @@ from prunelaw_figures.gallery.entry import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_figures.parts.sweep import LawFit
+    from prunelaw_sim.verification.real import LawFit
 
 
 # --- digits of scikit-learn -------------------------------------------------------------------
 
 
 def _digits_pruning(p: Parameters, work: Work) -> Results:
-    from prunelaw_sim.digits import digits_pruning_sweep
+    from prunelaw_sim.studies.digits import digits_pruning_sweep
 
     return table_arrays("runs", digits_pruning_sweep(progress=work.progress).frame)
 
 
 def _digits_repetition(p: Parameters, work: Work) -> Results:
-    from prunelaw_sim.digits import digits_repetition_sweep
+    from prunelaw_sim.studies.digits import digits_repetition_sweep
 
     return table_arrays("runs", digits_repetition_sweep(progress=work.progress).frame)
 
 
 def _law(found: Results, law: str) -> "LawFit":
     """The law fitted to the kept runs: a second or two."""
-    from prunelaw_figures.parts.sweep import check_sweeps
-    from prunelaw_sim.sweep import Sweep
+    from prunelaw_sim.tables.sweep import Sweep
+    from prunelaw_sim.verification.real import check_sweeps
 
     check = check_sweeps((Sweep.from_frame(table_of("runs", found), "digits"),))
     return next(fit for fit in check.fits if fit.law == law)
 
 
 def _draw_digits_pruning(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.real_sweep import pruning_sweep
+    from prunelaw_figures.plots.real_sweep import pruning_sweep
 
     return pruning_sweep(_law(found, "pruning"))
 
 
 def _draw_digits_repetition(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.real_sweep import utility_sweep
+    from prunelaw_figures.plots.real_sweep import utility_sweep
 
     return utility_sweep(_law(found, "utility"))
 
@@ -59,7 +59,7 @@ def _draw_digits_repetition(p: Parameters, found: Results) -> "Figure":
 def _scored(p: Parameters, work: Work) -> Results:
     """The sweep of docs/real_sweeps.md, in a store that is thrown away afterwards."""
     from prunelaw_sim import RealDesign, Store, run_sweep
-    from prunelaw_sim.measured import to_sweep
+    from prunelaw_sim.sweeps.tables import to_sweep
 
     names = ("dataset", "model", "recipe", "class_share", "score", "size", "keep", "seed")
     design = RealDesign.grid(trials=p["seeds"], **{name: p[name] for name in names})
@@ -73,13 +73,13 @@ def _scored(p: Parameters, work: Work) -> Results:
 
 
 def _draw_scored(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.score_rules import score_rules
+    from prunelaw_figures.plots.score_rules import score_rules
 
     return score_rules(table_of("runs", found))
 
 
 def _pruning_parameters() -> dict:
-    from prunelaw_sim.digits import DIMENSION, FULL_PRUNING, PROBE_IMAGES, TEST_IMAGES
+    from prunelaw_sim.studies.digits import DIMENSION, FULL_PRUNING, PROBE_IMAGES, TEST_IMAGES
 
     return {
         "sizes": list(FULL_PRUNING.sizes),
@@ -92,7 +92,7 @@ def _pruning_parameters() -> dict:
 
 
 def _repetition_parameters() -> dict:
-    from prunelaw_sim.digits import FULL_REPETITION, NOISE, TEST_IMAGES
+    from prunelaw_sim.studies.digits import FULL_REPETITION, NOISE, TEST_IMAGES
 
     return {
         "sizes": list(FULL_REPETITION.sizes),
@@ -113,9 +113,9 @@ def _needed(work: Work, option: str) -> Path:
 
 
 def _openclip(p: Parameters, work: Work) -> Results:
-    from prunelaw_figures.decay_fits import decay_lines, decay_points
+    from prunelaw_figures.plots.decay_fits import decay_lines, decay_points
     from prunelaw_sim import read
-    from prunelaw_sim.fit_utility import fit_utility
+    from prunelaw_sim.laws.utility import fit_utility
 
     frame = read(_needed(work, "openclip"), downstream=p["task"]).frame
     tables, fits, others = {}, {}, {}
@@ -132,7 +132,7 @@ def _openclip(p: Parameters, work: Work) -> Results:
 
 
 def _draw_openclip(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.decay_fits import draw_decay_fits
+    from prunelaw_figures.plots.decay_fits import draw_decay_fits
 
     points, lines = table_of("points", found), table_of("lines", found)
     return draw_decay_fits(points, lines, error="ImageNet error")
@@ -149,7 +149,7 @@ def _c4_runs(work: Work):
 
 
 def _c4_laws(p: Parameters, work: Work) -> Results:
-    from prunelaw_figures.law_comparison import comparison_lines, comparison_points
+    from prunelaw_figures.plots.law_comparison import comparison_lines, comparison_points
     from prunelaw_sim import compare_laws
 
     found = compare_laws(
@@ -161,14 +161,14 @@ def _c4_laws(p: Parameters, work: Work) -> Results:
 
 
 def _draw_c4_laws(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.law_comparison import draw_law_comparison
+    from prunelaw_figures.plots.law_comparison import draw_law_comparison
 
     return draw_law_comparison(table_of("points", found), table_of("lines", found))
 
 
 def _c4_rising(p: Parameters, work: Work) -> Results:
-    from prunelaw_figures.rising_loss import rising_lines, rising_points
-    from prunelaw_sim.fit_scaling import fit_data_constrained
+    from prunelaw_figures.plots.rising_loss import rising_lines, rising_points
+    from prunelaw_sim.laws.scaling import fit_data_constrained
 
     table = _c4_runs(work).frame
     limit = p["hold_out_above"]
@@ -185,7 +185,7 @@ def _c4_rising(p: Parameters, work: Work) -> Results:
 
 
 def _draw_c4_rising(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.rising_loss import draw_rising_loss
+    from prunelaw_figures.plots.rising_loss import draw_rising_loss
 
     return draw_rising_loss(table_of("points", found), table_of("lines", found))
 
@@ -194,7 +194,7 @@ def _draw_c4_rising(p: Parameters, found: Results) -> "Figure":
 
 
 def _agreement(p: Parameters, work: Work) -> Results:
-    from prunelaw_figures.parts.simulation import check_simulation
+    from prunelaw_sim.verification.simulated import check_simulation
 
     check = check_simulation(
         dict(zip(p["dims"], p["trials"], strict=True)), p["seed"], progress=work.progress
@@ -204,9 +204,9 @@ def _agreement(p: Parameters, work: Work) -> Results:
 
 
 def _draw_agreement(p: Parameters, found: Results) -> "Figure":
-    from prunelaw_figures.parts.simulation import POINTS, SimulationCheck
-    from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
-    from prunelaw_sim.agreement import agreement
+    from prunelaw_figures.plots.theory_vs_simulation import theory_vs_simulation
+    from prunelaw_sim.simulation.agreement import agreement
+    from prunelaw_sim.verification.simulated import POINTS, SimulationCheck
 
     sizes = [float(dim) for dim in p["dims"]]
     judged = agreement(found["theory"], sizes, found["means"], found["stderrs"])
@@ -216,7 +216,7 @@ def _draw_agreement(p: Parameters, found: Results) -> "Figure":
 
 
 def _points() -> list[str]:
-    from prunelaw_figures.parts.simulation import POINTS
+    from prunelaw_sim.verification.simulated import POINTS
 
     return [f"({p.rule}, {p.theta:g}, {p.alpha_tot:g}, {p.f:.3g})" for p in POINTS]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prunelaw_figures.decision_map import compute_range, draw_errors, draw_switches
-from prunelaw_figures.law_comparison import draw_law, metric_of, series_of
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.decision_map import compute_range, draw_errors, draw_switches
+from prunelaw_figures.plots.law_comparison import draw_law, metric_of, series_of
+from prunelaw_figures.plots.style import (
     COLOURS,
     GREY,
     PAGE,
@@ -24,9 +24,9 @@ from prunelaw_figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.advice import Advice
-    from prunelaw_sim.advise_pools import PoolAdvice
-    from prunelaw_sim.advise_pruning import PruningAdvice
+    from prunelaw_sim.advice.advise import Advice
+    from prunelaw_sim.advice.on_pools import PoolAdvice
+    from prunelaw_sim.advice.on_pruning import PruningAdvice
 
 POINTS = 80  # of a curve
 OTHER = (("green", "D"), ("purple", "v"), ("sky", "P"), ("orange", "X"))  # rules beside RULES
@@ -66,14 +66,14 @@ def _amounts(axis: Any) -> None:
     """20M, 50M, 100M in place of powers of ten."""
     from matplotlib.ticker import FuncFormatter
 
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     plain_log_axis(axis)
     axis.set_major_formatter(FuncFormatter(lambda value, _: amount_text(value)))
 
 
 def _unions(axes: Any, found: "PoolAdvice") -> None:
-    from prunelaw_sim.decisions import decide
+    from prunelaw_sim.pools.decisions import decide
 
     plan = found.plan
     low, high = compute_range(plan)
@@ -143,7 +143,7 @@ def _line(
 ) -> None:
     """The law; dashed beyond the runs.  Of the theory, as fitted without the held-out runs."""
     from prunelaw.errors import InputError
-    from prunelaw_sim.keep_laws import Cell
+    from prunelaw_sim.advice.keep_laws import Cell
 
     most = max(float(sizes.max()), found.choice.best.dataset_size)
     x = np.geomspace(float(sizes.min()), most, POINTS)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunelaw_figures.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
+from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_figures.parts.utility import UtilityCheck
+    from prunelaw_sim.verification.published import UtilityCheck
 
 TITLES = {
     "paper": "paper's law",
@@ -46,8 +46,8 @@ def best_filter_figure(check: "UtilityCheck") -> "Figure":
 
 
 def _panel(axes, convention: str, names: Sequence[str], budgets: Sequence[float]) -> None:
-    from prunelaw.filtering import union_errors
-    from prunelaw_figures.parts.utility import published_pools
+    from prunelaw.decay.filtering import union_errors
+    from prunelaw_sim.verification.published import published_pools
 
     pools = published_pools(convention)
     seen = np.geomspace(20e6, 2e9, 300)

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import prunelaw
-from prunelaw_figures.style import GREY, PAGE, SERIES, label, legend, new_figure, plain_log_axis
+from prunelaw_figures.plots.style import (
+    GREY,
+    PAGE,
+    SERIES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     MARKERS,
     PAGE,
     SERIES,
@@ -19,7 +19,7 @@ from prunelaw_figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.fit_utility import UtilityFit
+    from prunelaw_sim.laws.utility import UtilityFit
 
 _POINTS = 24  # of a line with its band
 _ENDS = ("value", "low", "high")
@@ -68,7 +68,7 @@ def decay_lines(
 
     low and high are the ends of the band; `other` is the other law, NaN without one.
     """
-    from prunelaw_sim.intervals import prediction_intervals
+    from prunelaw_sim.fits.intervals import prediction_intervals
 
     parts = []
     for group, fit in fits.items():

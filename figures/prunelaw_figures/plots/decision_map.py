@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunelaw_figures.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
+from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.decisions import Decision
-    from prunelaw_sim.plan import Plan
-    from prunelaw_sim.pool_ensemble import PoolEnsemble
-    from prunelaw_sim.switches import Switch
+    from prunelaw_sim.pools.decisions import Decision
+    from prunelaw_sim.pools.ensemble import PoolEnsemble
+    from prunelaw_sim.pools.plan import Plan
+    from prunelaw_sim.pools.switches import Switch
 
 _POINTS = 160
 
@@ -23,7 +23,7 @@ def decision_map(ensemble: "PoolEnsemble", plan: "Plan") -> "Figure":
     Below: the probability of each union to be the best one. Compute runs over the range in which
     the plan's switches were looked for; the dotted line is its budget.
     """
-    from prunelaw_sim.decisions import decide
+    from prunelaw_sim.pools.decisions import decide
 
     low, high = compute_range(plan)
     budgets = np.geomspace(low, high, _POINTS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     GREY,
     MARKERS,
     PAGE,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.law_comparison import LawComparison
+    from prunelaw_sim.laws.comparison import LawComparison
 
 MOST_PANELS = 6
 COLUMNS = 3
@@ -111,7 +111,7 @@ def draw_law_comparison(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
 
 
 def _shown(comparison: "LawComparison", laws: Sequence[str] | None) -> list[str]:
-    from prunelaw._checks import check_choice
+    from prunelaw.checks import check_choice
     from prunelaw.errors import InputError
 
     fitted = tuple(comparison.fits)
@@ -172,7 +172,7 @@ def _points(panel: Any, part: pd.DataFrame, look: Mapping[str, Any], text: str) 
 
 def _curve(fit: Any, part: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """The law of one series: samples_seen, error, outside (any coordinate beyond the fitted)."""
-    from prunelaw_sim.extrapolation import beyond_data
+    from prunelaw_sim.fits.extrapolation import beyond_data
 
     mine = part["samples_seen"].to_numpy(float)
     last = BEYOND * rows["samples_seen"].to_numpy(float).max()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import prunelaw
-from prunelaw_figures.style import PAGE, RULES, label, legend, new_figure, plain_log_axis
+from prunelaw_figures.plots.style import PAGE, RULES, label, legend, new_figure, plain_log_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.trials import Simulation
+    from prunelaw_sim.simulation.trials import Simulation
 
 
 class Measured(NamedTuple):
@@ -31,8 +31,8 @@ def learning_curves(
 ) -> "Figure":
     """ε(α_tot) at kept fraction f and probe angle θ: lines are theory, points are simulations.
 
-    `simulations` holds, for each rule, `prunelaw_sim.trials.simulate` results at this f and theta,
-    or what is kept of them.
+    `simulations` holds, for each rule, `prunelaw_sim.simulation.trials.simulate` results at this f
+    and theta, or what is kept of them.
     """
     figure, axes = new_figure(0.6 * PAGE, 3.2)
     panel = axes[0, 0]

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunelaw_figures.style import COLOURS, GREY, MARKERS, PAGE, label, legend, new_figure
+from prunelaw_figures.plots.style import COLOURS, GREY, MARKERS, PAGE, label, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.fit_utility import UtilityFit
+    from prunelaw_sim.laws.utility import UtilityFit
 
 
 def ridge(fit: "UtilityFit", pool: str, highest: float, level: float = 0.9) -> "Figure":
@@ -19,7 +19,7 @@ def ridge(fit: "UtilityFit", pool: str, highest: float, level: float = 0.9) -> "
     """
     from scipy import stats
 
-    from prunelaw_sim.intervals import profile
+    from prunelaw_sim.fits.intervals import profile
 
     d = np.linspace(0.0, highest, 25)
     cost, values = profile(fit, "d", d)

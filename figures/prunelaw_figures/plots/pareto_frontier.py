@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     DASHES,
     GREY,
     PAGE,

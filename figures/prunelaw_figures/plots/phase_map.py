@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prunelaw_figures.style import GREY, PAGE, label, new_figure, plain_log_axis
+from prunelaw_figures.plots.style import GREY, PAGE, label, new_figure, plain_log_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw.phase import PhaseDiagram
+    from prunelaw.pruning.phase import PhaseDiagram
 
 NAMES = {
     "alpha_tot": "examples per dimension, α_tot",

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunelaw_figures.style import GREY, MARKERS, PAGE, SERIES, label, legend, new_figure
+from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from prunelaw.utility import Pool
+    from prunelaw.decay.utility import Pool
 
 PASSES = 16
 
@@ -22,7 +22,8 @@ def pools_view(
     """Left: error of the best p pools against samples seen, the budget marked, switches dashed.
 
     Right: utility b δ^k of a sample of each pool, seen for the (k+1)-th time.  Pools are ordered
-    best to worst, as for `prunelaw.filtering.best_filter`, which raises for what it cannot take.
+    best to worst, as for `prunelaw.decay.filtering.best_filter`, which raises for what it cannot
+    take.
     """
     figure, axes = new_figure(PAGE, 3.2, 1, 2)
     _unions(axes[0, 0], pools, samples_seen, low, high)
@@ -31,7 +32,7 @@ def pools_view(
 
 
 def _unions(axes: "Axes", pools: "Sequence[Pool]", budget: float, low: float, high: float) -> None:
-    from prunelaw.filtering import best_filter, switch_points, union_errors
+    from prunelaw.decay.filtering import best_filter, switch_points, union_errors
 
     seen = np.geomspace(low, high, 200)
     for i, errors in enumerate(union_errors(pools, seen)):

@@ -10,7 +10,7 @@ import numpy as np
 
 import prunelaw
 from prunelaw.keep import as_rule
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     COLOURS,
     GREY,
     PAGE,
@@ -122,7 +122,7 @@ def _margins(
     axes: "Axes", alpha_tot: float, f: float, theta: float, rule: str, kappa: float
 ) -> None:
     """Density of y J·x over the kept examples, and the share that lies at κ."""
-    from prunelaw.stability import stabilities
+    from prunelaw.perceptron.stability import stabilities
 
     m = np.linspace(min(-2.0, kappa - 1.0), kappa + 3.5, 241)
     found = stabilities(m, alpha_tot, f, theta, rule)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     COLOURS,
     PAGE,
     RULES,
@@ -15,11 +15,11 @@ from prunelaw_figures.style import (
     new_figure,
     plain_log_axis,
 )
-from prunelaw_sim.fit_pruning import PruningFit
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.pareto_slopes import ParetoCurves
-from prunelaw_sim.probe_angles import ProbeAngle
-from prunelaw_sim.pruning_intervals import PruningIntervals
+from prunelaw_sim.laws.pruning import PruningFit
+from prunelaw_sim.laws.pruning_intervals import PruningIntervals
+from prunelaw_sim.studies.pareto_slopes import ParetoCurves
+from prunelaw_sim.studies.probe_angles import ProbeAngle
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

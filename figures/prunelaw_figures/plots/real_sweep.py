@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     MARKERS,
     PAGE,
     RULES,
@@ -20,7 +20,7 @@ from prunelaw_figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_figures.parts.sweep import LawFit
+    from prunelaw_sim.verification.real import LawFit
 
 MOST_PANELS = 4
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     COLOURS,
     GREY,
     PAGE,
@@ -18,7 +18,7 @@ from prunelaw_figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.fit_scaling import ScalingFit
+    from prunelaw_sim.laws.scaling import ScalingFit
 
 LINES = ((0, (4, 2)), "-", (0, (1, 1.5)))  # a law each
 
@@ -39,7 +39,7 @@ def rising_points(
     table: pd.DataFrame, fits: Mapping[str, "ScalingFit"], unique: float, sizes: Sequence[float]
 ) -> pd.DataFrame:
     """The runs shown: parameters, epochs, error, fitted, rising."""
-    from prunelaw_sim.rising import rising_rows
+    from prunelaw_sim.fits.rising import rising_rows
 
     fitted = next(iter(fits.values())).fitted
     shown = table.assign(rising=rising_rows(table), fitted=fitted)

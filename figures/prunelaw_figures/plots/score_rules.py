@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prunelaw_figures.style import (
+from prunelaw_figures.plots.style import (
     GREY,
     PAGE,
     RULES,

@@ -60,7 +60,7 @@ def encoded(figure: "Figure", file_format: str, dpi: int = DPI) -> bytes:
 
     To be called, like the function that drew it, inside `style_sheet`.  Raises `InputError`.
     """
-    from prunelaw._checks import check_choice
+    from prunelaw.checks import check_choice
 
     check_choice("format", file_format, FORMATS)
     buffer = BytesIO()

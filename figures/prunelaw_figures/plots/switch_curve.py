@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw_figures.style import DASHES, PAGE, SERIES, label, legend, new_figure, plain_log_axis
+from prunelaw_figures.plots.style import (
+    DASHES,
+    PAGE,
+    SERIES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

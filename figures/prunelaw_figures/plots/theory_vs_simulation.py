@@ -4,12 +4,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunelaw_figures.style import GREY, PAGE, RULES, label, legend, new_figure, plain_log_axis
+from prunelaw_figures.plots.style import (
+    GREY,
+    PAGE,
+    RULES,
+    label,
+    legend,
+    new_figure,
+    plain_log_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_figures.parts.simulation import SimulationCheck
+    from prunelaw_sim.verification.simulated import SimulationCheck
 
 
 def theory_vs_simulation(check: "SimulationCheck") -> "Figure":

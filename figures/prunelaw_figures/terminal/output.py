@@ -74,7 +74,7 @@ class Amount(click.ParamType):
     ) -> float:
         """The number, or click's complaint that names the option."""
         from prunelaw.errors import InputError
-        from prunelaw_sim.amounts import parse_amount
+        from prunelaw_sim.common.amounts import parse_amount
 
         try:
             return parse_amount("it", value)
@@ -92,7 +92,7 @@ def require_new_file(option: str, path: str | Path | None) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout and nothing else there."""
-    from prunelaw_figures.plain import to_json
+    from prunelaw_sim.common.plain import to_json
 
     click.echo(to_json(value))
 

@@ -13,7 +13,7 @@ from prunelaw.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw.phase import PhaseDiagram
+    from prunelaw.pruning.phase import PhaseDiagram
 
 
 class PhaseStore:

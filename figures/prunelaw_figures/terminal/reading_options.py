@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from prunelaw_sim.mapping import ColumnMapping
+    from prunelaw_sim.tables.mapping import ColumnMapping
 
 
 def pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -84,8 +84,8 @@ def asked(
     **given: Any,
 ) -> ColumnMapping:
     """The mapping file, and over it what the options say."""
-    from prunelaw_sim.amounts import parse_amount
-    from prunelaw_sim.mapping import ColumnMapping
+    from prunelaw_sim.common.amounts import parse_amount
+    from prunelaw_sim.tables.mapping import ColumnMapping
 
     sizes = {name: parse_amount(f"--pool-size {name}", text) for name, text in pool_sizes.items()}
     if batch_size is not None:

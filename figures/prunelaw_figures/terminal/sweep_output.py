@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal import print_json
+from prunelaw_figures.terminal.output import print_json
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from prunelaw_sim.runner import Progress, SweepRun
-    from prunelaw_sim.sweep_design import SweepDesign
+    from prunelaw_sim.sweeps.design import SweepDesign
+    from prunelaw_sim.sweeps.runner import Progress, SweepRun
 
 STORE = click.argument("store", type=click.Path(path_type=Path, dir_okay=False))
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -30,9 +30,9 @@ def run_design(
     design: "SweepDesign", store: Path, workers: int, dask: str | None, as_json: bool
 ) -> None:
     """Measures what the store lacks of the design, under a bar; exit code 1 if units failed."""
-    from prunelaw._checks import check_integer
-    from prunelaw_sim.executors import dask_executor
-    from prunelaw_sim.runner import run_sweep
+    from prunelaw.checks import check_integer
+    from prunelaw_sim.sweeps.executors import dask_executor
+    from prunelaw_sim.sweeps.runner import run_sweep
 
     check_integer("--workers", workers, 1)
     with ExitStack() as stack:

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from prunelaw_figures.terminal import make_table, print_table
+from prunelaw_figures.terminal.output import make_table, print_table
 
 LONGEST = 80  # letters of the names in a cell
 NAMES = {"run": "runs", "group": "groups", "pool": "pools", "seed": "seeds", "metric": "metrics"}
 
 
 def print_account(found: Mapping[str, Any]) -> None:
-    """The account of a reading (`prunelaw_sim.reading_account`)."""
+    """The account of a reading (`prunelaw_sim.laws.allowed`)."""
     click.echo(f"{found['source']}\nformat {found['format']}: {found['why']}\n")
     rows = [
         (column["column"] or "(computed or constant)", column["canonical"], *_content(column))

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.plan_text import print_plan
-from prunelaw_figures.terminal import make_table, print_table
+from prunelaw_figures.terminal.output import make_table, print_table
+from prunelaw_figures.words.plan import print_plan
 
 if TYPE_CHECKING:
-    from prunelaw_sim.advice import Advice
-    from prunelaw_sim.advise_pools import PoolAdvice
-    from prunelaw_sim.advise_pruning import PruningAdvice
-    from prunelaw_sim.advise_scores import Border, ScoreAdvice
-    from prunelaw_sim.keep_choice import Interval, Keep, Span
+    from prunelaw_sim.advice.advise import Advice
+    from prunelaw_sim.advice.keep_choice import Interval, Keep, Span
+    from prunelaw_sim.advice.on_pools import PoolAdvice
+    from prunelaw_sim.advice.on_pruning import PruningAdvice
+    from prunelaw_sim.advice.on_scores import Border, ScoreAdvice
 
 _SHOWN = 3  # runs worth adding
 _SURE = 3.0  # a difference of so many standard deviations needs no run
@@ -36,7 +36,7 @@ def print_advice(found: "Advice") -> None:
 
 
 def _print_pools(found: "PoolAdvice") -> None:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     click.echo(f"WHICH POOLS, at {amount_text(found.plan.budget)} samples seen")
     click.echo(_law_of_pools(found))
@@ -51,7 +51,7 @@ def _print_pools(found: "PoolAdvice") -> None:
 
 
 def _law_of_pools(found: "PoolAdvice") -> str:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     if found.comparison is None:
         return f"law: {found.law}, not judged"
@@ -65,7 +65,7 @@ def _law_of_pools(found: "PoolAdvice") -> str:
 
 
 def _no_filter(found: "PoolAdvice", budget: float) -> str:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     last = found.plan.switches[-1]
     if budget > last.most:
@@ -87,7 +87,7 @@ def _print_pruning(found: "PruningAdvice") -> None:
 
 
 def _pruning(found: "PruningAdvice") -> Iterator[str]:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     question = "WHICH EXAMPLES"
     if found.examples is not None:
@@ -122,7 +122,7 @@ def _law_of_pruning(found: "PruningAdvice") -> Iterator[str]:
 
 
 def _use(found: "PruningAdvice") -> Iterator[str]:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     best, level = found.choice.best, found.level
     what = _cell(best)
@@ -189,7 +189,7 @@ def _of_fractions(found: "PruningAdvice", rule: str, spans: "tuple[Span, ...]") 
 
 
 def _of_sizes(best: "Keep", span: "Span") -> str:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     low, high = amount_text(span.low), amount_text(span.high)
     line = f"at f = {best.keep_fraction:.3g}, {best.rule} beats random"
@@ -213,7 +213,7 @@ def _ends(ends: tuple[float, float]) -> str:
 
 
 def _cell(keep: "Keep") -> str:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     return (
         f"{keep.rule}, f = {keep.keep_fraction:.3g}: {amount_text(keep.kept)} of "
@@ -240,7 +240,7 @@ def _signed(difference: "Interval") -> str:
 
 
 def _print_runs(found: "PruningAdvice") -> None:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     best, rival = found.choice.best, found.choice.rival
     assert rival is not None

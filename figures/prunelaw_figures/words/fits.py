@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from prunelaw_figures.terminal import make_table, print_table
+from prunelaw_figures.terminal.output import make_table, print_table
 
 # Warnings that are printed besides `not identified`, and how.
 SAID = {

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal import make_table, print_table
+from prunelaw_figures.terminal.output import make_table, print_table
 
 if TYPE_CHECKING:
-    from prunelaw_sim.next_runs import CandidateRun
-    from prunelaw_sim.plan import Plan, UnionChoice
-    from prunelaw_sim.switches import Switch, Threshold
+    from prunelaw_sim.pools.next_runs import CandidateRun
+    from prunelaw_sim.pools.plan import Plan
+    from prunelaw_sim.pools.switches import Switch, Threshold
+    from prunelaw_sim.pools.unions import UnionChoice
 
 _SHOWN = 5  # runs worth adding
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
@@ -51,7 +52,7 @@ def _lines(found: "Plan") -> Iterator[str]:
 
 
 def _use(found: "Plan") -> Iterator[str]:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     chosen = found.chosen
     yield f"use these pools, {amount_text(chosen.samples_seen)} samples, drawn uniformly:"
@@ -75,7 +76,7 @@ def _interval(found: "Plan") -> str:
 
 
 def _selection(found: "Plan") -> str:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     paid = len(found.chosen.pools) < len(found.unions)
     share = 100 * found.selection / found.budget
@@ -109,7 +110,7 @@ def _weighting(found: "Plan") -> Iterator[str]:
 
 
 def _schedule(found: "Plan") -> Iterator[str]:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     best = found.schedule
     if best is None:
@@ -146,7 +147,7 @@ def _switch(switch: "Switch") -> str:
 
 
 def _from_then_on(what: str, threshold: "Threshold") -> str:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     least, most = amount_text(threshold.least), amount_text(threshold.most)
     places = {math.inf: f"beyond {most}", -math.inf: f"below {least}"}
@@ -183,7 +184,7 @@ def _print_runs(found: "Plan") -> None:
 
 
 def _run(run: "CandidateRun") -> tuple[str, str, str, str, str]:
-    from prunelaw_sim.amounts import amount_text
+    from prunelaw_sim.common.amounts import amount_text
 
     return (
         " + ".join(run.pools),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from prunelaw_figures.document import (
+from prunelaw_figures.words.document import (
     Block,
     Code,
     Heading,
@@ -19,17 +19,18 @@ from prunelaw_figures.document import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_figures.parts.simulation import SimulationCheck
-    from prunelaw_figures.parts.sweep import LawFit, SweepCheck
-    from prunelaw_figures.parts.utility import ConventionCheck, UtilityCheck
-    from prunelaw_figures.verify import Outcome, Verification
+    from prunelaw_sim.verification.published import ConventionCheck, UtilityCheck
+    from prunelaw_sim.verification.real import LawFit, SweepCheck
+    from prunelaw_sim.verification.run import Outcome, Verification
+    from prunelaw_sim.verification.simulated import SimulationCheck
 
 TITLE = "prunelaw verify"
 
 
 def write(state: "Verification") -> None:
-    """Writes index.html, report.md and the figures of finished parts into the run's own folder."""
-    from prunelaw_figures.style import save
+    """Writes page, text, numbers and the figures of finished parts into the run's own folder."""
+    from prunelaw_figures.plots.style import save
+    from prunelaw_sim.common.plain import to_json
 
     blocks: list[Block] = [Heading(TITLE, 1), *_summary(state)]
     for name, outcome in state.outcomes.items():
@@ -41,6 +42,7 @@ def write(state: "Verification") -> None:
                 blocks.append(Image(file, caption))
     (state.folder / "index.html").write_text(to_html(TITLE, blocks), encoding="utf-8")
     (state.folder / "report.md").write_text(to_markdown(blocks), encoding="utf-8")
+    (state.folder / "results.json").write_text(to_json(state), encoding="utf-8")
 
 
 def part_blocks(name: str, outcome: "Outcome") -> list[Block]:
@@ -205,7 +207,7 @@ def _law_row(law: "LawFit") -> tuple[str, ...]:
 
 
 def _parameters(law: "LawFit") -> str:
-    from prunelaw_figures.parts.sweep import parameters
+    from prunelaw_sim.verification.real import parameters
 
     return ", ".join(f"{name} = {number(value, se)}" for name, value, se in parameters(law))
 
@@ -237,8 +239,8 @@ _BLOCKS: dict[str, Any] = {"simulation": _simulation, "utility": _utility, "swee
 
 def _figures(name: str, result: Any) -> list[tuple[str, str, Any]]:
     """(file, caption, function that draws it) of one part."""
-    from prunelaw_figures.best_filter import best_filter_figure
-    from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
+    from prunelaw_figures.plots.best_filter import best_filter_figure
+    from prunelaw_figures.plots.theory_vs_simulation import theory_vs_simulation
 
     if name == "simulation":
         caption = "Simulated against exact test error, and their difference extrapolated to N → ∞."
@@ -253,7 +255,7 @@ _DRAWN = ("pruning", "utility")
 
 
 def _sweep_figure(i: int, law: "LawFit") -> tuple[str, str, Any]:
-    from prunelaw_figures.real_sweep import pruning_sweep, utility_sweep
+    from prunelaw_figures.plots.real_sweep import pruning_sweep, utility_sweep
 
     draw = pruning_sweep if law.law == "pruning" else utility_sweep
     caption = f"{law.group}: means over seeds (open: held out), lines the fitted {law.law} law."

@@ -15,17 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from prunelaw._checks import check_choice, check_number
+from prunelaw.checks import check_choice, check_number
+from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError, TableError
-from prunelaw.utility import Real
-from prunelaw_sim import advise_pools, advise_pruning
-from prunelaw_sim.advise_pools import PoolAdvice, advise_on_pools
-from prunelaw_sim.advise_pruning import PruningAdvice, advise_on_pruning
-from prunelaw_sim.advise_scores import ScoreAdvice, advise_on_scores
-from prunelaw_sim.fits import plain
-from prunelaw_sim.plan_notes import Note
-from prunelaw_sim.score_files import Scores
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.advice import on_pools as advise_pools
+from prunelaw_sim.advice import on_pruning as advise_pruning
+from prunelaw_sim.advice.on_pools import PoolAdvice, advise_on_pools
+from prunelaw_sim.advice.on_pruning import PruningAdvice, advise_on_pruning
+from prunelaw_sim.advice.on_scores import ScoreAdvice, advise_on_scores
+from prunelaw_sim.common.note import Note
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.scores.files import Scores
+from prunelaw_sim.tables.sweep import Sweep
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Advice:
         said = {name: None if part is None else part.to_dict() for name, part in parts.items()}
         return {
             **said,
-            "unanswered": plain(self.unanswered),
+            "unanswered": to_plain(self.unanswered),
             "level": self.level,
             "source": self.source,
         }

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw_sim.keep_laws import Cell, KeepLaws
+from prunelaw_sim.advice.keep_laws import Cell, KeepLaws
 
 SIZES = 33  # data-set sizes at which a rule is held against random keeping
 TOLERANCE = 0.05  # relative excess of error that `least` may cost

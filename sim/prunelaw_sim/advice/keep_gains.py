@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import f as f_distribution
 
-from prunelaw_sim.keep_replicates import errors_by_seed
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.advice.keep_replicates import errors_by_seed
+from prunelaw_sim.tables.sweep import Sweep
 
 KEYS = ["dataset_size", "keep_fraction", "rule"]
 _KNOWN = 1e12  # degrees of freedom of stated standard errors

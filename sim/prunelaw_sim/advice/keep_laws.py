@@ -23,7 +23,7 @@ from scipy.interpolate import RectBivariateSpline
 
 import prunelaw
 from prunelaw.errors import InputError
-from prunelaw_sim.theory_rules import theory_rules
+from prunelaw_sim.laws.theory_rules import theory_rules
 
 NODES_PER_DECADE, LEAST_NODES = 16, 8
 ANGLE_NODES = 8

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prunelaw_sim.keep_laws import Cell, KeepLaws
+from prunelaw_sim.advice.keep_laws import Cell, KeepLaws
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunelaw._checks import check_integer, check_number
+from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.fit_pruning import PruningFit
-from prunelaw_sim.keep_choice import KeepChoice
-from prunelaw_sim.keep_laws import RANDOM, Cell, KeepLaws, measured_curves
-from prunelaw_sim.keep_next_run import CellRun, rank_cells
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.advice.keep_choice import KeepChoice
+from prunelaw_sim.advice.keep_laws import RANDOM, Cell, KeepLaws, measured_curves
+from prunelaw_sim.advice.keep_next_run import CellRun, rank_cells
+from prunelaw_sim.laws.pruning import PruningFit
+from prunelaw_sim.tables.sweep import Sweep
 
 FRACTIONS = 12  # of the theory's curves, in equal ratios from the least measured one to 1
 AROUND = 8.0  # random keeping is compared from an eighth of the least size to 8 of the largest

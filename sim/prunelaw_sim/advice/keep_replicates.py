@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw_sim.fit_pruning import PARAMETERS, PruningFit
-from prunelaw_sim.keep_laws import TheoryLaws
-from prunelaw_sim.pruning_intervals import refitted
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.advice.keep_laws import TheoryLaws
+from prunelaw_sim.laws.pruning import PARAMETERS, PruningFit
+from prunelaw_sim.laws.pruning_intervals import refitted
+from prunelaw_sim.tables.sweep import Sweep
 
 LEAST_SEEDS = 3
 

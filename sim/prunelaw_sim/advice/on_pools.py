@@ -14,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError
-from prunelaw.utility import Real
-from prunelaw_sim.decisions import decide
-from prunelaw_sim.ensemble import bootstrap
-from prunelaw_sim.fit_utility import UtilityFit, fit_utility
-from prunelaw_sim.fits import plain
-from prunelaw_sim.law_comparison import CANDIDATES, LawComparison, compare_laws
-from prunelaw_sim.plan import Plan, plan
-from prunelaw_sim.plan_notes import Note, beyond_runs
-from prunelaw_sim.pool_ensemble import PoolEnsemble, from_fit, from_pools
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.common.note import Note
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.fits.bootstrap import bootstrap
+from prunelaw_sim.laws.comparison import CANDIDATES, LawComparison, compare_laws
+from prunelaw_sim.laws.utility import UtilityFit, fit_utility
+from prunelaw_sim.pools.decisions import decide
+from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools
+from prunelaw_sim.pools.notes import beyond_runs
+from prunelaw_sim.pools.plan import Plan, plan
+from prunelaw_sim.tables.sweep import Sweep
 
 COLUMNS = ("pool", "unique_samples", "samples_seen", "error")
 _FEWEST = 2  # replicates of a bootstrap
@@ -74,11 +75,11 @@ class PoolAdvice:
         return {
             "law": self.law,
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
-            "plan": plain(planned),
-            "other_laws": plain(self.other_laws),
-            "all_pools_from": plain(self.all_pools_from),
-            "doublings": plain(self.doublings),
-            "warnings": plain(self.warnings),
+            "plan": to_plain(planned),
+            "other_laws": to_plain(self.other_laws),
+            "all_pools_from": to_plain(self.all_pools_from),
+            "doublings": to_plain(self.doublings),
+            "warnings": to_plain(self.warnings),
         }
 
 

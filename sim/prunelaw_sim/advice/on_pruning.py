@@ -19,31 +19,31 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
+from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError, TableError
-from prunelaw.utility import Real
-from prunelaw_sim.fit_pruning import COLUMNS, SIGNIFICANT, PruningFit, fit_pruning, pruning_points
-from prunelaw_sim.fits import plain
-from prunelaw_sim.keep_choice import Keep, KeepChoice, choose
-from prunelaw_sim.keep_gains import contradicted, gains_differ, measured_gains, worst_gain
-from prunelaw_sim.keep_laws import (
+from prunelaw_sim.advice.keep_choice import Keep, KeepChoice, choose
+from prunelaw_sim.advice.keep_gains import contradicted, gains_differ, measured_gains, worst_gain
+from prunelaw_sim.advice.keep_laws import (
     Cell,
     CurveLaws,
     KeepLaws,
     curves_of,
     fit_curves,
 )
-from prunelaw_sim.keep_next_run import CellRun
-from prunelaw_sim.keep_question import (
+from prunelaw_sim.advice.keep_next_run import CellRun
+from prunelaw_sim.advice.keep_question import (
     Question,
     cells_to_choose,
     next_runs,
     sizes_to_compare,
 )
-from prunelaw_sim.keep_replicates import resampled, stated_errors, theory_replicates
-from prunelaw_sim.plan_notes import Note
-from prunelaw_sim.rollout import hold_out_limit
-from prunelaw_sim.sweep import EPOCHS_TOLERANCE, Sweep
+from prunelaw_sim.advice.keep_replicates import resampled, stated_errors, theory_replicates
+from prunelaw_sim.common.note import Note
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.fits.rollout import hold_out_limit
+from prunelaw_sim.laws.pruning import COLUMNS, SIGNIFICANT, PruningFit, fit_pruning, pruning_points
+from prunelaw_sim.tables.sweep import EPOCHS_TOLERANCE, Sweep
 
 FEWEST = 6  # points that a fit of the theory needs
 _CLOSE = 0.01  # doublings: sizes may be printed rounded
@@ -103,15 +103,15 @@ class PruningAdvice:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         left = ("fit", "judged", "laws", "points", "choice")
-        named = {n: plain(getattr(self, n)) for n in self.__dataclass_fields__ if n not in left}
-        choice = plain(self.choice)
+        named = {n: to_plain(getattr(self, n)) for n in self.__dataclass_fields__ if n not in left}
+        choice = to_plain(self.choice)
         for name in ("gain", "ahead", "over_everything"):
             found = getattr(self.choice, name)
             if found is not None:
                 choice[name]["told"] = found.told
         for name in ("fit", "judged"):
             fit = getattr(self, name)
-            named[name] = None if fit is None else plain(fit.to_dict())
+            named[name] = None if fit is None else to_plain(fit.to_dict())
         return {"verdict": self.verdict, **named, "choice": choice}
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_number
+from prunelaw.checks import check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.keep_examples import kept_examples
-from prunelaw_sim.score_files import Scores, write_scores
+from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.scores.files import Scores, write_scores
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 

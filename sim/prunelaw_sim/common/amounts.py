@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 
 _UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}

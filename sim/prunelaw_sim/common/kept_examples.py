@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_integer, check_number, check_real
+from prunelaw.checks import check_integer, check_number, check_real
 from prunelaw.errors import InputError
 
 GRAMMAR = "hard, easy, random, band:CENTRE with CENTRE in [0, 1], or band:LOW,HIGH of them"

@@ -26,11 +26,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from prunelaw._checks import check_choice, check_integer, check_real
+from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._least_squares import minimise_model
-from prunelaw_sim._utility_model import natural
-from prunelaw_sim.fits import Fit, named
+from prunelaw_sim.fits.fit import Fit, named
+from prunelaw_sim.fits.least_squares import minimise_model, natural
 
 KINDS = ("normal", "wild", "runs")
 _MOST_LOST = 0.1  # of the replicates may fail to settle

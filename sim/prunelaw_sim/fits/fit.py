@@ -2,8 +2,8 @@
 
 A `Problem` is a law on fixed rows (`_least_squares.Model`), the measured errors and their weights.
 `fit_problem` minimises from every start of the law at once, reports the other optima, and takes
-standard errors from the Jacobian at the best one.  `prunelaw_sim.intervals` does better than those
-where the law bends: profile likelihood and bootstrap.
+standard errors from the Jacobian at the best one.  `prunelaw_sim.fits.intervals` does better than
+those where the law bends: profile likelihood and bootstrap.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float
 from scipy.stats import chi2
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._least_squares import Model, Solved, minimise_model
-from prunelaw_sim._rows import has_error_bars, measured
-from prunelaw_sim._utility_model import natural
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.fits.least_squares import Model, Solved, minimise_model, natural
+from prunelaw_sim.fits.rows import has_error_bars, measured
 
 _ALIKE, _SAME = 1e-3, 1e-6  # predictions this close (of the errors' range) are one optimum
 _LOOK = 15  # steps that every start gets; the distinct ends go on
@@ -136,7 +136,7 @@ class Fit:
         """Plain lists, strings and numbers for JSON; inf and nan become None."""
         left_out = ("problem", "point", "other_points")
         named = {n: getattr(self, n) for n in self.__dataclass_fields__ if n not in left_out}
-        return plain(named | {"not_identified": self.not_identified})
+        return to_plain(named | {"not_identified": self.not_identified})
 
 
 def fit_fields(
@@ -276,21 +276,6 @@ def refuse_constant(error: Float[np.ndarray, " rows"]) -> None:
 def root_mean_square(residuals: Float[np.ndarray, " n"]) -> float:
     """√ mean of squares."""
     return float(np.sqrt(np.mean(residuals**2)))
-
-
-def plain(value: Any) -> Any:
-    """Lists, strings and numbers; inf and nan become None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return value
 
 
 def _distinct(problem: Problem, ends: Solved, apart: float) -> np.ndarray:

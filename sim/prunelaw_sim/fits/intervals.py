@@ -25,12 +25,11 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._least_squares import minimise
-from prunelaw_sim._utility_model import natural
-from prunelaw_sim.extrapolation import beyond_data
-from prunelaw_sim.fits import Fit, Problem
+from prunelaw_sim.fits.extrapolation import beyond_data
+from prunelaw_sim.fits.fit import Fit, Problem
+from prunelaw_sim.fits.least_squares import minimise, natural
 
 _PULL, _MOST_PULL = 1e2, 1e9  # weight of the row that holds g, in units of 1/standard error
 _SHORT = 0.01  # of the stride or bracket by which g may miss its target

@@ -20,6 +20,7 @@ rounding: what is promised is measured by the step to the model's minimum, witho
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -371,3 +372,19 @@ def _without(
         jacobian -= unit[:, :, None] * np.einsum("br,brp->bp", unit, jacobian)[:, None, :]
         jacobian[away, :, i] = 0.0
     return jacobian
+
+
+def natural(p: Float[np.ndarray, "... p"], kinds: tuple[str, ...]) -> Float[np.ndarray, "... p"]:
+    """Values from internal coordinates: exp p, −exp p or p."""
+    with np.errstate(over="ignore"):
+        grown = np.exp(p)
+    kind = np.array(kinds)
+    return np.where(kind == "log", grown, np.where(kind == "neglog", -grown, p))
+
+
+def to_internal(value: float, kind: str) -> float:
+    """The internal coordinate of a value; 0 goes to a very negative logarithm."""
+    if kind == "linear":
+        return float(value)
+    size = value if kind == "log" else -value
+    return math.log(max(size, 1e-300))

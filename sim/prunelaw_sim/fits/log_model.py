@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from prunelaw.errors import InputError
-from prunelaw_sim._least_squares import Model
+from prunelaw_sim.fits.least_squares import Model
 
 
 class LogModel(Model):

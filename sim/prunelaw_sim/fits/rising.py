@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
-from prunelaw_sim._rows import number_column, require_columns
+from prunelaw_sim.fits.rows import number_column, require_columns
 
 _SAME = ("group", "metric", "pool", "seed")
 _SIZES = ("unique_samples", "parameters")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import InputError, TableError
 
 ONE_GROUP = ""  # the name of the only group of a table without the column

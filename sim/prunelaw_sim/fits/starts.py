@@ -10,7 +10,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw_sim._least_squares import Model
+from prunelaw_sim.fits.least_squares import Model
 
 LOG_FACTOR = (-40.0, 150.0)  # of a factor: beyond, a term is 0 or far above any loss
 LOG_EXPONENT = (math.log(1e-3), math.log(3.0))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from prunelaw_sim.laws import LAWS, needed
-from prunelaw_sim.reading import TARGETS, UNUSED, Reading, dropped_words
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.laws.registry import LAWS, needed
+from prunelaw_sim.tables.assemble import TARGETS, UNUSED, Reading, dropped_words
+from prunelaw_sim.tables.sweep import Sweep
 
 COUNTED = ("run", "group", "pool", "seed", "metric")
 MOST_NAMES = 4

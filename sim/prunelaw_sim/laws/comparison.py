@@ -27,16 +27,17 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._rows import require_columns, rows_to_fit
-from prunelaw_sim.fit_scaling import ScalingFit
-from prunelaw_sim.fit_utility import UtilityFit
-from prunelaw_sim.fits import Fit, plain, root_mean_square
-from prunelaw_sim.laws import fit_frame, needed
-from prunelaw_sim.rising import rising_rows
-from prunelaw_sim.rollout import Step, rollout
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.fits.fit import Fit, root_mean_square
+from prunelaw_sim.fits.rising import rising_rows
+from prunelaw_sim.fits.rollout import Step, rollout
+from prunelaw_sim.fits.rows import require_columns, rows_to_fit
+from prunelaw_sim.laws.registry import fit_frame, needed
+from prunelaw_sim.laws.scaling import ScalingFit
+from prunelaw_sim.laws.utility import UtilityFit
+from prunelaw_sim.tables.sweep import Sweep
 
 WORSE = 0.05  # a paired difference less probable than this is one
 APART = 4.0  # a difference of AICc above this tells laws apart (Burnham and Anderson 2002: 4 to 7)
@@ -47,7 +48,7 @@ _DRAWS = 20_000
 
 @dataclass(frozen=True)
 class Candidate:
-    """A law of `prunelaw_sim.laws.LAWS` with its options, under a name of its own."""
+    """A law of `prunelaw_sim.laws.registry.LAWS` with its options, under a name of its own."""
 
     name: str
     law: str
@@ -110,7 +111,7 @@ class LawComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; nan and inf become None.  `values`: of the fits to all rows."""
-        return plain(
+        return to_plain(
             {
                 "laws": self.table.to_dict("records"),
                 "best": self.best,

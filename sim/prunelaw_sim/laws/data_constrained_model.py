@@ -1,6 +1,6 @@
 """The data-constrained and overfitting laws for least squares, many parameter vectors at once.
 
-    E + A/N_eff^α + B/D_eff^β (+ c S(R, R*_P)^p (N/U)^q)           `prunelaw.repetition`
+    E + A/N_eff^α + B/D_eff^β (+ c S(R, R*_P)^p (N/U)^q)           `prunelaw.decay.repetition`
 
 Nothing overflows inside the box. `starts` needs no random numbers: exponents and R* from a grid,
 the factors that enter linearly by least squares.
@@ -18,11 +18,11 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.special import gammainc
 
-from prunelaw._checks import check_choice, check_real
-from prunelaw.repetition import DataConstrained, Overfit
-from prunelaw_sim._least_squares import Model
-from prunelaw_sim._rows import number_column, require_columns
-from prunelaw_sim._starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
+from prunelaw.checks import check_choice, check_real
+from prunelaw.decay.repetition import DataConstrained, Overfit
+from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.rows import number_column, require_columns
+from prunelaw_sim.fits.starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
 
 PENALTIES = ("none", "power", "saturating")
 RUN_COLUMNS = ("samples_seen", "unique_samples", "parameters")
@@ -100,7 +100,7 @@ class DataConstrainedModel(Model):
 
     `tied`: α = β. `repeats`: R*_D is fitted (else ∞: a repeat is worth a fresh sample).
     `saturates`: R*_N is fitted (else ∞). `penalty`: "power" adds c R^p (N/U)^q (Lovelace et al.
-    2026), "saturating" c S(R, R*_P) (N/U)^q, prunelaw's extension; see `prunelaw.repetition`.
+    2026), "saturating" c S(R, R*_P) (N/U)^q, prunelaw's extension; see `prunelaw.decay.repetition`.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from scipy.optimize import least_squares
 
 from prunelaw.errors import InputError
-from prunelaw_sim.pruning_search import point_weights
+from prunelaw_sim.laws.pruning_search import point_weights
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The power law in compute for least squares: k C^s (+ d), `prunelaw.repetition.PowerLaw`.
+"""The power law in compute for least squares: k C^s (+ d), `prunelaw.decay.repetition.PowerLaw`.
 
 C is the column `compute`, in whatever unit the table has; where it is missing, 6 N D floating-point
 operations, the usual count for a transformer of N parameters that sees D tokens (Kaplan et al.
@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
+from prunelaw.decay.repetition import PowerLaw
 from prunelaw.errors import TableError
-from prunelaw.repetition import PowerLaw
-from prunelaw_sim._least_squares import Model
-from prunelaw_sim._rows import number_column, require_columns
-from prunelaw_sim._starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
+from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.rows import number_column, require_columns
+from prunelaw_sim.fits.starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
 
 _AT_LOW = {
     "k": "at the lower edge of the search: any smaller k fits as well",

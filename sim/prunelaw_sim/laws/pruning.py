@@ -24,11 +24,11 @@ import pandas as pd
 from scipy.stats import f as f_distribution
 
 import prunelaw
-from prunelaw._checks import check_number, check_real
+from prunelaw.checks import check_number, check_real
 from prunelaw.errors import TableError
-from prunelaw.gaussian import Array
-from prunelaw_sim.kept_power_law import fit_kept_power_law
-from prunelaw_sim.pruning_search import (
+from prunelaw.numerics.gaussian import Array
+from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
+from prunelaw_sim.laws.pruning_search import (
     TabulatedTheory,
     best_line,
     exact_theory,
@@ -36,9 +36,9 @@ from prunelaw_sim.pruning_search import (
     point_weights,
     polished,
 )
-from prunelaw_sim.replicates import averaged
-from prunelaw_sim.sweep import Sweep
-from prunelaw_sim.theory_rules import theory_rules
+from prunelaw_sim.laws.theory_rules import theory_rules
+from prunelaw_sim.tables.replicates import averaged
+from prunelaw_sim.tables.sweep import Sweep
 
 COLUMNS = ("dataset_size", "keep_fraction", "rule", "error")
 PARAMETERS = ("dimension", "theta", "scale", "floor")

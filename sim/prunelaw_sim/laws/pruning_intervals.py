@@ -16,11 +16,11 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.stats import norm, t
 
-from prunelaw._checks import check_integer, check_number
+from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.fit_pruning import PARAMETERS, PruningFit, fit_pruning
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.pruning_search import exact_theory, point_weights
+from prunelaw_sim.laws.pruning import PARAMETERS, PruningFit, fit_pruning
+from prunelaw_sim.laws.pruning_search import exact_theory, point_weights
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 KEYS = ["dataset_size", "keep_fraction", "rule"]
 FINE, ZOOM, ZOOMS = 7, 3.0, 9  # nodes a side of each grid, how much finer the next one is

@@ -17,7 +17,7 @@ from scipy.optimize import least_squares, nnls
 
 import prunelaw
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.theory_rules import theory_rules
+from prunelaw_sim.laws.theory_rules import theory_rules
 
 # The search: N_eff from far fewer than the smallest data set to far more than the largest.
 LOADS = (0.05, 200.0)  # α_tot of the smallest set at the largest N_eff, and the reverse

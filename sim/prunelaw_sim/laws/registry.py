@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from prunelaw._checks import check_choice
+from prunelaw.checks import check_choice
 from prunelaw.errors import InputError
-from prunelaw_sim.fit_pruning import PruningFit, fit_pruning
-from prunelaw_sim.fit_scaling import ScalingFit, fit_data_constrained, fit_power_law
-from prunelaw_sim.fit_utility import UtilityFit, fit_utility
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.laws.pruning import PruningFit, fit_pruning
+from prunelaw_sim.laws.scaling import ScalingFit, fit_data_constrained, fit_power_law
+from prunelaw_sim.laws.utility import UtilityFit, fit_utility
+from prunelaw_sim.tables.sweep import Sweep
 
 
 @dataclass(frozen=True)

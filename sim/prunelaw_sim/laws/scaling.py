@@ -3,8 +3,8 @@
     fit_data_constrained   L = E + A/N_eff^α + B/D_eff^β (+ c S(R, R*_P)^p (N/U)^q)
     fit_power_law          y = k C^s (+ d)
 
-The laws are those of `prunelaw.repetition`, where their sources stand.  The checks, the search and
-the evidence are those of `fit_utility`; intervals, bootstrap and predictions work alike.
+The laws are those of `prunelaw.decay.repetition`, where their sources stand.  The checks, the
+search and the evidence are those of `fit_utility`; intervals, bootstrap and predictions work alike.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice
-from prunelaw.repetition import DataConstrained, Overfit, PowerLaw
-from prunelaw_sim._data_constrained_model import PENALTIES, DataConstrainedModel, Runs
-from prunelaw_sim._least_squares import Model
-from prunelaw_sim._log_model import LogModel, inner_model
-from prunelaw_sim._power_law_model import PowerLawModel
-from prunelaw_sim._rows import measured, rows_to_fit
-from prunelaw_sim.fits import (
+from prunelaw.checks import check_choice
+from prunelaw.decay.repetition import DataConstrained, Overfit, PowerLaw
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.fits.fit import (
     Fit,
     FitWarning,
     Problem,
     fit_fields,
-    plain,
     refuse_constant,
     root_mean_square,
 )
+from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.log_model import LogModel, inner_model
+from prunelaw_sim.fits.rows import measured, rows_to_fit
+from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel, Runs
+from prunelaw_sim.laws.power_law_model import PowerLawModel
 
 HOLD_OUT_BY = ("samples_seen", "unique_samples", "epochs", "parameters", "compute")
 
@@ -45,7 +45,7 @@ class ScalingFit(Fit):
     """whether least squares were of log error; rmse and residuals are of the error in any case"""
 
     def to_law(self) -> DataConstrained | Overfit | PowerLaw:
-        """The fitted law, an object of `prunelaw.repetition`."""
+        """The fitted law, an object of `prunelaw.decay.repetition`."""
         model = inner_model(self.problem.model)
         assert isinstance(model, DataConstrainedModel | PowerLawModel)
         return model.law(self.point)
@@ -63,7 +63,7 @@ class ScalingFit(Fit):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, strings and numbers for JSON; inf and nan become None."""
-        return super().to_dict() | plain({"log_rmse": self.log_rmse})
+        return super().to_dict() | to_plain({"log_rmse": self.log_rmse})
 
 
 def fit_data_constrained(
@@ -89,7 +89,7 @@ def fit_data_constrained(
     tied: α = β.  repeats: R*_D is fitted, else a repeat is worth a new sample (R*_D = ∞).
     saturates: R*_N is fitted, else ∞; both False: the law of Hoffmann et al. 2022.
     penalty: "none"; "power": + c R^p (N/U)^q; "saturating": + c S(R, R*_P) (N/U)^q, prunelaw's
-        extension.  See `prunelaw.repetition` for sources.
+        extension.  See `prunelaw.decay.repetition` for sources.
     log_error: least squares of log error, for losses over decades; errors must be > 0 then.
 
     Deterministic: Levenberg–Marquardt with exact derivatives in logarithms (E itself, between 0

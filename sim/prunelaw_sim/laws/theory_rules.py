@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from prunelaw._checks import check_number
+from prunelaw.checks import check_number
 from prunelaw.errors import InputError
 from prunelaw.keep import RULES, Band, KeepRule, Piecewise
-from prunelaw_sim.keep_examples import band_quantiles
+from prunelaw_sim.common.kept_examples import band_quantiles
 
 GRAMMAR = (
     f"one of {', '.join(RULES)}, band:CENTRE or band:LOW,HIGH in quantiles of hardness, which are "

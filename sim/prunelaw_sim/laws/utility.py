@@ -1,10 +1,10 @@
 """Fit a law of utility decay to a table of real or simulated runs, and say what the fit is worth.
 
-Model (Goyal et al. 2024, arXiv 2404.07177; `prunelaw.utility`): the pools of a group share a and d,
-each has its own b and τ. Rows of one pool with different `unique_samples` are random subsets of one
-distribution: they share b, and τ(U) = τ · (U/U_min)^s with s = 1 as published (mixing p equal pools
-stretches the half-life to pτ); s = 0 counts showings of a sample. τ is quoted at U_min, the
-smallest `unique_samples` of that pool among the fitted rows.
+Model (Goyal et al. 2024, arXiv 2404.07177; `prunelaw.decay.utility`): the pools of a group share a
+and d, each has its own b and τ. Rows of one pool with different `unique_samples` are random subsets
+of one distribution: they share b, and τ(U) = τ · (U/U_min)^s with s = 1 as published (mixing p
+equal pools stretches the half-life to pτ); s = 0 counts showings of a sample. τ is quoted at U_min,
+the smallest `unique_samples` of that pool among the fitted rows.
 
 Three of a, b, τ, d describe one bend: compare predictions rather than parameters, and read
 `Fit.warnings` before quoting any of them.
@@ -21,13 +21,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_real
+from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw.errors import InputError
-from prunelaw.utility import CONVENTIONS, Pool, UtilityLaw
-from prunelaw_sim._log_model import LogModel, inner_model
-from prunelaw_sim._rows import Rows, measured, rows_to_fit
-from prunelaw_sim._utility_model import Form, UtilityModel
-from prunelaw_sim.fits import Fit, Problem, fit_fields, plain, refuse_constant
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.fits.fit import Fit, Problem, fit_fields, refuse_constant
+from prunelaw_sim.fits.log_model import LogModel, inner_model
+from prunelaw_sim.fits.rows import Rows, measured, rows_to_fit
+from prunelaw_sim.laws.utility_model import Form, UtilityModel
 
 LAWS = ("utility", "no-decay", "effective-data")
 
@@ -80,7 +81,7 @@ class UtilityFit(Fit):
         return _curve(self._model, self.values, self._group(group))
 
     def to_pools(self, group: str | None = None) -> tuple[Pool, ...]:
-        """The pools at their smallest fitted size, for `prunelaw.filtering`, steepest b first."""
+        """The pools at their smallest fitted size, for `decay.filtering`, steepest b first."""
         curve, form = self.curve(group), self._model.form
         pools = [
             Pool(
@@ -109,7 +110,7 @@ class UtilityFit(Fit):
         """Plain lists, strings and numbers for JSON; inf and nan become None."""
         one = len(self.groups) == 1
         curves = self.curve() if one else {"curves": {g: self.curve(g) for g in self.groups}}
-        return super().to_dict() | plain({**curves, "stretch": self.stretch})
+        return super().to_dict() | to_plain({**curves, "stretch": self.stretch})
 
     def _group(self, group: str | None) -> str:
         if group is None and len(self.groups) > 1:
@@ -138,7 +139,7 @@ def fit_utility(
         `error_se` (> 0, weights 1/error_se), `run` and `group`. `group` picks the rows to use and
         is needed when the table holds more than one and they are not fitted `together`.
     law: "utility" (decay), "no-decay" (τ = ∞: (a n/1e5)^b + d), "effective-data".
-    convention: one of `prunelaw.utility.CONVENTIONS`; law "effective-data" has its own.
+    convention: one of `prunelaw.decay.utility.CONVENTIONS`; law "effective-data" has its own.
     hold_out_above: rows with more samples_seen are predicted, not fitted.
     together: groups (tasks, architectures) have their own a, d and b, and share τ of each pool.
     stretch: s of τ(U) = τ (U/U_min)^s: 1 as published, 0 per showing, None to fit it.

@@ -2,7 +2,8 @@
 
 Parameters are log a and d of each group, log −b of each pool (and group), log τ of each pool.  With
 x = a n_1/1e5, n_1 the samples of the first pass, G the log growth of the later ones
-(`prunelaw.utility.growth_and_slope`) and τ(U) = τ (U/U_min)^s in a subset of U unique samples,
+(`prunelaw.decay.utility.growth_and_slope`) and τ(U) = τ (U/U_min)^s in a subset of U unique
+samples,
 
     paper, effective_data   y = x^b e^(bG) + d            official_code   y = (x^b + d) e^(bG)
 
@@ -21,12 +22,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
+from prunelaw.decay.utility import DIVISOR, growth_and_slope, log_growth
 from prunelaw.errors import InputError, TableError
-from prunelaw.utility import DIVISOR, growth_and_slope, log_growth
-from prunelaw_sim._least_squares import Model
-from prunelaw_sim._rows import Rows
-from prunelaw_sim._utility_starts import utility_starts
+from prunelaw_sim.fits.least_squares import Model, natural, to_internal
+from prunelaw_sim.fits.rows import Rows
+from prunelaw_sim.laws.utility_starts import utility_starts
 
 _LOG_A = 60.0  # bound on |log(a n / 1e5)| at the middle of the data
 _LOG_B = (math.log(1e-6), math.log(20.0))
@@ -276,22 +277,6 @@ class UtilityModel(Model):
 def kind_of(name: str) -> str:
     """`tau` of `tau[top 10%]`."""
     return name.partition("[")[0]
-
-
-def natural(p: Float[np.ndarray, "... p"], kinds: tuple[str, ...]) -> Float[np.ndarray, "... p"]:
-    """Values from internal coordinates: exp p, −exp p or p."""
-    with np.errstate(over="ignore"):
-        grown = np.exp(p)
-    kind = np.array(kinds)
-    return np.where(kind == "log", grown, np.where(kind == "neglog", -grown, p))
-
-
-def to_internal(value: float, kind: str) -> float:
-    """The internal coordinate of a value; 0 goes to a very negative logarithm."""
-    if kind == "linear":
-        return float(value)
-    size = value if kind == "log" else -value
-    return math.log(max(size, 1e-300))
 
 
 def _check_bounds(name: str, ends: Any) -> tuple[float, float]:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from prunelaw.utility import log_growth
+from prunelaw.decay.utility import log_growth
 
 if TYPE_CHECKING:
-    from prunelaw_sim._utility_model import UtilityModel
+    from prunelaw_sim.laws.utility_model import UtilityModel
 
 _FLOORS = np.array([0.0, 0.3, 0.6, 0.85, 0.97])  # of the least error: where d is first looked for
 _LINES = 61  # values of log a that are looked at

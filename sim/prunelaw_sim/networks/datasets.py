@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 
 LARGEST_INPUT = 100.0  # beyond it inputs are not scaled, and no learning rate here would train

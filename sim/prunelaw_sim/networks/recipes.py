@@ -12,9 +12,9 @@ from importlib.util import find_spec
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice, check_integer, check_number
+from prunelaw.checks import check_choice, check_integer, check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.text_forms import number_text
+from prunelaw_sim.common.text_forms import number_text
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
 SCHEDULES = ("constant", "cosine")

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_integer, check_real
+from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import InputError
 
 

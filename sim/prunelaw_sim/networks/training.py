@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from prunelaw._checks import check_integer, check_real
+from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim.models import Model, Params, as_model
-from prunelaw_sim.recipes import Recipe, as_recipe, require_optax
+from prunelaw_sim.networks.models import Model, Params, as_model
+from prunelaw_sim.networks.recipes import Recipe, as_recipe, require_optax
 
 BLOCK = 1024  # steps in one call of the compiled program; one shape for sets of all sizes
 ROWS = 512  # examples in one call of a trained model, likewise

@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
+from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError
-from prunelaw.utility import Real
-from prunelaw_sim.pool_ensemble import PoolEnsemble
+from prunelaw_sim.pools.ensemble import PoolEnsemble
 
-TIE = 1e-13  # relative; as in `prunelaw.filtering`: equal unions, and the smaller one is named
+TIE = (
+    1e-13  # relative; as in `prunelaw.decay.filtering`: equal unions, and the smaller one is named
+)
 
 
 @dataclass(frozen=True, eq=False)

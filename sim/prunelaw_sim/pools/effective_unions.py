@@ -2,7 +2,7 @@
 
 With δ_i^k the worth of pool i at its (k+1)-th showing, m_k = Σ w_i δ_i^k and E_k = Σ_{j<k} m_j,
 pass k multiplies the error by (E_{k+1}/E_k)^b_eff(k), b_eff(k) = Σ w_i b_i δ_i^k / m_k
-(`prunelaw.utility.mixture_error`).  The logs are tabulated up to the last pass that matters.
+(`prunelaw.decay.utility.mixture_error`).  The logs are tabulated up to the last pass that matters.
 """
 
 from __future__ import annotations

@@ -20,13 +20,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import norm
 
-from prunelaw._checks import check_choice, check_integer, check_real
-from prunelaw._passes import decay_rate
+from prunelaw.checks import check_choice, check_integer, check_real
+from prunelaw.decay.passes import decay_rate
+from prunelaw.decay.utility import DIVISOR, Pool, Real, UtilityLaw, log_growth, mixture_error
 from prunelaw.errors import InputError
-from prunelaw.utility import DIVISOR, Pool, Real, UtilityLaw, log_growth, mixture_error
-from prunelaw_sim._effective_unions import fits, growth_of_unions, last_pass
-from prunelaw_sim.ensemble import Ensemble
-from prunelaw_sim.fit_utility import UtilityFit
+from prunelaw_sim.fits.bootstrap import Ensemble
+from prunelaw_sim.laws.utility import UtilityFit
+from prunelaw_sim.pools.effective_unions import fits, growth_of_unions, last_pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class PoolEnsemble:
 
     @property
     def convention(self) -> str:
-        """Of the law: one of `prunelaw.utility.CONVENTIONS`."""
+        """Of the law: one of `prunelaw.decay.utility.CONVENTIONS`."""
         return self.point[0].law.convention
 
     @property
@@ -87,7 +87,7 @@ class PoolEnsemble:
         """Error of the union of the pools `which` in every replicate.
 
         samples_seen ≥ 1: shape (n,), or (replicates, n) for budgets of each replicate's own.
-        The formulas are those of `prunelaw.utility.mixture_error`.
+        The formulas are those of `prunelaw.decay.utility.mixture_error`.
         """
         seen = np.atleast_2d(check_real("samples_seen", samples_seen, 1.0))
         which = list(which)

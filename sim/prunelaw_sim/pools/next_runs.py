@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_real
+from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError
-from prunelaw.utility import Real
-from prunelaw_sim.decisions import union_errors
-from prunelaw_sim.pool_ensemble import PoolEnsemble
+from prunelaw_sim.pools.decisions import union_errors
+from prunelaw_sim.pools.ensemble import PoolEnsemble
 
 FRACTIONS = (0.5, 0.25, 0.125, 0.0625)
 """of the budget: lengths of the runs that are looked at"""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from prunelaw.mixtures import mixture_assumptions
-from prunelaw_sim.amounts import amount_text
-from prunelaw_sim.extrapolation import beyond_data
-from prunelaw_sim.fit_utility import UtilityFit
-from prunelaw_sim.pool_ensemble import PoolEnsemble
+from prunelaw.decay.mixtures import mixture_assumptions
+from prunelaw_sim.common.amounts import amount_text
+from prunelaw_sim.fits.extrapolation import beyond_data
+from prunelaw_sim.laws.utility import UtilityFit
+from prunelaw_sim.pools.ensemble import PoolEnsemble
 
 if TYPE_CHECKING:
-    from prunelaw.schedule import Schedule
-    from prunelaw_sim.plan import UnionChoice, Weighting
+    from prunelaw.decay.schedule import Schedule
+    from prunelaw_sim.pools.unions import UnionChoice, Weighting
+from prunelaw_sim.common.note import Note
 
 _OPENINGS = {
     "Theorem": "theorem",
@@ -24,20 +24,6 @@ _OPENINGS = {
     "Extension": "extension",
 }
 _WORDS = {"samples_seen": "samples seen", "epochs": "epochs", "unique_samples": "unique samples"}
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that a reader of the plan must know; `kind` is for programs, `message` for people.
-
-    Warnings: "no_uncertainty", "beyond_range", "extrapolation", "below_one_epoch", "selection",
-    "no_schedule", and those of the fit ("not_identified", "at_bound", "ridge", "other_optimum",
-    "misfit").
-    Assumptions: "theorem", "as_published", "extension", "statistics".
-    """
-
-    kind: str
-    message: str
 
 
 def warnings_of(

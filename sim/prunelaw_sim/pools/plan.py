@@ -1,10 +1,10 @@
 """A plan for a budget: which pools, with which weights, for how many epochs, and how sure that is.
 
 `plan` puts together what other modules work out, at one budget of compute: the union of least
-expected error (`decisions`), sampling weights (`prunelaw.mixtures`) and a schedule
-(`prunelaw.schedule`) that do better than it, the budgets at which one more pool pays, and the runs
-that would narrow the decision most (`next_runs`).  What must be known beside the numbers comes as
-notes.
+expected error (`decisions`), sampling weights (`prunelaw.decay.mixtures`) and a schedule
+(`prunelaw.decay.schedule`) that do better than it, the budgets at which one more pool pays, and the
+runs that would narrow the decision most (`next_runs`).  What must be known beside the numbers comes
+as notes.
 
 Compute is counted in samples seen.  `selection_cost` is the cost of scoring one sample in these
 units (a forward pass is a third of a training step, say), `scored` how many samples are scored; a
@@ -13,75 +13,30 @@ plan that keeps every pool needs no scores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
+from prunelaw.decay.mixtures import best_weights
+from prunelaw.decay.schedule import Schedule, best_schedule
+from prunelaw.decay.utility import Pool, Real, mixture_error
 from prunelaw.errors import InputError
-from prunelaw.mixtures import best_weights
-from prunelaw.schedule import Schedule, best_schedule
-from prunelaw.utility import Pool, Real, mixture_error
-from prunelaw_sim._log_model import LogModel
-from prunelaw_sim.decisions import Decision, decide
-from prunelaw_sim.ensemble import Ensemble, bootstrap
-from prunelaw_sim.fit_utility import UtilityFit
-from prunelaw_sim.next_runs import CandidateRun, candidates, rank_runs
-from prunelaw_sim.plan_notes import Note, assumptions_of, warnings_of
-from prunelaw_sim.pool_ensemble import PoolEnsemble, from_fit, from_pools
-from prunelaw_sim.switches import Switch, Threshold, scores_pay, switch_distribution
+from prunelaw_sim.common.note import Note
+from prunelaw_sim.fits.bootstrap import Ensemble, bootstrap
+from prunelaw_sim.fits.log_model import LogModel
+from prunelaw_sim.laws.utility import UtilityFit
+from prunelaw_sim.pools.decisions import Decision, decide
+from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools
+from prunelaw_sim.pools.next_runs import CandidateRun, candidates, rank_runs
+from prunelaw_sim.pools.notes import assumptions_of, warnings_of
+from prunelaw_sim.pools.switches import Switch, Threshold, scores_pay, switch_distribution
+from prunelaw_sim.pools.unions import UnionChoice, Weighting
 
 _AROUND = 30.0  # switches are looked for from budget/30 to 30 budgets
-
-
-@dataclass(frozen=True)
-class UnionChoice:
-    """Training on the union of the best pools, drawn uniformly."""
-
-    pools: tuple[str, ...]
-    weights: Mapping[str, float]
-    """probability that a sample comes from each pool: its share of the union"""
-    epochs: float
-    """passes over the union, and over each pool in it"""
-    samples_seen: float
-    """in training: the budget without the selection"""
-    error: float
-    """expected; inf where the budget does not pay for the selection"""
-    low: float | None
-    """of the interval of the law's error; None where the pools come without uncertainty"""
-    high: float | None
-    at_point: float
-    """error of the best estimate"""
-    regret: float
-    """expected error above that of the best union"""
-    probability: float
-    """of being the best union"""
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """Sampling weights of least error at the best estimate."""
-
-    weights: Mapping[str, float]
-    epochs: Mapping[str, float]
-    """passes over each pool"""
-    samples_seen: float
-    error: float
-    """at the best estimate"""
-    gain: float
-    """error of the chosen union minus `error`, at the best estimate"""
-    expected_gain: float
-    """mean of the gain over the replicates, weights held"""
-    low: float | None
-    high: float | None
-    """interval of the gain"""
-    violation: float
-    """of the first-order condition, in error per unit of probability"""
-    optimum: str
-    """"global" or "local": what is known of the optimum"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
+from prunelaw.decay.utility import Real
 from prunelaw.errors import ConvergenceError
-from prunelaw.utility import Real
-from prunelaw_sim.decisions import TIE, union_errors
-from prunelaw_sim.pool_ensemble import PoolEnsemble, from_pools
+from prunelaw_sim.pools.decisions import TIE, union_errors
+from prunelaw_sim.pools.ensemble import PoolEnsemble, from_pools
 
 _GRID = 128  # budgets at which a threshold is first looked for, between the two ends
 _ROUNDS = 80  # of the search for a root; six are usual

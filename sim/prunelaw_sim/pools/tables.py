@@ -6,7 +6,7 @@ Which of the two a CSV file is, its columns say:
                  optional b_se, tau_se (standard errors), quantile_low, quantile_high (the part of
                  the data, by score, that the pool holds: pools may not overlap)
     runs         pool, unique_samples, samples_seen (or epochs), error or accuracy, and the other
-                 columns of `prunelaw_sim.columns`
+                 columns of `prunelaw_sim.tables.columns`
 
 Accuracies and errors in per cent are never guessed: a column with values above 1 is asked about.
 """
@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_real
+from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw.utility import CONVENTIONS, Pool, UtilityLaw
-from prunelaw_sim.columns import Column, Where, check_column, series
-from prunelaw_sim.ensemble import bootstrap
-from prunelaw_sim.fit_utility import fit_utility
-from prunelaw_sim.mapping import ColumnMapping
-from prunelaw_sim.pool_ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
+from prunelaw_sim.fits.bootstrap import bootstrap
+from prunelaw_sim.laws.utility import fit_utility
+from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
 from prunelaw_sim.readers import examine, recognise
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import Reading
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.tables.assemble import Reading
+from prunelaw_sim.tables.columns import Column, Where, check_column, series
+from prunelaw_sim.tables.mapping import ColumnMapping
+from prunelaw_sim.tables.sweep import Sweep
 
 _NEEDED = ("name", "size", "b", "tau")
 _RUNS = ("pool", "unique_samples", "error (or accuracy)", "samples_seen (or epochs)")

@@ -6,9 +6,10 @@ A format is a module of this package with two functions:
     read(path, **options) -> FileRows       the cells, and what the format says about them
 
 `read` may have the keyword `wanted`: the columns of use; a reader of large tables keeps no others.
-What follows (mapping, units, final points, checks) is the same for all: `prunelaw_sim.reading`.
-Every module but those of `GENERAL` is asked; two that claim one file are an error, which
-`format=` settles.  The general ones read what nobody claims, in their order.
+What follows (mapping, units, final points, checks) is the same for all:
+`prunelaw_sim.tables.assemble`. Every module but those of `GENERAL` is asked; two that claim one
+file are an error, which `format=` settles.  The general ones read what nobody claims, in their
+order.
 """
 
 import inspect
@@ -21,13 +22,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from prunelaw._checks import check_choice
+from prunelaw.checks import check_choice
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.mapping import FIELDS, SHORT, ColumnMapping
 from prunelaw_sim.readers._cells import Wanted
 from prunelaw_sim.readers._files import refuse_unreadable
-from prunelaw_sim.reading import Reading, assemble
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.tables.assemble import Reading, assemble
+from prunelaw_sim.tables.mapping import FIELDS, SHORT, ColumnMapping
+from prunelaw_sim.tables.sweep import Sweep
 
 GENERAL = ("jsonl", "table")
 Given = ColumnMapping | Mapping[str, str] | str | os.PathLike[str] | None
@@ -41,10 +42,11 @@ def read(path: str | os.PathLike[str], *, mapping: Given = None, **options: Any)
         read("runs.jsonl", mapping="m.toml")
         read("scaling-laws-openclip/", downstream="imagenet1k")
 
-    `mapping` names the file's column for each canonical column (`prunelaw_sim.columns.COLUMNS`), or
-    is a mapping file.  Options are the fields of `prunelaw_sim.mapping.ColumnMapping` (`format`,
-    `constants`, `units`, `metric`, `points`, `warmup`, `repeats`, ...), the constants `batch_size`,
-    `dataset_size` and `unique_samples`, and those of the format: see `read` of its module.
+    `mapping` names the file's column for each canonical column
+    (`prunelaw_sim.tables.columns.COLUMNS`), or is a mapping file.  Options are the fields of
+    `prunelaw_sim.tables.mapping.ColumnMapping` (`format`, `constants`, `units`, `metric`, `points`,
+    `warmup`, `repeats`, ...), the constants `batch_size`, `dataset_size` and `unique_samples`, and
+    those of the format: see `read` of its module.
 
     **Raises:** `TableError` for content that cannot be used, with file, line and column;
     `InputError` for an option that the format does not have.

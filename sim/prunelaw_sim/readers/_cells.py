@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunelaw_sim.columns import COLUMNS
+from prunelaw_sim.tables.columns import COLUMNS
 
 PIECE = 65536
 

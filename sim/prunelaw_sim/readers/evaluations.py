@@ -15,7 +15,7 @@ from prunelaw_sim.readers._files import (
     run_name,
     text_lines,
 )
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
 
 
 def claims(path: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._cells import Cells, Wanted
 from prunelaw_sim.readers._files import flat, head_text, parse_json, text_lines
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
 
 
 def claims(path: Path) -> str:

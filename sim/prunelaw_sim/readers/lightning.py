@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from prunelaw.errors import TableError
-from prunelaw_sim.columns import COLUMNS
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import files_in, head, header, place, run_name
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
+from prunelaw_sim.tables.columns import COLUMNS
 
 
 def claims(path: Path) -> str:

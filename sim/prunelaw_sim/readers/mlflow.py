@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from prunelaw.errors import TableError
-from prunelaw_sim.columns import COLUMNS
 from prunelaw_sim.readers._files import header
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
+from prunelaw_sim.tables.columns import COLUMNS
 
 HISTORY = {"key", "value", "step", "timestamp"}
 PREFIXES = ("metrics.", "params.", "tags.")

@@ -7,11 +7,11 @@ from typing import cast
 
 import pandas as pd
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._files import header
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
 
 # `samples_per_epoch` of trained_models_info.csv is not the pool: the 2B runs count virtual
 # epochs of 135-213M samples, and the 400M runs print a rounded 413M.

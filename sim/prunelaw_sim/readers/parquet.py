@@ -6,7 +6,7 @@ from typing import Any
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers._cells import PIECE, Cells, Wanted
 from prunelaw_sim.readers._files import EXPANSION, FREE, head
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
 
 
 def claims(path: Path) -> str:

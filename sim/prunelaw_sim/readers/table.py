@@ -9,7 +9,7 @@ import pandas as pd
 from prunelaw.errors import TableError
 from prunelaw_sim.readers import _files
 from prunelaw_sim.readers._cells import Cells, Wanted
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
 
 
 def claims(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import files_in, head, place, run_name
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
 
 SCALARS = ("", "scalars")  # plugins; a writer names them with the first value of a tag only
 

@@ -8,7 +8,7 @@ from typing import Any
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import files_in, head, place, read_json, run_name
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
 
 NO_MEASUREMENT = re.compile(r"(runtime|_per_second|model_preparation_time)$")
 

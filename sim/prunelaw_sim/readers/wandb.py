@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from prunelaw.errors import TableError
-from prunelaw_sim.columns import COLUMNS
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import flat, header
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.reading import FileRows
+from prunelaw_sim.tables.assemble import FileRows
+from prunelaw_sim.tables.columns import COLUMNS
 
 AXES = {"Step": "step", "epoch": "epochs"}
 API = ("summary", "config", "name")

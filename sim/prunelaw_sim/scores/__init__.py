@@ -22,17 +22,17 @@ models on small data, and the theory's own: the margin of a probe.
 
 from typing import Any
 
-from prunelaw_sim.score_files import Scores
+from prunelaw_sim.common.text_forms import read_choice
 from prunelaw_sim.scores.active_learning import ActiveLearning
 from prunelaw_sim.scores.agreement import Ddd
 from prunelaw_sim.scores.base import Score, ScoreInputs, ScoreResult
 from prunelaw_sim.scores.el2n import El2n
+from prunelaw_sim.scores.files import Scores
 from prunelaw_sim.scores.forgetting import Forgetting
 from prunelaw_sim.scores.memorization import InfluenceMax, InfluenceSum, Memorization
 from prunelaw_sim.scores.probe_margin import Margin
 from prunelaw_sim.scores.prototypes import Prototypes, SslPrototypes
 from prunelaw_sim.scores.random_order import RandomOrder
-from prunelaw_sim.text_forms import read_choice
 
 __all__ = [
     "SCORES",

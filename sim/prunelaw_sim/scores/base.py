@@ -1,8 +1,8 @@
 """What a family of scores takes and gives: the pool and the means to train; a number an example.
 
 High is hard: every family of this package gives its largest values to the examples that are most
-difficult, and so do the rules of `prunelaw_sim.keep_examples`.  (Files of scores have their own
-convention, which `prunelaw_sim.score_files` translates.)
+difficult, and so do the rules of `prunelaw_sim.common.kept_examples`.  (Files of scores have their
+own convention, which `prunelaw_sim.scores.files` translates.)
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from zlib import crc32
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
-from prunelaw_sim.datasets import Dataset
-from prunelaw_sim.keep_examples import tied_count
-from prunelaw_sim.models import Model
-from prunelaw_sim.recipes import Recipe
-from prunelaw_sim.training_runs import TrainedModels, train_models
+from prunelaw_sim.common.kept_examples import tied_count
+from prunelaw_sim.networks.datasets import Dataset
+from prunelaw_sim.networks.models import Model
+from prunelaw_sim.networks.recipes import Recipe
+from prunelaw_sim.networks.training import TrainedModels, train_models
 
 FORWARD = 1 / 3  # cost of a forward pass, of a training step's one forward and twice that backward
 

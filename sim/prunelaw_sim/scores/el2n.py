@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw_sim.recipes import Recipe
+from prunelaw_sim.networks.recipes import Recipe
 from prunelaw_sim.scores.base import (
     FORWARD,
     ScoreInputs,

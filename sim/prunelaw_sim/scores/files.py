@@ -6,9 +6,9 @@
 What high means is settled here, once.  In files HIGH = KEEP is the convention, as in the published
 scores of Sorscher et al. 2022: whoever keeps the highest values follows the file.  A file of
 difficulties says high = hard, one of confidences or margins high = easy.  `Scores.values` is for
-`prunelaw_sim.keep_examples`, whose rule "hard" keeps the largest: "keep" and "hard" are read as
-they are, "easy" with its sign turned.  So for a file with high = keep the rule "hard" is the file's
-own advice, and "easy" its opposite.
+`prunelaw_sim.common.kept_examples`, whose rule "hard" keeps the largest: "keep" and "hard" are read
+as they are, "easy" with its sign turned.  So for a file with high = keep the rule "hard" is the
+file's own advice, and "easy" its opposite.
 
 Formats, recognised by content:
 
@@ -19,7 +19,7 @@ Formats, recognised by content:
 
 A file PATH.json beside PATH adds provenance to any of them.  No pickle is ever read, and compressed
 files that would grow beyond `LARGEST` or `FACTOR` are refused before they are unpacked
-(`prunelaw_sim.score_arrays`).
+(`prunelaw_sim.scores.arrays`).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice, check_integer, check_real
+from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.keep_examples import tied_count
-from prunelaw_sim.score_arrays import ScoreTable, read_arrays
+from prunelaw_sim.common.kept_examples import tied_count
+from prunelaw_sim.scores.arrays import ScoreTable, read_arrays
 
 HIGH = ("keep", "hard", "easy")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}

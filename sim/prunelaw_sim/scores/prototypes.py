@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw.errors import InputError
-from prunelaw_sim._threads import one_lapack_thread
+from prunelaw_sim.common.threads import one_lapack_thread
 from prunelaw_sim.scores.base import (
     FORWARD,
     ScoreInputs,

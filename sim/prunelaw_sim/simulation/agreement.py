@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import chi2, norm, t
 
-from prunelaw._checks import check_integer, check_real
+from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import InputError
 
 P_THRESHOLD = 1e-3  # a correct theory fails one run in a thousand

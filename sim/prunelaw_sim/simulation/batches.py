@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw_sim.inputs import field_angle
-from prunelaw_sim.overlaps import Directions, Frame, Plane
-from prunelaw_sim.pools import Pool
-from prunelaw_sim.probes import Given
-from prunelaw_sim.students import MaxMargin, train
-from prunelaw_sim.teacher import draw_in_plane, most_kept, padded, stacked
-from prunelaw_sim.whole_pools import draw_whole, probe_rows, teacher_direction
+from prunelaw_sim.simulation.inputs import field_angle
+from prunelaw_sim.simulation.overlaps import Directions, Frame, Plane
+from prunelaw_sim.simulation.point import Point
+from prunelaw_sim.simulation.probes import Given
+from prunelaw_sim.simulation.teacher import draw_in_plane, most_kept
+from prunelaw_sim.simulation.whole_trials import draw_whole, probe_rows, teacher_direction
+from prunelaw_sim.students.hard_margin import padded, train_separators
 
 MEMORY_LIMIT = 2**29  # bytes that one batch of trials may take
 MAX_BATCH = 25
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
     probe_converged: Bool[np.ndarray, " batch"]
 
 
-def draw_batch(pool: Pool, trials: np.ndarray) -> Batch:
+def draw_batch(pool: Point, trials: np.ndarray) -> Batch:
     """The pruned data of these trials.  Raises `InputError` if a trial keeps no example.
 
     A trained probe without certificate still prunes; its trial is flagged.
@@ -45,12 +45,7 @@ def draw_batch(pool: Pool, trials: np.ndarray) -> Batch:
     return Batch([rows for rows, _ in drawn], [frame for _, frame in drawn], gap, converged)
 
 
-def train_separators(rows: list[Float[np.ndarray, "_ N"]], width: int = 1) -> MaxMargin:
-    """Max-margin students of several matrices y x, padded to at least `width` rows."""
-    return train(*stacked(rows, width))
-
-
-def batch_size(trials: int, pool: Pool) -> int:
+def batch_size(trials: int, pool: Point) -> int:
     """Trials at a time: equal batches of at most 25 that keep to the memory limit."""
     widest = most_kept(pool)
     if pool.probe_drawn:
@@ -65,7 +60,7 @@ def batch_size(trials: int, pool: Pool) -> int:
 
 
 def _draw(
-    pool: Pool, trial: int, trained: Float[np.ndarray, " N"] | None
+    pool: Point, trial: int, trained: Float[np.ndarray, " N"] | None
 ) -> tuple[Float[np.ndarray, "_ N"], Frame]:
     if not pool.planar:
         rows, teacher, probe = draw_whole(pool, trial, trained)

@@ -14,14 +14,13 @@ import numpy as np
 from prunelaw import Solution, solve
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
-from prunelaw.ridge import RidgeSolution, solve_ridge
-from prunelaw_sim.design import complete, describe
-from prunelaw_sim.inputs import Correlated, Gaussian, as_inputs
-from prunelaw_sim.penalised import Logistic, Ridge, Student, as_student
-from prunelaw_sim.pools import probe_angle
-from prunelaw_sim.probes import Same, as_probe
-from prunelaw_sim.text_forms import CHOICES
-from prunelaw_sim.trials import Simulation
+from prunelaw.students.ridge import RidgeSolution, solve_ridge
+from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.simulation.inputs import Correlated, Gaussian, as_inputs
+from prunelaw_sim.simulation.point import complete, describe, probe_angle
+from prunelaw_sim.simulation.probes import Same, as_probe
+from prunelaw_sim.simulation.trials import Simulation
+from prunelaw_sim.students.penalised import Logistic, Ridge, Student, as_student
 
 
 def theory_of(

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_real
-from prunelaw_sim.text_forms import number_text, read_choice
+from prunelaw.checks import check_real
+from prunelaw_sim.common.text_forms import number_text, read_choice
 
 GRAMMAR = "gaussian, signs, student-t[:NU] with NU > 4 or correlated[:R] with -1 < R < 1"
 

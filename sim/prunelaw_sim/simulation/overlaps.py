@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw_sim.inputs import Inputs, cosine, field_angle
+from prunelaw_sim.simulation.inputs import Inputs, cosine, field_angle
 
 
 class Overlaps(NamedTuple):

@@ -3,15 +3,18 @@
 Nothing is drawn here; `teacher` and `whole_pools` do that.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from prunelaw._checks import check_integer, check_real
+from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule, checked_fraction
-from prunelaw_sim.inputs import Gaussian, Inputs, as_inputs
-from prunelaw_sim.probes import (
+from prunelaw_sim.common.arguments import check_seed, one_number
+from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.simulation.inputs import Gaussian, Inputs, as_inputs
+from prunelaw_sim.simulation.probes import (
     Given,
     Probe,
     Same,
@@ -22,7 +25,7 @@ from prunelaw_sim.probes import (
 )
 
 
-class Pool(NamedTuple):
+class Point(NamedTuple):
     """What all trials at one point share: P = `drawn` examples, of which about `kept` are kept.
 
     `theta` is the angle of a given probe, and the angle to expect of a trained one.
@@ -61,7 +64,7 @@ def example_counts(alpha_tot: float | int, f: float | int, dim: int) -> tuple[in
     return drawn, kept
 
 
-def make_pool(
+def make_point(
     alpha_tot: Any,
     f: Any,
     theta: Any,
@@ -71,7 +74,7 @@ def make_pool(
     inputs: Any = "gaussian",
     probe: Any = "given",
     label_noise: Any = 0.0,
-) -> Pool:
+) -> Point:
     """The checked arguments of a simulation; `InputError` names what is out of range."""
     world, source = as_inputs(inputs), as_probe(probe)
     angle = probe_angle(source, alpha_tot, theta)
@@ -80,7 +83,7 @@ def make_pool(
     noise = check_label_noise(label_noise, source)
     counts = example_counts(alpha_tot, f, dim)
     seen = 0 if isinstance(source, Given) else probe_examples(source, alpha_tot, dim)
-    return Pool(seed, *counts, f, theta, keep, dim, world, source, seen, noise)
+    return Point(seed, *counts, f, theta, keep, dim, world, source, seen, noise)
 
 
 def probe_angle(probe: Probe, alpha_tot: Any, theta: Any) -> Any:
@@ -122,14 +125,11 @@ def check_point(
     return load, float(checked_fraction(keep, given, np.array(angle))), angle, keep
 
 
-def one_number(name: str, value: Any, *bounds: float, low_open: bool = False) -> float:
-    """One number inside its range, as a float; `InputError` otherwise."""
-    array = check_real(name, value, *bounds, low_open=low_open)
-    if array.ndim:
-        raise InputError(f"{name} must be one number for a simulation, got shape {array.shape}")
-    return float(array)
+def complete(point: Mapping[str, Any]) -> dict[str, Any]:
+    """The point with the usual choices filled in."""
+    return {**point, **{name: point.get(name, usual) for name, usual in CHOICES.items()}}
 
 
-def check_seed(seed: Any) -> int:
-    """An integer below 2^53, which a table of float64 holds exactly; `InputError` otherwise."""
-    return check_integer("seed", seed, 0, 2**53 - 1)
+def describe(point: Mapping[str, Any]) -> str:
+    """`alpha_tot=3 f=0.5 theta=0.3 rule=hard dim=100`."""
+    return " ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in point.items())

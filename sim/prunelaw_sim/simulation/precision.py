@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.pools import one_number
-from prunelaw_sim.trials import Simulation, simulate
+from prunelaw_sim.common.arguments import one_number
+from prunelaw_sim.simulation.trials import Simulation, simulate
 
 PILOT = 30
 MOST_TRIALS = 100_000

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from prunelaw import solve
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw_sim.text_forms import number_text, read_choice
+from prunelaw_sim.common.text_forms import number_text, read_choice
 
 GRAMMAR = "given, independent:ALPHA with ALPHA > 0, same or same:ALPHA with 0 < ALPHA <= alpha_tot"
 

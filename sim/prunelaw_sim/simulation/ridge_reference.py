@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg import cho_factor, cho_solve
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import as_rule, checked_fraction
-from prunelaw_sim._threads import one_lapack_thread
-from prunelaw_sim.pools import check_seed, example_counts, one_number
+from prunelaw_sim.common.arguments import check_seed, one_number
+from prunelaw_sim.common.threads import one_lapack_thread
+from prunelaw_sim.simulation.point import example_counts
+from prunelaw_sim.students.penalised import train_ridge
 
 PLANE = 3  # coordinates that teacher, probe and generator span
 
@@ -79,8 +80,8 @@ def simulate_ridge(
 ) -> RidgeSimulation:
     """Train `trials` ridge classifiers in `dim` dimensions on pruned data; errors to the teacher.
 
-    Arguments as in `prunelaw.ridge.solve_ridge`, one number or rule each; the rule may also be a
-    function of |z|, which has no theory there.  An example is kept independently with
+    Arguments as in `prunelaw.students.ridge.solve_ridge`, one number or rule each; the rule may
+    also be a function of |z|, which has no theory there.  An example is kept independently with
     probability w(z), so the number kept varies by O(√n) around f n.
     Trial i depends on (seed, i) alone.
 
@@ -122,23 +123,6 @@ def simulate_ridge(
     return RidgeSimulation(
         **point, rule=keep.name, dim=dim, seed=seed, drawn=drawn, kept=kept, error=error
     )
-
-
-def train_ridge(
-    rows: Float[np.ndarray, "K N"], drawn: int, ridge: float
-) -> Float[np.ndarray, " N"]:
-    """argmin (1/n) Σ (1 − w·row)² + λ|w|² over rows y x, n = `drawn`, in the smaller dimension.
-
-    Raises `InputError` if there is no row.
-    """
-    count, dim = rows.shape
-    if count == 0:
-        raise InputError("a trial kept no example: increase dim, alpha_tot or f, or change seed")
-    if count < dim:  # w = Xᵀ (X Xᵀ + nλ)⁻¹ 1
-        gram = rows @ rows.T + drawn * ridge * np.eye(count)
-        return rows.T @ cho_solve(cho_factor(gram), np.ones(count))
-    covariance = rows.T @ rows + drawn * ridge * np.eye(dim)
-    return cho_solve(cho_factor(covariance), rows.sum(axis=0))
 
 
 def _directions(

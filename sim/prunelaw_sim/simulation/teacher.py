@@ -14,26 +14,20 @@ Other inputs, and probes trained on the pool itself, need all N coordinates of a
 `whole_pools`.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import Easy, Hard, Random, SignedEasy, SignedHard
-from prunelaw_sim.pools import Pool, make_pool
+from prunelaw_sim.simulation.point import Point, make_point
+from prunelaw_sim.students.hard_margin import padded
 
 RANKED = (Hard, Easy, Random, SignedHard, SignedEasy)  # keep exactly round(f P) examples
-MIN_WIDTH = 256  # arrays are padded to powers of two from here on: few compilations serve all sizes
 # Each part of a trial has a stream of its own; the order is part of the numbers.
 PARTS = ("pool", "subset", "others", "labels", "inputs", "teacher", "direction", "probe")
-
-
-def padded(count: int) -> int:
-    """The next power of two, at least 256: the width arrays are compiled for."""
-    return max(MIN_WIDTH, 1 << (count - 1).bit_length())
 
 
 def draw_kept(
@@ -58,33 +52,18 @@ def draw_kept(
     Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
     trial = check_integer("trial", trial, 0, 2**32 - 1)
-    pool = make_pool(alpha_tot, f, theta, rule, dim, seed)
+    pool = make_point(alpha_tot, f, theta, rule, dim, seed)
     return draw_in_plane(pool, trial, pool.theta)
 
 
-def stacked(
-    drawn: Sequence[Float[np.ndarray, "_ N"]], width: int
-) -> tuple[Float[np.ndarray, "batch N K_padded"], Int[np.ndarray, " batch"]]:
-    """Rows of several trials, transposed and zero beyond the trial's own, and how many those are.
-
-    At least `width` wide: trials of one width are compiled once.
-    """
-    counts = np.array([len(rows) for rows in drawn])
-    widest = max(width, padded(int(counts.max())))
-    padded_rows = np.zeros((len(drawn), drawn[0].shape[1], widest))
-    for out, rows in zip(padded_rows, drawn, strict=True):
-        out[:, : len(rows)] = rows.T
-    return padded_rows, counts
-
-
-def most_kept(pool: Pool) -> int:
+def most_kept(pool: Point) -> int:
     """The padded width for a trial's rows: of one size at a point, so that few are compiled."""
     if isinstance(pool.rule, RANKED):
         return padded(pool.kept)
     return padded(min(pool.drawn, int(pool.kept + 8 * np.sqrt(pool.kept) + 8)))
 
 
-def draw_in_plane(pool: Pool, trial: int, theta: float) -> Float[np.ndarray, "K N"]:
+def draw_in_plane(pool: Point, trial: int, theta: float) -> Float[np.ndarray, "K N"]:
     """The kept rows y x of one trial with Gaussian inputs and a probe at angle theta.
 
     Raises `InputError` if none is kept.
@@ -99,7 +78,7 @@ def draw_in_plane(pool: Pool, trial: int, theta: float) -> Float[np.ndarray, "K 
     return rows
 
 
-def noisy(pool: Pool, trial: int, labels: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
+def noisy(pool: Point, trial: int, labels: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
     """The labels of the data set: each of the teacher's flipped with probability `label_noise`."""
     if pool.label_noise == 0.0:
         return labels
@@ -108,7 +87,7 @@ def noisy(pool: Pool, trial: int, labels: Float[np.ndarray, " P"]) -> Float[np.n
 
 
 def chosen(
-    pool: Pool,
+    pool: Point,
     trial: int,
     z: Float[np.ndarray, " P"],
     labels: Float[np.ndarray, " P"],
@@ -128,7 +107,7 @@ def chosen(
 
 
 def _preferred(
-    pool: Pool, trial: int, z: np.ndarray, m: np.ndarray, theta: float
+    pool: Point, trial: int, z: np.ndarray, m: np.ndarray, theta: float
 ) -> Int[np.ndarray, " K"]:
     match pool.rule:
         case Hard():

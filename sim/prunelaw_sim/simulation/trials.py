@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.batches import batch_size, draw_batch
-from prunelaw_sim.penalised import Student, as_student, check_separable
-from prunelaw_sim.pools import Pool, make_pool
-from prunelaw_sim.students import GAP_LIMIT
-from prunelaw_sim.teacher import most_kept
-from prunelaw_sim.text_forms import CHOICES
+from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.simulation.batches import batch_size, draw_batch
+from prunelaw_sim.simulation.point import Point, make_point
+from prunelaw_sim.simulation.teacher import most_kept
+from prunelaw_sim.students.hard_margin import GAP_LIMIT
+from prunelaw_sim.students.penalised import Student, as_student, check_separable
 
 PER_TRIAL = ("error", "kappa", "R", "rho", "relative_gap", "converged")
 
@@ -183,7 +183,7 @@ def simulate(
 
     Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
-    pool = make_pool(alpha_tot, f, theta, rule, dim, seed, inputs, probe, label_noise)
+    pool = make_point(alpha_tot, f, theta, rule, dim, seed, inputs, probe, label_noise)
     trained = as_student(student)
     check_separable(trained, pool.label_noise)
     trials, first = check_integer("trials", trials, 1), check_integer("first", first, 0)
@@ -211,7 +211,7 @@ def _standard_error(values: Float[np.ndarray, " some"]) -> float:
     return float(np.std(values, ddof=1) / np.sqrt(values.size))
 
 
-def _measure_trials(pool: Pool, student: Student, indices: np.ndarray) -> dict[str, np.ndarray]:
+def _measure_trials(pool: Point, student: Student, indices: np.ndarray) -> dict[str, np.ndarray]:
     """One batch of trials: the per-trial columns of a `Simulation`."""
     data = draw_batch(pool, indices)
     trained = student.train(data.rows, pool.drawn, most_kept(pool))

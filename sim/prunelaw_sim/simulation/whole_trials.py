@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw_sim.inputs import cosine, field_angle
-from prunelaw_sim.pools import Pool
-from prunelaw_sim.probes import Same
-from prunelaw_sim.teacher import chosen, noisy, stream
+from prunelaw_sim.simulation.inputs import cosine, field_angle
+from prunelaw_sim.simulation.point import Point
+from prunelaw_sim.simulation.probes import Same
+from prunelaw_sim.simulation.teacher import chosen, noisy, stream
 
 Direction = Float[np.ndarray, " N"]
 
@@ -27,7 +27,7 @@ class WholeTrial(NamedTuple):
     probe: Float[np.ndarray, " N"]
 
 
-def draw_whole(pool: Pool, trial: int, trained: Direction | None) -> WholeTrial:
+def draw_whole(pool: Point, trial: int, trained: Direction | None) -> WholeTrial:
     """One trial with its `trained` probe, or with one at the angle pool.theta if that is None.
 
     Raises `InputError` if no example is kept.
@@ -41,25 +41,25 @@ def draw_whole(pool: Pool, trial: int, trained: Direction | None) -> WholeTrial:
     return WholeTrial(labels[kept, None] * inputs[kept], teacher, probe)
 
 
-def probe_rows(pool: Pool, trial: int) -> Float[np.ndarray, "K N"]:
+def probe_rows(pool: Point, trial: int) -> Float[np.ndarray, "K N"]:
     """The rows y x, with the teacher's labels, on which a trial's probe is trained."""
     part = "inputs" if isinstance(pool.probe, Same) else "probe"
     inputs = pool.inputs.draw(stream(pool.seed, trial, part), pool.probe_drawn, pool.dim)
     return np.sign(inputs @ teacher_direction(pool, trial))[:, None] * inputs
 
 
-def teacher_direction(pool: Pool, trial: int) -> Float[np.ndarray, " N"]:
+def teacher_direction(pool: Point, trial: int) -> Float[np.ndarray, " N"]:
     """A random direction whose field has variance 1."""
     return _unit(pool, stream(pool.seed, trial, "teacher").standard_normal(pool.dim))
 
 
-def _given_direction(pool: Pool, trial: int, teacher: Direction) -> Float[np.ndarray, " N"]:
+def _given_direction(pool: Point, trial: int, teacher: Direction) -> Float[np.ndarray, " N"]:
     """cos theta T + sin theta e, where the field of e is uncorrelated with that of T."""
     other = _unit(pool, stream(pool.seed, trial, "direction").standard_normal(pool.dim))
     across = _unit(pool, other - cosine(pool.inputs, other, teacher) * teacher)
     return np.cos(pool.theta) * teacher + np.sin(pool.theta) * across
 
 
-def _unit(pool: Pool, J: Direction) -> Float[np.ndarray, " N"]:
+def _unit(pool: Point, J: Direction) -> Float[np.ndarray, " N"]:
     """The direction at the length where its field has variance 1."""
     return J / np.linalg.norm(pool.inputs.whitened(J))

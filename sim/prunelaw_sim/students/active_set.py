@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
-from prunelaw_sim.interior_point import State, lower_gram
+from prunelaw_sim.students.interior_point import State, lower_gram
 
 MAX_STEPS = 6
 TELLING = 0.3  # a support vector: lambda over its mean exceeds this times slack over its mean

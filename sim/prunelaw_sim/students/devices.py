@@ -15,8 +15,8 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
-from prunelaw_sim._student import Trained
-from prunelaw_sim._threads import cores
+from prunelaw_sim.common.threads import cores
+from prunelaw_sim.students.one_student import Trained
 
 Student = Callable[[Array, Array], Trained]
 

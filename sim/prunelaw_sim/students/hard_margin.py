@@ -9,6 +9,7 @@ A student whose first, two-precision training leaves the certificate open is tra
 float64 on all rows; one that stays open is flagged, never averaged in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,12 +17,12 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Bool, Float, Int
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._devices import map_students
-from prunelaw_sim._student import patient_student, quick_student
-from prunelaw_sim._threads import one_lapack_thread
-from prunelaw_sim.interior_point import HULL_CONTAINS_ORIGIN
+from prunelaw_sim.common.threads import one_lapack_thread
+from prunelaw_sim.students.devices import map_students
+from prunelaw_sim.students.interior_point import HULL_CONTAINS_ORIGIN
+from prunelaw_sim.students.one_student import patient_student, quick_student
 
 GAP_LIMIT = 1e-9  # a student above this relative gap is not certified
 SUPPORT_FRACTION = 1e-6  # a support vector carries at least this fraction of the largest weight
@@ -207,3 +208,31 @@ def _raise_if_failed(result: MaxMargin) -> MaxMargin:
 def _first(bad: Any) -> str:
     """`[3]` for the first bad matrix of a batch, nothing for a single matrix."""
     return f"[{int(np.argmax(bad))}]" if bad.ndim else ""
+
+
+MIN_WIDTH = 256  # arrays are padded to powers of two from here on: few compilations serve all sizes
+
+
+def padded(count: int) -> int:
+    """The next power of two, at least 256: the width arrays are compiled for."""
+    return max(MIN_WIDTH, 1 << (count - 1).bit_length())
+
+
+def stacked(
+    drawn: Sequence[Float[np.ndarray, "_ N"]], width: int
+) -> tuple[Float[np.ndarray, "batch N K_padded"], Int[np.ndarray, " batch"]]:
+    """Rows of several trials, transposed and zero beyond the trial's own, and how many those are.
+
+    At least `width` wide: trials of one width are compiled once.
+    """
+    counts = np.array([len(rows) for rows in drawn])
+    widest = max(width, padded(int(counts.max())))
+    padded_rows = np.zeros((len(drawn), drawn[0].shape[1], widest))
+    for out, rows in zip(padded_rows, drawn, strict=True):
+        out[:, : len(rows)] = rows.T
+    return padded_rows, counts
+
+
+def train_separators(rows: list[Float[np.ndarray, "_ N"]], width: int = 1) -> MaxMargin:
+    """Max-margin students of several matrices y x, padded to at least `width` rows."""
+    return train(*stacked(rows, width))

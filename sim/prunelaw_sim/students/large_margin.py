@@ -11,9 +11,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._threads import one_lapack_thread
+from prunelaw_sim.common.threads import one_lapack_thread
 
 Progress = Callable[[int, int], None]  # called with (trainings done, trainings in all)
 

@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from prunelaw_sim.active_set import Face, likely_support, no_face, solve_faces
-from prunelaw_sim.interior_point import (
+from prunelaw_sim.students.active_set import Face, likely_support, no_face, solve_faces
+from prunelaw_sim.students.interior_point import (
     GAP_TARGET,
     State,
     cold_start,

@@ -26,11 +26,10 @@ from jaxtyping import Bool, Float
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw_sim._threads import cores, one_lapack_thread
-from prunelaw_sim.ridge_students import train_ridge
-from prunelaw_sim.text_forms import number_text, read_choice
+from prunelaw_sim.common.text_forms import number_text, read_choice
+from prunelaw_sim.common.threads import cores, one_lapack_thread
 
 GRAMMAR = "max-margin, ridge:LAMBDA or logistic:LAMBDA with LAMBDA > 0"
 GAP_TARGET = 1e-18  # where Newton's iteration stops: a direction to about 1e-9
@@ -61,7 +60,7 @@ class Separator:
 
     def train(self, rows: Rows, drawn: int, width: int) -> Students:
         """Students of these rows, padded to `width` for few compilations; `drawn` plays no role."""
-        from prunelaw_sim.batches import train_separators  # loads JAX, which a design does without
+        from prunelaw_sim.students.hard_margin import train_separators
 
         found = train_separators(rows, width)
         return Students(found.J, found.kappa, found.relative_gap, found.converged)
@@ -222,7 +221,7 @@ def _each(
     solve: Callable[[Float[np.ndarray, "K N"]], tuple[np.ndarray, float]], rows: Rows
 ) -> Students:
     """One student a core; directions are normalised and margins measured on all rows."""
-    from prunelaw_sim.students import GAP_LIMIT  # loads JAX
+    from prunelaw_sim.students.hard_margin import GAP_LIMIT  # loads JAX
 
     with one_lapack_thread(), ThreadPoolExecutor(cores()) as pool:
         solved = list(pool.map(solve, rows))
@@ -234,3 +233,20 @@ def _each(
 
 def _checked_penalty(name: str, penalty: Any) -> float:
     return float(check_real(f"LAMBDA of student {name}", penalty, 0.0, low_open=True))
+
+
+def train_ridge(
+    rows: Float[np.ndarray, "K N"], drawn: int, ridge: float
+) -> Float[np.ndarray, " N"]:
+    """argmin (1/n) Σ (1 − w·row)² + λ|w|² over rows y x, n = `drawn`, in the smaller dimension.
+
+    Raises `InputError` if there is no row.
+    """
+    count, dim = rows.shape
+    if count == 0:
+        raise InputError("a trial kept no example: increase dim, alpha_tot or f, or change seed")
+    if count < dim:  # w = Xᵀ (X Xᵀ + nλ)⁻¹ 1
+        gram = rows @ rows.T + drawn * ridge * np.eye(count)
+        return rows.T @ cho_solve(cho_factor(gram), np.ones(count))
+    covariance = rows.T @ rows + drawn * ridge * np.eye(dim)
+    return cho_solve(cho_factor(covariance), rows.sum(axis=0))

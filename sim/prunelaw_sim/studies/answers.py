@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.stats import t
 
-from prunelaw._checks import check_integer, check_number
+from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
 
 LEVEL = 0.95

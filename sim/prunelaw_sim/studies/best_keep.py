@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 import prunelaw
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw_sim.fit_pruning import PruningFit
-from prunelaw_sim.pruning_intervals import PruningIntervals, widened
-from prunelaw_sim.theory_rules import theory_rules
+from prunelaw_sim.laws.pruning import PruningFit
+from prunelaw_sim.laws.pruning_intervals import PruningIntervals, widened
+from prunelaw_sim.laws.theory_rules import theory_rules
 
 KEEP = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 RULES = ("hard", "easy", "random", "band:0.25", "band:0.5", "band:0.75")

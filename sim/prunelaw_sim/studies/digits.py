@@ -12,11 +12,11 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy.sparse.linalg import eigsh
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
-from prunelaw_sim.network import train_mlp
-from prunelaw_sim.sweep import Sweep
-from prunelaw_sim.training import LargeMarginFits, Progress, train_large_margin
+from prunelaw_sim.networks.small_network import train_mlp
+from prunelaw_sim.students.large_margin import LargeMarginFits, Progress, train_large_margin
+from prunelaw_sim.tables.sweep import Sweep
 
 TEST_IMAGES = 400
 PROBE_IMAGES = 400  # the probe's own; no student trains or is tested on them

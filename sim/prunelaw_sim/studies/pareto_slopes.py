@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice
+from prunelaw.checks import check_choice
 from prunelaw.errors import TableError
-from prunelaw_sim.answers import LEVEL, Estimate, jackknifed
-from prunelaw_sim.crossfit import crossfitted
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.real_design import kept_count
+from prunelaw_sim.studies.answers import LEVEL, Estimate, jackknifed
+from prunelaw_sim.studies.crossfit import crossfitted
+from prunelaw_sim.sweeps.real_cells import kept_count
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 
 def kept_numbers(errors: PairedErrors) -> np.ndarray:

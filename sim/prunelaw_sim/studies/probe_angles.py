@@ -31,7 +31,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import beta, t
 
-from prunelaw._checks import check_number, check_real
+from prunelaw.checks import check_number, check_real
 from prunelaw.errors import InputError
 
 LEVEL = 0.9

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
-from prunelaw_sim.digits import even_odd_features
-from prunelaw_sim.keep_examples import kept_examples
-from prunelaw_sim.probe_angles import field_correlation
-from prunelaw_sim.training import Progress, train_large_margin
+from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.students.large_margin import Progress, train_large_margin
+from prunelaw_sim.studies.digits import even_odd_features
+from prunelaw_sim.studies.probe_angles import field_correlation
 
 SET_APART = 400  # images for the probe, and as many for the tests
 LARGEST_POOL = 997  # what 1797 images leave

@@ -3,7 +3,7 @@
 Each takes errors paired by seed and gives an `Answer`; a "no" is a result like any other.  Sources
 in the paper (arXiv 2206.14486): the switch, figure 1 B and section 2; the power law and the worse
 probe, figures 1 and 2; prototypes, section 6; transfer, section 5.  The band rule is this package's
-(`prunelaw.optimal`).
+(`prunelaw.pruning.optimal`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_number
+from prunelaw.checks import check_number
 from prunelaw.errors import TableError
-from prunelaw_sim.answers import (
+from prunelaw_sim.studies.answers import (
     CANNOT_TELL,
     LEVEL,
     NO,
@@ -28,9 +28,9 @@ from prunelaw_sim.answers import (
     verdict_of_sign,
     verdict_within,
 )
-from prunelaw_sim.crossfit import crossfitted
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.pareto_slopes import ParetoCurves
+from prunelaw_sim.studies.crossfit import crossfitted
+from prunelaw_sim.studies.pareto_slopes import ParetoCurves
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 MARGIN = 0.01  # errors that differ by less are called equal
 

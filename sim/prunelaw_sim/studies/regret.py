@@ -17,10 +17,10 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy.stats import t
 
-from prunelaw._checks import check_number
+from prunelaw.checks import check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.crossfit import crossfitted
-from prunelaw_sim.paired_errors import PairedErrors
+from prunelaw_sim.studies.crossfit import crossfitted
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
-from prunelaw._checks import check_integer, check_number
+from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.datasets import Dataset, load_dataset
-from prunelaw_sim.keep_examples import kept_examples
-from prunelaw_sim.models import Model, Params, as_model
-from prunelaw_sim.recipes import Recipe, as_recipe
+from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.networks.datasets import Dataset, load_dataset
+from prunelaw_sim.networks.models import Model, Params, as_model
+from prunelaw_sim.networks.recipes import Recipe, as_recipe
+from prunelaw_sim.networks.training import train_models
 from prunelaw_sim.scores import ScoreInputs, compute_score
-from prunelaw_sim.training_runs import train_models
 
 KEYS = ("keep_fraction", "rule")
 SCRATCH = (0.0, "none")  # the cell of models that were not pretrained

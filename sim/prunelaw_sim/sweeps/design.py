@@ -19,8 +19,8 @@ from prunelaw.errors import InputError
 
 # Where the designs of each kind live; loaded when a store holds one.
 KINDS = {
-    "perceptron": ("prunelaw_sim.design", "Design"),
-    "real": ("prunelaw_sim.real_design", "RealDesign"),
+    "perceptron": ("prunelaw_sim.sweeps.simulated", "Design"),
+    "real": ("prunelaw_sim.sweeps.real", "RealDesign"),
 }
 
 

@@ -19,25 +19,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from prunelaw._checks import check_integer, check_number
+from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.datasets import Dataset, load_dataset
-from prunelaw_sim.models import Model, as_model
-from prunelaw_sim.pools import check_seed
-from prunelaw_sim.recipes import Recipe, as_recipe, require_optax
-from prunelaw_sim.sweep_design import SweepDesign, Unit
-from prunelaw_sim.text_forms import number_text
+from prunelaw_sim.common.arguments import check_seed
+from prunelaw_sim.networks.datasets import Dataset, load_dataset
+from prunelaw_sim.networks.models import Model, as_model
+from prunelaw_sim.networks.recipes import Recipe, as_recipe, require_optax
+from prunelaw_sim.sweeps.design import SweepDesign, Unit
+from prunelaw_sim.sweeps.real_cells import cell_name, kept_count
 
 RULES = ("hard", "easy", "random")
 UNIT = 5  # trials in the smallest piece of work
 MOST_TRIALS = 2**20
 MOST_SET_APART = 1000  # examples of the test set, and of the probes, unless said otherwise
-Cell = tuple[float, str]
 
 
 def _measure(point: Mapping[str, Any], seed: int, first: int, trials: int) -> dict[str, np.ndarray]:
     """Trials `first` ... `first + trials - 1` at one point: what a worker does."""
-    from prunelaw_sim.real_runs import measure
+    from prunelaw_sim.sweeps.real_measure import measure
 
     return measure(point, seed, first, trials)
 
@@ -162,17 +161,6 @@ class RealDesign(SweepDesign):
         return cls(tuple(found["points"]), **options)
 
 
-def kept_count(f: float, size: int) -> int:
-    """Examples kept, f P rounded."""
-    return round(f * size)
-
-
-def cell_name(what: str, cell: Cell | list) -> str:
-    """The stored column of one cell: `error hard 0.2`."""
-    f, rule = cell
-    return f"{what} {rule} {number_text(f)}"
-
-
 def _several(values: Any) -> list[Any]:
     if isinstance(values, str | Dataset | Model | Recipe) or not isinstance(values, Iterable):
         return [values]
@@ -208,7 +196,7 @@ def _cells(keep: list[float], rules: list[str]) -> list[list]:
 def _point(
     data: Dataset, model: str | Model, recipe: str | Recipe, score: str, size: int, cells: list
 ) -> dict[str, Any]:
-    from prunelaw_sim.keep_examples import kept_examples
+    from prunelaw_sim.common.kept_examples import kept_examples
     from prunelaw_sim.scores import as_score
 
     model, recipe = as_model(model), as_recipe(recipe)

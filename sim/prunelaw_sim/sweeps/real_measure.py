@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from prunelaw.errors import InputError
-from prunelaw_sim.datasets import Dataset, load_dataset
-from prunelaw_sim.keep_examples import kept_examples
-from prunelaw_sim.models import as_model
-from prunelaw_sim.real_design import Cell, cell_name
-from prunelaw_sim.recipes import as_recipe
+from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.networks.datasets import Dataset, load_dataset
+from prunelaw_sim.networks.models import as_model
+from prunelaw_sim.networks.recipes import as_recipe
+from prunelaw_sim.networks.training import train_models
 from prunelaw_sim.scores import ScoreInputs, compute_score
-from prunelaw_sim.training_runs import train_models
+from prunelaw_sim.sweeps.real_cells import Cell, cell_name
 
 SPLIT, SCORE, TIES, STUDENT = range(4)  # what a trial draws numbers for
 

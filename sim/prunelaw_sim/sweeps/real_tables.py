@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw_sim.real_design import RealDesign, cell_name, kept_count
-from prunelaw_sim.recipes import as_recipe
-from prunelaw_sim.store import Columns, Store
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.networks.recipes import as_recipe
+from prunelaw_sim.sweeps.real import RealDesign
+from prunelaw_sim.sweeps.real_cells import cell_name, kept_count
+from prunelaw_sim.sweeps.store import Columns, Store
+from prunelaw_sim.tables.sweep import Sweep
 
 PASSES = 3  # multiply-adds of a training step in those of a forward pass: one forward, two backward
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.executors import Here, Processes, WorkerDiedError
-from prunelaw_sim.store import LEASE, Store
-from prunelaw_sim.sweep_design import SweepDesign, Unit
+from prunelaw_sim.sweeps.design import SweepDesign, Unit
+from prunelaw_sim.sweeps.executors import Here, Processes, WorkerDiedError
+from prunelaw_sim.sweeps.store import LEASE, Store
 
 PER_WORKER = 2  # units claimed for each worker: one running, one waiting
 IN_FLIGHT = 32  # units claimed for an executor that does not say how many workers it has

@@ -21,14 +21,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from prunelaw._checks import check_integer
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
-from prunelaw_sim.penalised import as_student, check_separable
-from prunelaw_sim.pools import check_seed, example_counts, make_pool
-from prunelaw_sim.probes import Given
-from prunelaw_sim.sweep_design import SweepDesign, Unit
-from prunelaw_sim.text_forms import CHOICES
+from prunelaw_sim.common.arguments import check_seed
+from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.simulation.point import complete, describe, example_counts, make_point
+from prunelaw_sim.simulation.probes import Given
+from prunelaw_sim.students.penalised import as_student, check_separable
+from prunelaw_sim.sweeps.design import SweepDesign, Unit
 
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
 DEFAULTS = {"f": None, "theta": 0.0, "rule": "hard", "dim": 200}
@@ -40,7 +41,7 @@ def _simulate(
     point: Mapping[str, Any], seed: int, first: int, trials: int
 ) -> dict[str, np.ndarray]:
     """Trials `first` ... `first + trials - 1` at one point: what a worker does."""
-    from prunelaw_sim.trials import simulate
+    from prunelaw_sim.simulation.trials import simulate
 
     return simulate(**point, seed=seed, first=first, trials=trials, throw=False).per_trial
 
@@ -155,16 +156,6 @@ class Design(SweepDesign):
         return cls(points, paired=tuple(found["paired"]), **options)
 
 
-def complete(point: Mapping[str, Any]) -> dict[str, Any]:
-    """The point with the usual choices filled in."""
-    return {**point, **{name: point.get(name, usual) for name, usual in CHOICES.items()}}
-
-
-def describe(point: Mapping[str, Any]) -> str:
-    """`alpha_tot=3 f=0.5 theta=0.3 rule=hard dim=100`."""
-    return " ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in point.items())
-
-
 def _check_axes(argument: str, names: Iterable[str]) -> None:
     known = (*AXES, *CHOICES)
     unknown = [name for name in names if name not in known]
@@ -192,7 +183,7 @@ def _checked_point(point: Mapping[str, Any], position: int) -> dict[str, Any]:
         if missing:
             raise InputError(f"axis {missing[0]} must be given")
         student = as_student(given.pop("student"))
-        pool = make_pool(**given, seed=0)
+        pool = make_point(**given, seed=0)
         check_separable(student, pool.label_noise)
         _check_text(pool.rule)
     except InputError as error:

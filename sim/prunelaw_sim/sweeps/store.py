@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from prunelaw.errors import InputError, PrunelawError
-from prunelaw_sim.sweep_design import SweepDesign, Unit, read_design
+from prunelaw_sim.sweeps.design import SweepDesign, Unit, read_design
 
 FORMAT = 1
 NUMBERS = 3  # raise it when the same design gives other numbers: streams, trainer, columns

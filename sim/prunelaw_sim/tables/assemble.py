@@ -16,14 +16,33 @@ import numpy as np
 import pandas as pd
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.amounts import parse_amount
-from prunelaw_sim.columns import ACCURACY, COLUMNS, Column, Where, check_column, is_error_rate
-from prunelaw_sim.columns import series as series_of
-from prunelaw_sim.mapping import ColumnMapping
-from prunelaw_sim.measurement import as_errors, as_fractions, check_name, kind_of, refuse_rising
-from prunelaw_sim.names import from_run_names, refuse_unknown, resolve
-from prunelaw_sim.repeats import Dropped, after_warmup, chosen_points, curve_notes, once_each
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.common.amounts import parse_amount
+from prunelaw_sim.tables.column_names import from_run_names, refuse_unknown, resolve
+from prunelaw_sim.tables.columns import (
+    ACCURACY,
+    COLUMNS,
+    Column,
+    Where,
+    check_column,
+    is_error_rate,
+)
+from prunelaw_sim.tables.columns import series as series_of
+from prunelaw_sim.tables.mapping import ColumnMapping
+from prunelaw_sim.tables.measurement import (
+    as_errors,
+    as_fractions,
+    check_name,
+    kind_of,
+    refuse_rising,
+)
+from prunelaw_sim.tables.points_of_runs import (
+    Dropped,
+    after_warmup,
+    chosen_points,
+    curve_notes,
+    once_each,
+)
+from prunelaw_sim.tables.sweep import Sweep
 
 STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
 UNUSED = "dropped columns of the file: "

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.amounts import parse_amount
-from prunelaw_sim.columns import COLUMNS, Where, series
+from prunelaw_sim.common.amounts import parse_amount
+from prunelaw_sim.tables.columns import COLUMNS, Where, series
 
 
 def resolve(

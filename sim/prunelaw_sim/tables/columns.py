@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from prunelaw._checks import describe_range
+from prunelaw.checks import describe_range
 from prunelaw.errors import TableError
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from prunelaw._checks import check_choice, check_number
+from prunelaw.checks import check_choice, check_number
 from prunelaw.errors import InputError, TableError
 
 UNITS = ("fraction", "percent")

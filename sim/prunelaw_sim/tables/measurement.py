@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from prunelaw.errors import TableError
-from prunelaw_sim.columns import (
+from prunelaw_sim.tables.columns import (
     ACCURACY,
     LOSS_WORDS,
     Column,
@@ -23,7 +23,7 @@ from prunelaw_sim.columns import (
     check_column,
     series,
 )
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.tables.sweep import Sweep
 
 _ACCURACY = re.compile(r"accuracy|recall|precision|(?<![a-z])(acc|top_?\d|f1|auc|auroc)(?![a-z])")
 _ERROR = re.compile(r"error|perplexity|entropy|loss|(?<![a-z])(err|nll|ppl|mse|rmse)(?![a-z])")

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.tables.sweep import Sweep
 
 SEED = "seed"
 

@@ -11,11 +11,11 @@ import re
 import numpy as np
 import pandas as pd
 
-from prunelaw._checks import check_choice
+from prunelaw.checks import check_choice
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.amounts import amount_text, parse_amount
-from prunelaw_sim.columns import Where, series
-from prunelaw_sim.mapping import POINTS, REPEATS
+from prunelaw_sim.common.amounts import amount_text, parse_amount
+from prunelaw_sim.tables.columns import Where, series
+from prunelaw_sim.tables.mapping import POINTS, REPEATS
 
 ORDER = ("samples_seen", "step", "epochs")  # along a run, whichever is there
 Dropped = tuple[int, str]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.tables.sweep import Sweep
 
 
 def averaged(sweep: Sweep, keys: Sequence[str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.columns import COLUMNS, Where, check_column, check_error_rates, series
+from prunelaw_sim.tables.columns import COLUMNS, Where, check_column, check_error_rates, series
 
 EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
 

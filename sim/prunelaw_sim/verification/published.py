@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw.filtering import SwitchPoint, best_filter, switch_points
-from prunelaw.utility import PUBLISHED, Pool, with_convention
+from prunelaw.decay.filtering import SwitchPoint, best_filter, switch_points
+from prunelaw.decay.utility import PUBLISHED, Pool, with_convention
 
 BUDGETS = (32e6, 64e6, 128e6, 640e6)
 SWITCH_RANGE = (10e6, 4e9)

@@ -9,11 +9,11 @@ import pandas as pd
 from scipy.stats import chi2
 
 from prunelaw.errors import ConvergenceError, InputError, TableError
-from prunelaw_sim.fit_pruning import PARAMETERS, PruningFit, fit_pruning
-from prunelaw_sim.fit_utility import UtilityFit, fit_utility
-from prunelaw_sim.replicates import averaged
-from prunelaw_sim.rollout import hold_out_limit
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.fits.rollout import hold_out_limit
+from prunelaw_sim.laws.pruning import PARAMETERS, PruningFit, fit_pruning
+from prunelaw_sim.laws.utility import UtilityFit, fit_utility
+from prunelaw_sim.tables.replicates import averaged
+from prunelaw_sim.tables.sweep import Sweep
 
 Progress = Callable[[int, int], None]
 CELL = ["pool", "unique_samples", "samples_seen"]  # rows that differ only in seed share these
@@ -73,7 +73,7 @@ class SweepCheck:
 
 def digits_sweeps(quick: bool, progress: Progress | None = None) -> tuple[Sweep, ...]:
     """The embedded experiments: students trained here on scikit-learn's handwritten digits."""
-    from prunelaw_sim.digits import digits_pruning_sweep, digits_repetition_sweep
+    from prunelaw_sim.studies.digits import digits_pruning_sweep, digits_repetition_sweep
 
     return (
         digits_pruning_sweep(quick=quick, progress=progress),

@@ -1,7 +1,7 @@
-"""The main job: run the three parts, keep what each found, and write it into a folder of its own.
+"""The main job: run the three parts and keep what each found.
 
-Every part writes its results as it finishes, so that an interrupted or partly failed run leaves
-what it has.  What to compute is in `parts`, how to say it in `report`; here is the order of events.
+The caller keeps the state after every part, so that an interrupted or partly failed run leaves what
+it has.  What to compute is in `simulated`, `published` and `real`; here is the order of events.
 """
 
 import time
@@ -15,14 +15,12 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from prunelaw.errors import InputError, PrunelawError
-from prunelaw_figures import report
-from prunelaw_figures.parts.simulation import check_simulation
-from prunelaw_figures.parts.sweep import check_sweeps, digits_sweeps
-from prunelaw_figures.parts.utility import check_utility
-from prunelaw_figures.plain import to_json
+from prunelaw_sim.verification.published import check_utility
+from prunelaw_sim.verification.real import check_sweeps, digits_sweeps
+from prunelaw_sim.verification.simulated import check_simulation
 
 if TYPE_CHECKING:
-    from prunelaw_sim.sweep import Sweep
+    from prunelaw_sim.tables.sweep import Sweep
 
 Progress = Callable[[int, int], None]
 # A label to a context that gives a function (done, total): how the caller shows progress.
@@ -117,12 +115,14 @@ def verify(
     *,
     sweeps: "tuple[Sweep, ...] | None" = None,
     show: ProgressFactory,
+    written: Callable[[Verification], None],
     finished: Callable[[str, Outcome], None] = lambda name, outcome: None,
 ) -> Verification:
-    """Runs all parts and writes the report into `folder`, anew after each part.
+    """Runs all parts; `folder` holds the report, which `written` writes anew after each part.
 
     sweeps    the user's tables; None: train the embedded digits sweeps here
     show      shows progress, see `ProgressFactory`
+    written   keeps a state: report and numbers
     finished  called with each part's name and outcome as it ends
 
     A part that fails is recorded and the others go on.  `KeyboardInterrupt` is passed on after
@@ -130,10 +130,9 @@ def verify(
     """
     outcomes: dict[str, Outcome] = {}
 
-    def written(status: str) -> Verification:
+    def reported(status: str) -> Verification:
         state = Verification(settings, seed, folder, dict(outcomes), status)
-        report.write(state)
-        (folder / "results.json").write_text(to_json(state), encoding="utf-8")
+        written(state)
         return state
 
     stop = Event()
@@ -146,13 +145,13 @@ def verify(
             for name, (title, job) in _jobs(settings, seed, sweeps, trained).items():
                 with show(title) as progress:
                     outcomes[name] = _run(title, job, progress)
-                written("running")
+                reported("running")
                 finished(name, outcomes[name])
         except KeyboardInterrupt:
             stop.set()
-            written("interrupted")
+            reported("interrupted")
             raise
-    return written("complete")
+    return reported("complete")
 
 
 class _StoppedError(Exception):

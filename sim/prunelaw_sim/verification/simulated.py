@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 import prunelaw
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.agreement import Agreement, agreement
-from prunelaw_sim.trials import Simulation, simulate
+from prunelaw_sim.simulation.agreement import Agreement, agreement
+from prunelaw_sim.simulation.trials import Simulation, simulate
 
 Progress = Callable[[int, int], None]
 WORKERS = 2  # simulations that run at a time; XLA leaves most of a second core idle

@@ -16,12 +16,13 @@ from jaxtyping import Float, Int
 
 import prunelaw
 from prunelaw.errors import InputError
-from prunelaw_sim.agreement import P_THRESHOLD, Agreement, agreement
-from prunelaw_sim.design import Design, describe
-from prunelaw_sim.expectations import predicted_error
-from prunelaw_sim.measured import simulated
-from prunelaw_sim.store import Store
-from prunelaw_sim.text_forms import CHOICES
+from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.simulation.agreement import P_THRESHOLD, Agreement, agreement
+from prunelaw_sim.simulation.expectations import predicted_error
+from prunelaw_sim.simulation.point import describe
+from prunelaw_sim.sweeps.simulated import Design
+from prunelaw_sim.sweeps.store import Store
+from prunelaw_sim.sweeps.tables import simulated
 
 Point = Mapping[str, Any]
 Theory = Callable[[Sequence[Point]], Float[np.ndarray, " points"]]

@@ -10,7 +10,7 @@ from prunelaw_figures.cli import main
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "docs" / "examples"
 FEW = """dataset_size,keep_fraction,rule,error,error_se
 100,0.5,hard,0.113,0.002

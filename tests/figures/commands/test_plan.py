@@ -10,7 +10,7 @@ from prunelaw_figures.cli import main
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 POOLS = ROOT / "docs" / "examples" / "pools.csv"
 RUNS = ROOT / "docs" / "examples" / "pool_runs.csv"
 FAST = ("--replicates", 20)

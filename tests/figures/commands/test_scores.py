@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
-from prunelaw_sim.score_files import read_scores
+from prunelaw_sim.scores.files import read_scores
 
 pytestmark = pytest.mark.slow
 

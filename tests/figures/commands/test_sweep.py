@@ -91,7 +91,7 @@ def test_check_prints_three_tests_and_writes_every_point(two_dims, tmp_path):
 
 
 def test_check_has_exit_code_1_if_they_disagree(two_dims, monkeypatch):
-    from prunelaw_sim import theory_check
+    from prunelaw_sim.verification import store_check as theory_check
 
     solved = theory_check.solved
     monkeypatch.setattr(theory_check, "solved", lambda points: 0.7 * solved(points))
@@ -108,7 +108,7 @@ def test_the_standard_points(tmp_path):
 
 
 def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkeypatch):
-    from prunelaw_sim.design import Design
+    from prunelaw_sim.sweeps.simulated import Design
 
     def fails(point, seed, first, trials):
         raise MemoryError("too large")

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
-FILES = Path(__file__).resolve().parents[1] / "sim" / "readers" / "files"
+FILES = Path(__file__).resolve().parents[2] / "sim" / "readers" / "files"
 RUNS = "run,pool,unique_samples,samples_seen,val_acc\na,web,100,200,50\nb,web,100,400,60\n"
 
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from sim.real_sweeping import write_blobs
+from sim.sweeps.real_sweeping import write_blobs
 
 from prunelaw_figures.cli import main
-from prunelaw_figures.terminal import NameList
+from prunelaw_figures.terminal.output import NameList
 
 pytest.importorskip("optax", reason="the extra `real` is not installed")
 AXES = ["--model", "softmax", "--size", "20,40", "--keep", "0.5,1", "--tests", "30"]

@@ -16,8 +16,8 @@ from scipy.integrate import quad, trapezoid
 from scipy.stats import multivariate_normal, norm
 
 import prunelaw
-from prunelaw.filtering import best_filter, switch_points
-from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, with_convention
+from prunelaw.decay.filtering import best_filter, switch_points
+from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, with_convention
 from prunelaw_figures.demo.build import build_page
 from prunelaw_figures.demo.tables import read_tables
 

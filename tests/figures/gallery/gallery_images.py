@@ -1,6 +1,6 @@
 """Figures of the gallery as small pictures without any text, so that fonts do not matter.
 
-    python tests/figures/gallery_images.py [NAME...]
+    python tests/figures/gallery/gallery_images.py [NAME...]
 
 writes tests/figures/images anew; look at what changed before it is committed.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from prunelaw_figures.gallery import GALLERY, cache
-from prunelaw_figures.style import style_sheet
+from prunelaw_figures.plots.style import style_sheet
 
 IMAGES = Path(__file__).with_name("images")
 DPI = 32

@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from figures import checks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,15 +18,13 @@ from prunelaw_figures.gallery import GALLERY, cache
 from prunelaw_figures.gallery.build import Order, build
 from prunelaw_figures.gallery.entry import Entry, Work, table_arrays, table_of
 from prunelaw_figures.gallery.folder import MARKER
-from prunelaw_figures.terminal import progress_bar
-
-from . import checks
+from prunelaw_figures.terminal.output import progress_bar
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
 
 def draw_line(p, found):
-    from prunelaw_figures.style import new_figure
+    from prunelaw_figures.plots.style import new_figure
 
     figure, axes = new_figure(2.0, 1.0)
     axes[0, 0].plot(found["y"])

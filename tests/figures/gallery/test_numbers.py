@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from figures.gallery.gallery_images import kept_results
 
 import prunelaw
 from prunelaw_figures.gallery import GALLERY
 from prunelaw_figures.gallery.pruning import PLAIN
-
-from .gallery_images import kept_results
 
 
 def grid(name, key):
@@ -76,7 +75,7 @@ def test_phase_diagrams_have_the_errors_of_solve():
 
 
 def test_information_is_that_of_the_gibbs_student():
-    from prunelaw.information import gibbs
+    from prunelaw.students.gibbs import gibbs
 
     found, alpha = kept_results("information"), grid("information", "alpha_prune")
     few = np.array([20, 90])

@@ -3,34 +3,33 @@
 import numpy as np
 import pandas as pd
 import pytest
+from figures import checks
 from matplotlib.figure import Figure
 
 import prunelaw
+from prunelaw.decay.repetition import DataConstrained, Overfit
+from prunelaw.decay.utility import UtilityLaw
 from prunelaw.errors import InputError
-from prunelaw.repetition import DataConstrained, Overfit
-from prunelaw.utility import UtilityLaw
-from prunelaw_figures.best_filter import best_filter_figure
-from prunelaw_figures.capacity import capacity
-from prunelaw_figures.decay_fits import decay_fits
-from prunelaw_figures.law_comparison import law_comparison
-from prunelaw_figures.learning_curves import learning_curves
-from prunelaw_figures.parts.sweep import check_sweeps
-from prunelaw_figures.parts.utility import check_utility
-from prunelaw_figures.real_study import ProbeStudy, real_study
-from prunelaw_figures.real_sweep import pruning_sweep, utility_sweep
-from prunelaw_figures.ridge import ridge
-from prunelaw_figures.rising_loss import rising_loss
-from prunelaw_figures.style import save
-from prunelaw_figures.theory_vs_simulation import theory_vs_simulation
-from prunelaw_sim.fit_scaling import fit_data_constrained
-from prunelaw_sim.fit_utility import fit_utility
-from prunelaw_sim.intervals import parameter_intervals
-from prunelaw_sim.law_comparison import compare_laws
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.probe_angles import ProbeAngle
-from prunelaw_sim.pruning_intervals import pruning_intervals
-
-from . import checks
+from prunelaw_figures.plots.best_filter import best_filter_figure
+from prunelaw_figures.plots.capacity import capacity
+from prunelaw_figures.plots.decay_fits import decay_fits
+from prunelaw_figures.plots.law_comparison import law_comparison
+from prunelaw_figures.plots.learning_curves import learning_curves
+from prunelaw_figures.plots.loss_valley import ridge
+from prunelaw_figures.plots.real_study import ProbeStudy, real_study
+from prunelaw_figures.plots.real_sweep import pruning_sweep, utility_sweep
+from prunelaw_figures.plots.rising_loss import rising_loss
+from prunelaw_figures.plots.style import save
+from prunelaw_figures.plots.theory_vs_simulation import theory_vs_simulation
+from prunelaw_sim.fits.intervals import parameter_intervals
+from prunelaw_sim.laws.comparison import compare_laws
+from prunelaw_sim.laws.pruning_intervals import pruning_intervals
+from prunelaw_sim.laws.scaling import fit_data_constrained
+from prunelaw_sim.laws.utility import fit_utility
+from prunelaw_sim.studies.probe_angles import ProbeAngle
+from prunelaw_sim.tables.paired_errors import PairedErrors
+from prunelaw_sim.verification.published import check_utility
+from prunelaw_sim.verification.real import check_sweeps
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

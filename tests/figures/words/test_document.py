@@ -7,9 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prunelaw_figures.document import Code, Heading, Image, Items, Table, Text, to_html, to_markdown
-from prunelaw_figures.plain import to_json, to_plain
-from prunelaw_figures.report import number
+from prunelaw_figures.words.document import (
+    Code,
+    Heading,
+    Image,
+    Items,
+    Table,
+    Text,
+    to_html,
+    to_markdown,
+)
+from prunelaw_figures.words.report import number
+from prunelaw_sim.common.plain import to_json, to_plain
 
 BLOCKS = [
     Heading("A & B", 1),

@@ -9,12 +9,12 @@ import pytest
 
 import prunelaw
 import prunelaw_sim
-from prunelaw_sim.advice import advise
-from prunelaw_sim.advise_pools import law_of_plan
-from prunelaw_sim.advise_pruning import advise_on_pruning
-from prunelaw_sim.law_comparison import LawComparison
-from prunelaw_sim.score_files import Scores
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.advice.advise import advise
+from prunelaw_sim.advice.on_pools import law_of_plan
+from prunelaw_sim.advice.on_pruning import advise_on_pruning
+from prunelaw_sim.laws.comparison import LawComparison
+from prunelaw_sim.scores.files import Scores
+from prunelaw_sim.tables.sweep import Sweep
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -84,10 +84,10 @@ def test_json_is_plain(of_theory):
 @pytest.mark.exhaustive
 def test_simulated_students_are_advised_as_the_theory_has_it(tmp_path):
     """A store of certified students at N = 20; the true best rule at the largest size."""
-    from prunelaw_sim.design import Design
-    from prunelaw_sim.measured import to_sweep
-    from prunelaw_sim.runner import run_sweep
-    from prunelaw_sim.store import Store
+    from prunelaw_sim.sweeps.runner import run_sweep
+    from prunelaw_sim.sweeps.simulated import Design
+    from prunelaw_sim.sweeps.store import Store
+    from prunelaw_sim.sweeps.tables import to_sweep
 
     design = Design.grid(
         alpha_tot=[4.0, 16.0], f=[0.4], theta=0.2, rule=list(RULES), dim=20, trials=50, seed=2
@@ -197,7 +197,7 @@ def test_scores_settle_the_size_and_what_is_kept():
 
 def both():
     """Two pools of 100 and 400 samples, seen up to 16 times; of the pool `a` half was pruned."""
-    from prunelaw.utility import UtilityLaw
+    from prunelaw.decay.utility import UtilityLaw
 
     rows = []
     for pool, size, b, tau in (("a", 100.0, -0.4, 4.0), ("b", 400.0, -0.3, 6.0)):

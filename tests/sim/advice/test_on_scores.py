@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import prunelaw
-from prunelaw_sim.advise_scores import advise_on_scores
-from prunelaw_sim.score_files import Scores, read_scores
+from prunelaw_sim.advice.on_scores import advise_on_scores
+from prunelaw_sim.scores.files import Scores, read_scores
 
 VALUES = np.array([5.0, 1.0, 4.0, 2.0, 3.0])
 WHOLE = st.lists(st.integers(0, 6), min_size=2, max_size=30)

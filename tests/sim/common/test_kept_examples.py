@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
-from prunelaw_sim.keep_examples import hardness_order, kept_examples, tied_count
+from prunelaw_sim.common.kept_examples import hardness_order, kept_examples, tied_count
 
 RULES = ("hard", "easy", "random", "band:0.3", "band:0,1")
 fractions = st.floats(1e-3, 1.0)

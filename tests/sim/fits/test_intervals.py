@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from prunelaw.decay.utility import UtilityLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw.utility import UtilityLaw
-from prunelaw_sim.ensemble import bootstrap
-from prunelaw_sim.fit_utility import fit_utility
-from prunelaw_sim.intervals import parameter_intervals, prediction_intervals, profile
+from prunelaw_sim.fits.bootstrap import bootstrap
+from prunelaw_sim.fits.intervals import parameter_intervals, prediction_intervals, profile
+from prunelaw_sim.laws.utility import fit_utility
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

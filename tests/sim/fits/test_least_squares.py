@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from prunelaw_sim._least_squares import minimise
+from prunelaw_sim.fits.least_squares import minimise
 
 T = np.linspace(0.0, 3.0, 12)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import TableError
-from prunelaw_sim.rising import rising_rows
+from prunelaw_sim.fits.rising import rising_rows
 
 ROWS = st.lists(
     st.tuples(

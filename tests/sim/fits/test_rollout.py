@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
-from prunelaw_sim.rollout import Step, hold_out_limit, rollout
+from prunelaw_sim.fits.rollout import Step, hold_out_limit, rollout
 
 
 def test_held_out_budgets_are_the_largest_that_hold_a_tenth():

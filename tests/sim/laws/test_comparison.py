@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prunelaw.decay.repetition import PUBLISHED, Overfit
+from prunelaw.decay.utility import UtilityLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw.repetition import PUBLISHED, Overfit
-from prunelaw.utility import UtilityLaw
-from prunelaw_sim.fit_utility import fit_utility
-from prunelaw_sim.law_comparison import CANDIDATES, Candidate, compare_laws, sign_flip_p
+from prunelaw_sim.laws.comparison import CANDIDATES, Candidate, compare_laws, sign_flip_p
+from prunelaw_sim.laws.utility import fit_utility
 from prunelaw_sim.readers import read
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.tables.sweep import Sweep
 
 pytestmark = pytest.mark.slow
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import prunelaw
-from prunelaw_sim.fit_pruning import fit_pruning
-from prunelaw_sim.replicates import averaged
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.laws.pruning import fit_pruning
+from prunelaw_sim.tables.replicates import averaged
+from prunelaw_sim.tables.sweep import Sweep
 
 SIZES = (40, 100, 250, 600, 1500)
 FRACTIONS = (0.3, 0.6)
@@ -96,7 +96,7 @@ def test_unknown_rule_is_named():
 @pytest.mark.slow
 def test_lack_of_fit_is_calibrated_for_few_replicates():
     """Three replicates of exact data with noise: p must not be small more often than it says."""
-    from prunelaw_sim import fit_pruning as module
+    from prunelaw_sim.laws import pruning as module
 
     rng = np.random.default_rng(11)
     frame = frame_of(theoretical, seeds=3)

@@ -6,12 +6,12 @@ import pytest
 
 import prunelaw
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.best_keep import best_keep
-from prunelaw_sim.fit_pruning import fit_pruning
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.pruning_intervals import KEYS, pruning_intervals, widening
-from prunelaw_sim.regret import regrets
-from prunelaw_sim.theory_rules import theory_rules
+from prunelaw_sim.laws.pruning import fit_pruning
+from prunelaw_sim.laws.pruning_intervals import KEYS, pruning_intervals, widening
+from prunelaw_sim.laws.theory_rules import theory_rules
+from prunelaw_sim.studies.best_keep import best_keep
+from prunelaw_sim.studies.regret import regrets
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 TRUTH = {"dimension": 60.0, "theta": 0.6, "scale": 0.8, "floor": 0.02}
 SIZES, FRACTIONS, RULES = (60, 180, 540, 1620), (1 / 3,), ("hard", "easy", "random")
@@ -58,7 +58,7 @@ def test_parameters_come_back_within_their_scatter_over_seeds(found):
 
 @pytest.mark.slow
 def test_the_refit_of_the_whole_table_is_the_fit(found):
-    from prunelaw_sim import pruning_intervals as module
+    from prunelaw_sim.laws import pruning_intervals as module
 
     inside = found.fit.table.loc[~found.fit.table["held_out"].to_numpy(bool)]
     training = inside.reset_index(drop=True)

@@ -6,7 +6,7 @@ import pytest
 
 import prunelaw_sim
 from prunelaw import InputError, TableError
-from prunelaw.utility import UtilityLaw
+from prunelaw.decay.utility import UtilityLaw
 from prunelaw_sim import Sweep, fit
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prunelaw.decay.repetition import DataConstrained, Overfit, PowerLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw.repetition import DataConstrained, Overfit, PowerLaw
-from prunelaw_sim.ensemble import bootstrap
-from prunelaw_sim.fit_scaling import fit_data_constrained, fit_power_law
-from prunelaw_sim.intervals import parameter_intervals, prediction_intervals
+from prunelaw_sim.fits.bootstrap import bootstrap
+from prunelaw_sim.fits.intervals import parameter_intervals, prediction_intervals
+from prunelaw_sim.laws.scaling import fit_data_constrained, fit_power_law
 
 LAW = DataConstrained(1.9, 520.0, 1488.0, 0.35, 0.37, 15.4, 5.3)
 HOFFMANN = DataConstrained(1.9, 520.0, 1488.0, 0.35, 0.37)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
+from prunelaw.decay.repetition import PUBLISHED
 from prunelaw.errors import InputError
-from prunelaw.repetition import PUBLISHED
-from prunelaw_sim._data_constrained_model import PENALTIES, DataConstrainedModel, Runs
-from prunelaw_sim._power_law_model import PowerLawModel
+from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel, Runs
+from prunelaw_sim.laws.power_law_model import PowerLawModel
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -40,7 +40,7 @@ MODELS["power law with floor"] = PowerLawModel(np.geomspace(1e9, 1e13, 7), TOP, 
 
 
 def value(model, p):
-    """Predictions by `prunelaw.repetition`, from the law of one vector."""
+    """Predictions by `prunelaw.decay.repetition`, from the law of one vector."""
     law = model.law(p)
     if isinstance(model, PowerLawModel):
         return law.error(np.exp(model._log_c))

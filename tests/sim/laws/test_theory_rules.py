@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
 from prunelaw.keep import as_rule
-from prunelaw_sim.keep_examples import kept_examples
-from prunelaw_sim.theory_rules import band_centre, theory_rule, theory_rules
+from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.laws.theory_rules import band_centre, theory_rule, theory_rules
 
 
 @given(

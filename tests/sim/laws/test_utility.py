@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prunelaw.decay.utility import CONVENTIONS, UtilityLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw.utility import CONVENTIONS, UtilityLaw
-from prunelaw_sim._least_squares import minimise_model
-from prunelaw_sim._rows import Rows, measured
-from prunelaw_sim._utility_model import Form, UtilityModel
-from prunelaw_sim.fit_utility import fit_utility
+from prunelaw_sim.fits.least_squares import minimise_model
+from prunelaw_sim.fits.rows import Rows, measured
+from prunelaw_sim.laws.utility import fit_utility
+from prunelaw_sim.laws.utility_model import Form, UtilityModel
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

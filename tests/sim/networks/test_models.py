@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
-from prunelaw_sim.datasets import Dataset, load_dataset
-from prunelaw_sim.models import as_model
+from prunelaw_sim.networks.datasets import Dataset, load_dataset
+from prunelaw_sim.networks.models import as_model
 
 
 def test_convolutions_by_plain_loops():
@@ -87,7 +87,7 @@ def test_mnist():
 
 
 def test_mnist_without_its_package(monkeypatch):
-    from prunelaw_sim import datasets
+    from prunelaw_sim.networks import datasets
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):

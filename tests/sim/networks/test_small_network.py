@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
-from prunelaw_sim.network import train_mlp
+from prunelaw_sim.networks.small_network import train_mlp
 
 
 def blobs(runs: int = 2, count: int = 40):

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim import training_runs
-from prunelaw_sim.models import as_model
-from prunelaw_sim.recipes import Recipe, as_recipe
-from prunelaw_sim.training_runs import train_models
+from prunelaw_sim.networks import training as training_runs
+from prunelaw_sim.networks.models import as_model
+from prunelaw_sim.networks.recipes import Recipe, as_recipe
+from prunelaw_sim.networks.training import train_models
 
 pytest.importorskip("optax", reason="the extra `real` is not installed")
 
@@ -191,7 +191,7 @@ def test_what_a_recipe_costs_by_counting(kept, batch, length, steps):
 
 def test_without_optax_it_says_what_to_install(monkeypatch):
     training_runs._optimizer.cache_clear()
-    monkeypatch.setattr("prunelaw_sim.recipes.find_spec", lambda name: None)
+    monkeypatch.setattr("prunelaw_sim.networks.recipes.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
         training_runs._optimizer("sgd")
 

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from prunelaw.decay.filtering import best_filter, switch_points, union_errors
+from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, mixture_error
 from prunelaw.errors import InputError
-from prunelaw.filtering import best_filter, switch_points, union_errors
-from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, mixture_error
-from prunelaw_sim.decisions import decide
-from prunelaw_sim.decisions import union_errors as paid_errors
-from prunelaw_sim.next_runs import candidates, rank_runs
-from prunelaw_sim.pool_ensemble import from_laws, from_pools, from_standard_errors
-from prunelaw_sim.switches import scores_pay, switch_distribution
+from prunelaw_sim.pools.decisions import decide
+from prunelaw_sim.pools.decisions import union_errors as paid_errors
+from prunelaw_sim.pools.ensemble import from_laws, from_pools, from_standard_errors
+from prunelaw_sim.pools.next_runs import candidates, rank_runs
+from prunelaw_sim.pools.switches import scores_pay, switch_distribution
 
 pytestmark = pytest.mark.slow
 

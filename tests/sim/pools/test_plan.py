@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prunelaw.decay.filtering import best_filter
+from prunelaw.decay.mixtures import best_weights
+from prunelaw.decay.schedule import best_schedule
+from prunelaw.decay.utility import PUBLISHED, UtilityLaw, mixture_error, with_convention
 from prunelaw.errors import InputError
-from prunelaw.filtering import best_filter
-from prunelaw.mixtures import best_weights
-from prunelaw.schedule import best_schedule
-from prunelaw.utility import PUBLISHED, UtilityLaw, mixture_error, with_convention
-from prunelaw_sim.ensemble import bootstrap
-from prunelaw_sim.fit_utility import fit_utility
-from prunelaw_sim.plan import plan
-from prunelaw_sim.pool_ensemble import from_fit, from_standard_errors
-from prunelaw_sim.pool_tables import read_pools
+from prunelaw_sim.fits.bootstrap import bootstrap
+from prunelaw_sim.laws.utility import fit_utility
+from prunelaw_sim.pools.ensemble import from_fit, from_standard_errors
+from prunelaw_sim.pools.plan import plan
+from prunelaw_sim.pools.tables import read_pools
 
 pytestmark = pytest.mark.slow
 
 POOLS = PUBLISHED["utility"]
-RUNS = Path(__file__).resolve().parents[2] / "docs" / "examples" / "pool_runs.csv"
+RUNS = Path(__file__).resolve().parents[3] / "docs" / "examples" / "pool_runs.csv"
 
 
 def doubted(replicates=40, pools=POOLS):

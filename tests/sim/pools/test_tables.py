@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prunelaw.decay.utility import PUBLISHED, UtilityLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw.utility import PUBLISHED, UtilityLaw
-from prunelaw_sim.amounts import amount_text, parse_amount
-from prunelaw_sim.pool_tables import PoolTable, fitted_pools, read_pools
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.common.amounts import amount_text, parse_amount
+from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
+from prunelaw_sim.tables.sweep import Sweep
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 HEADER = "name,size,b,tau,a,d"
 GOOD = "good,1e6,-0.2,6,0.04,0.08"
 POOR = "poor,4e6,-0.12,2.5,0.04,0.08"

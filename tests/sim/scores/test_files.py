@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim import score_arrays
-from prunelaw_sim.score_arrays import check_growth
-from prunelaw_sim.score_files import Scores, read_scores, write_scores
+from prunelaw_sim.scores import arrays as score_arrays
+from prunelaw_sim.scores.arrays import check_growth
+from prunelaw_sim.scores.files import Scores, read_scores, write_scores
 
 GOOD = "id,score\na,0.5\nb,-1e-3\nc,7\n"
 

@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from prunelaw.errors import InputError
-from prunelaw_sim.datasets import Dataset, load_dataset
-from prunelaw_sim.models import as_model
-from prunelaw_sim.recipes import as_recipe
+from prunelaw_sim.networks.datasets import Dataset, load_dataset
+from prunelaw_sim.networks.models import as_model
+from prunelaw_sim.networks.recipes import as_recipe
 from prunelaw_sim.scores import SCORES, ScoreInputs, as_score, compute_score
 from prunelaw_sim.scores.embedding import contrastive_loss, embed
 from prunelaw_sim.scores.prototypes import cluster_centres

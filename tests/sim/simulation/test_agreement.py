@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kstest
 
 from prunelaw.errors import InputError
-from prunelaw_sim.agreement import agreement, detectable_error, extrapolate, holm
+from prunelaw_sim.simulation.agreement import agreement, detectable_error, extrapolate, holm
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

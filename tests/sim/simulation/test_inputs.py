@@ -5,8 +5,8 @@ import pytest
 
 from prunelaw import solve
 from prunelaw.errors import InputError
-from prunelaw_sim.batches import draw_batch
-from prunelaw_sim.inputs import (
+from prunelaw_sim.simulation.batches import draw_batch
+from prunelaw_sim.simulation.inputs import (
     Correlated,
     Gaussian,
     Signs,
@@ -15,8 +15,8 @@ from prunelaw_sim.inputs import (
     cosine,
     field_angle,
 )
-from prunelaw_sim.pools import make_pool
-from prunelaw_sim.trials import simulate
+from prunelaw_sim.simulation.point import make_point
+from prunelaw_sim.simulation.trials import simulate
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -121,19 +121,19 @@ def test_more_inputs_extend_fewer(text):
 
 @pytest.mark.parametrize("text", ["signs", "student-t", "correlated"])
 def test_a_trial_depends_on_its_number_alone_and_rules_share_its_pool(text):
-    hard, easy = (make_pool(4, 0.5, 0.3, rule, 15, 7, text) for rule in ("hard", "easy"))
+    hard, easy = (make_point(4, 0.5, 0.3, rule, 15, 7, text) for rule in ("hard", "easy"))
     batch, alone = draw_batch(hard, np.arange(4)), draw_batch(hard, np.array([2]))
     np.testing.assert_array_equal(batch.rows[2], alone.rows[0])
     assert not np.array_equal(batch.rows[1], batch.rows[2])
     halves = np.concatenate([batch.rows[2], draw_batch(easy, np.array([2])).rows[0]])
-    whole = draw_batch(make_pool(4, 1.0, 0.3, "hard", 15, 7, text), np.array([2])).rows[0]
+    whole = draw_batch(make_point(4, 1.0, 0.3, "hard", 15, 7, text), np.array([2])).rows[0]
     np.testing.assert_array_equal(np.sort(halves, axis=0), np.sort(whole, axis=0))
 
 
 @pytest.mark.parametrize("text", ["signs", "student-t", "correlated"])
 def test_teacher_and_given_probe_have_the_angle_asked_for(text):
     """Fields of unit variance, correlation cos(theta); hard keeps the smallest of the probe's."""
-    inputs, pool = as_inputs(text), make_pool(20, 0.3, 0.4, "hard", 30, 1, text)
+    inputs, pool = as_inputs(text), make_point(20, 0.3, 0.4, "hard", 30, 1, text)
     batch = draw_batch(pool, np.array([0]))
     frame = batch.frames[0]
     assert frame.theta == pytest.approx(0.4, abs=1e-12)

@@ -5,12 +5,12 @@ import pytest
 
 from prunelaw import solve
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim.batches import batch_size, draw_batch
-from prunelaw_sim.expectations import compare
-from prunelaw_sim.pools import make_pool
-from prunelaw_sim.probes import Given, Independent, Same, as_probe, expected_theta
-from prunelaw_sim.students import max_margin
-from prunelaw_sim.trials import Simulation, simulate
+from prunelaw_sim.simulation.batches import batch_size, draw_batch
+from prunelaw_sim.simulation.expectations import compare
+from prunelaw_sim.simulation.point import make_point
+from prunelaw_sim.simulation.probes import Given, Independent, Same, as_probe, expected_theta
+from prunelaw_sim.simulation.trials import Simulation, simulate
+from prunelaw_sim.students.hard_margin import max_margin
 
 pytestmark = pytest.mark.slow
 
@@ -100,8 +100,8 @@ def test_keeping_what_the_whole_pools_student_finds_hard_gives_that_student():
 
 @pytest.mark.parametrize("inputs", ["gaussian", "signs", "correlated"])
 def test_a_probe_is_the_student_of_the_pool_that_it_prunes(inputs):
-    pool = make_pool(3, 0.4, 0.0, "hard", 20, 5, inputs, "same")
-    whole = make_pool(3, 1.0, 0.0, "hard", 20, 5, inputs, "same")
+    pool = make_point(3, 0.4, 0.0, "hard", 20, 5, inputs, "same")
+    whole = make_point(3, 1.0, 0.0, "hard", 20, 5, inputs, "same")
     batch = draw_batch(pool, np.array([1]))
     everything = draw_batch(whole, np.array([1])).rows[0]
     probe = batch.frames[0].probe / np.linalg.norm(batch.frames[0].probe)
@@ -114,7 +114,7 @@ def test_a_probe_is_the_student_of_the_pool_that_it_prunes(inputs):
 
 def test_a_trial_depends_on_its_number_alone(independent):
     for probe in ("independent:2", "same:2"):
-        pool = make_pool(3, 0.5, 0.0, "hard", 20, 7, "gaussian", probe)
+        pool = make_point(3, 0.5, 0.0, "hard", 20, 7, "gaussian", probe)
         batch, alone = draw_batch(pool, np.arange(4)), draw_batch(pool, np.array([2]))
         np.testing.assert_allclose(batch.rows[2], alone.rows[0], rtol=1e-12)
         assert batch.frames[2].theta == pytest.approx(alone.frames[0].theta, rel=1e-12)
@@ -156,7 +156,7 @@ def test_a_probe_without_certificate_flags_its_trial(monkeypatch):
             trained.relative_gap[1] = 1e-3
         return trained
 
-    from prunelaw_sim import batches
+    from prunelaw_sim.simulation import batches
 
     original = batches.train_separators
     monkeypatch.setattr(batches, "train_separators", flagged)
@@ -169,6 +169,6 @@ def test_a_probe_without_certificate_flags_its_trial(monkeypatch):
 
 def test_memory_counts_the_examples_of_the_probe():
     given, trained = (
-        make_pool(40, 0.02, 0.0, "hard", 500, 0, "gaussian", probe) for probe in ("given", "same")
+        make_point(40, 0.02, 0.0, "hard", 500, 0, "gaussian", probe) for probe in ("given", "same")
     )
     assert batch_size(100, trained) < batch_size(100, given)

@@ -5,9 +5,10 @@ import pytest
 
 from prunelaw.errors import InputError
 from prunelaw.keep import Function, as_rule
-from prunelaw.ridge import Window, resolvent, solve_ridge, window_moments
-from prunelaw_sim.agreement import agreement
-from prunelaw_sim.ridge_students import simulate_ridge, train_ridge
+from prunelaw.students.ridge import Window, resolvent, solve_ridge, window_moments
+from prunelaw_sim.simulation.agreement import agreement
+from prunelaw_sim.simulation.ridge_reference import simulate_ridge
+from prunelaw_sim.students.penalised import train_ridge
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 

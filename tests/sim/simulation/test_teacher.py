@@ -5,9 +5,10 @@ import pytest
 from scipy.stats import kstest, norm
 
 from prunelaw.errors import InputError
-from prunelaw_sim.batches import draw_batch
-from prunelaw_sim.pools import example_counts, make_pool
-from prunelaw_sim.teacher import draw_kept, padded, stacked
+from prunelaw_sim.simulation.batches import draw_batch
+from prunelaw_sim.simulation.point import example_counts, make_point
+from prunelaw_sim.simulation.teacher import draw_kept
+from prunelaw_sim.students.hard_margin import padded, stacked
 
 
 def probe_fields(rows: np.ndarray, theta: float) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_kept_fields_follow_the_cut_normal():
 
 
 def test_a_trial_depends_on_seed_and_index_alone():
-    drawn = draw_batch(make_pool(3, 0.5, 0.3, "hard", 20, 7), np.arange(4))
+    drawn = draw_batch(make_point(3, 0.5, 0.3, "hard", 20, 7), np.arange(4))
     batch, counts = stacked(drawn.rows, 1)
     assert (counts == 30).all()
     alone = draw_kept(3, 0.5, 0.3, dim=20, seed=7, trial=2)

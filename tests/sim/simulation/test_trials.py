@@ -7,11 +7,11 @@ import pytest
 from prunelaw import solve
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.keep import Band, Function, Piecewise
-from prunelaw_sim.batches import MEMORY_LIMIT, batch_size
-from prunelaw_sim.pools import make_pool
-from prunelaw_sim.students import max_margin
-from prunelaw_sim.teacher import draw_kept
-from prunelaw_sim.trials import Simulation, simulate
+from prunelaw_sim.simulation.batches import MEMORY_LIMIT, batch_size
+from prunelaw_sim.simulation.point import make_point
+from prunelaw_sim.simulation.teacher import draw_kept
+from prunelaw_sim.simulation.trials import Simulation, simulate
+from prunelaw_sim.students.hard_margin import max_margin
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -72,11 +72,11 @@ def test_progress_ends_at_the_total():
 
 
 def test_batches_are_even_and_fit_in_memory():
-    small = make_pool(3, 2 / 3, 0.3, "hard", 200, 0)
+    small = make_point(3, 2 / 3, 0.3, "hard", 200, 0)
     assert batch_size(100, small) == 25
     assert batch_size(30, small) == 15
-    assert batch_size(100, make_pool(50, 1.0, 0.3, "hard", 2000, 0)) == 1
-    middle = batch_size(100, make_pool(8, 1.0, 0.3, "hard", 500, 0))
+    assert batch_size(100, make_point(50, 1.0, 0.3, "hard", 2000, 0)) == 1
+    middle = batch_size(100, make_point(8, 1.0, 0.3, "hard", 500, 0))
     assert 1 <= middle * (40 * 500 * 4096 + 40 * 500**2 + 64 * 4096) <= MEMORY_LIMIT
 
 
@@ -103,7 +103,7 @@ def test_sweep_rows(small):
 def test_failures_are_raised_or_left_out(monkeypatch):
     """A limit between the gaps of the trials fails some of them: they must not enter the mean."""
     gaps = simulate(*POINT, dim=20, trials=12, seed=4).relative_gap
-    monkeypatch.setattr("prunelaw_sim.students.GAP_LIMIT", float(np.median(gaps)))
+    monkeypatch.setattr("prunelaw_sim.students.hard_margin.GAP_LIMIT", float(np.median(gaps)))
     with pytest.raises(ConvergenceError, match="of 12 trials"):
         simulate(*POINT, dim=20, trials=12, seed=4)
     flagged = simulate(*POINT, dim=20, trials=12, seed=4, throw=False)
@@ -116,7 +116,7 @@ def test_failures_are_raised_or_left_out(monkeypatch):
 
 
 def test_all_failed_has_no_mean(monkeypatch):
-    monkeypatch.setattr("prunelaw_sim.students.GAP_LIMIT", -1.0)
+    monkeypatch.setattr("prunelaw_sim.students.hard_margin.GAP_LIMIT", -1.0)
     flagged = simulate(*POINT, dim=20, trials=3, throw=False)
     assert flagged.failed == 3 and np.isnan(flagged.mean) and np.isnan(flagged.stderr)
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunelaw_sim._student import quick_student
-from prunelaw_sim.active_set import MAX_STEPS, REGULAR, Face, no_face, solve_faces
-from prunelaw_sim.interior_point import GAP_TARGET
-from prunelaw_sim.students import max_margin
-from prunelaw_sim.teacher import draw_kept
+from prunelaw_sim.simulation.teacher import draw_kept
+from prunelaw_sim.students.active_set import MAX_STEPS, REGULAR, Face, no_face, solve_faces
+from prunelaw_sim.students.hard_margin import max_margin
+from prunelaw_sim.students.interior_point import GAP_TARGET
+from prunelaw_sim.students.one_student import quick_student
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +106,7 @@ def test_a_hopeless_start_ends_without_a_proof(start):
 @pytest.mark.exhaustive  # compiles two trainers
 def test_the_interior_point_goes_on_where_no_support_is_found(monkeypatch):
     """An active set that never proves anything costs steps, not the certificate."""
-    monkeypatch.setattr("prunelaw_sim._student.SMALL", 0)
+    monkeypatch.setattr("prunelaw_sim.students.one_student.SMALL", 0)
     X = draw_kept(4, 0.5, 0.3, dim=40)
     mask = jnp.ones(len(X), bool)
 
@@ -118,7 +118,9 @@ def test_the_interior_point_goes_on_where_no_support_is_found(monkeypatch):
 
     gap, steps = certificate()
     assert abs(gap) < 1e-12  # the active set's
-    monkeypatch.setattr("prunelaw_sim._student.solve_faces", lambda rows, *_: no_face(rows))
+    monkeypatch.setattr(
+        "prunelaw_sim.students.one_student.solve_faces", lambda rows, *_: no_face(rows)
+    )
     alone, more = certificate()
     assert 1e-12 < alone <= GAP_TARGET
     assert more > steps

@@ -12,8 +12,14 @@ from scipy.optimize import nnls
 from threadpoolctl import threadpool_info
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim._student import patient_student, quick_student
-from prunelaw_sim.students import GAP_LIMIT, MaxMargin, NotSeparableError, max_margin, train
+from prunelaw_sim.students.hard_margin import (
+    GAP_LIMIT,
+    MaxMargin,
+    NotSeparableError,
+    max_margin,
+    train,
+)
+from prunelaw_sim.students.one_student import patient_student, quick_student
 
 pytestmark = pytest.mark.slow
 
@@ -150,7 +156,7 @@ def test_training_again_rescues_a_bad_first_stage(monkeypatch):
 
     X = separable_rows(60, 30, seed=6)
     expected = max_margin(X)
-    monkeypatch.setattr("prunelaw_sim.students.quick_student", garbage)
+    monkeypatch.setattr("prunelaw_sim.students.hard_margin.quick_student", garbage)
     rescued = max_margin(X)
     assert_certified(X, rescued)
     assert int(rescued.iterations) == 2 * int(expected.iterations)
@@ -225,8 +231,8 @@ def test_padding_never_proves_a_contradiction(monkeypatch):
         _, lowest, upper, weights, steps, scale = quick_student(rows, mask)
         return -jnp.ones(len(rows)), -jnp.abs(lowest), 10 * upper, weights, steps, scale
 
-    monkeypatch.setattr("prunelaw_sim.students.quick_student", failing)
-    monkeypatch.setattr("prunelaw_sim.students.patient_student", failing)
+    monkeypatch.setattr("prunelaw_sim.students.hard_margin.quick_student", failing)
+    monkeypatch.setattr("prunelaw_sim.students.hard_margin.patient_student", failing)
     result = max_margin(separable_rows(20, 20, seed=1), throw=False)
     assert result.separable and not result.converged
     with pytest.raises(ConvergenceError, match="gap"):
@@ -283,7 +289,7 @@ def test_bad_input(X, message):
 
 def test_a_gap_that_stays_open_raises(monkeypatch):
     """An impossible limit makes every student uncertified; it must not be returned as certified."""
-    monkeypatch.setattr("prunelaw_sim.students.GAP_LIMIT", -1.0)
+    monkeypatch.setattr("prunelaw_sim.students.hard_margin.GAP_LIMIT", -1.0)
     X = separable_rows(60, 30, seed=0)
     with pytest.raises(ConvergenceError, match="gap"):
         max_margin(X)
@@ -315,7 +321,7 @@ def test_lapack_threads_are_restored_after_training_in_several_threads():
 )
 def test_one_student_is_mappable(student, monkeypatch):
     """Both ways to train one student work under jax.vmap, as accelerators need."""
-    monkeypatch.setattr("prunelaw_sim._student.SMALL", 0)
+    monkeypatch.setattr("prunelaw_sim.students.one_student.SMALL", 0)
     X = np.stack([separable_rows(60, 30, seed) for seed in range(3)])
     mask = jnp.ones((3, 60), bool)
     with jax.enable_x64(True):

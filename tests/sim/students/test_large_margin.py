@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim.training import train_large_margin
+from prunelaw_sim.students.large_margin import train_large_margin
 
 pytestmark = pytest.mark.slow
 

@@ -7,15 +7,15 @@ from scipy.optimize import minimize
 from prunelaw import solve, solve_ridge
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.keep import Function
-from prunelaw_sim import penalised
-from prunelaw_sim.agreement import extrapolate
-from prunelaw_sim.batches import draw_batch
-from prunelaw_sim.expectations import compare, theory_of
-from prunelaw_sim.penalised import Logistic, Ridge, Separator, as_student, train_logistic
-from prunelaw_sim.pools import make_pool
-from prunelaw_sim.students import max_margin
-from prunelaw_sim.teacher import draw_kept
-from prunelaw_sim.trials import simulate
+from prunelaw_sim.simulation.agreement import extrapolate
+from prunelaw_sim.simulation.batches import draw_batch
+from prunelaw_sim.simulation.expectations import compare, theory_of
+from prunelaw_sim.simulation.point import make_point
+from prunelaw_sim.simulation.teacher import draw_kept
+from prunelaw_sim.simulation.trials import simulate
+from prunelaw_sim.students import penalised
+from prunelaw_sim.students.hard_margin import max_margin
+from prunelaw_sim.students.penalised import Logistic, Ridge, Separator, as_student, train_logistic
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +93,7 @@ def test_logistic_tends_to_max_margin():
 
 @pytest.mark.parametrize("alpha_tot", [6.0, 0.8])
 def test_ridge_minimum_and_certificate(alpha_tot):
-    pool = make_pool(alpha_tot, 0.5, 0.3, "hard", 15, 0)
+    pool = make_point(alpha_tot, 0.5, 0.3, "hard", 15, 0)
     rows = draw_batch(pool, np.arange(2)).rows
     found = Ridge(0.05).train(rows, pool.drawn, 1)
     for X, J, kappa in zip(rows, found.J, found.kappa, strict=True):
@@ -149,7 +149,7 @@ def test_students_share_the_pool():
 
 def test_label_noise_flips_what_it_says():
     """Rows y x of a noisy label are misclassified by the teacher, with probability p."""
-    pool = make_pool(50, 1.0, 0.3, "random", 20, 0, label_noise=0.2)
+    pool = make_point(50, 1.0, 0.3, "random", 20, 0, label_noise=0.2)
     rows = np.concatenate(draw_batch(pool, np.arange(20)).rows)
     wrong = np.mean(rows[:, 0] < 0)
     assert abs(wrong - 0.2) < 4 * np.sqrt(0.2 * 0.8 / len(rows))
@@ -160,12 +160,12 @@ def test_label_noise_flips_what_it_says():
 @pytest.mark.parametrize("inputs", ["gaussian", "signs"])
 def test_rules_of_labels_see_the_noise(inputs):
     """At theta = 0 the most negative margins are the flipped labels, and only those."""
-    pool = make_pool(40, 0.05, 0.0, "signed-hard", 20, 0, inputs, label_noise=0.2)
+    pool = make_point(40, 0.05, 0.0, "signed-hard", 20, 0, inputs, label_noise=0.2)
     batch = draw_batch(pool, np.arange(3))
     for rows, frame in zip(batch.rows, batch.frames, strict=True):
         teacher = np.eye(20)[0] if inputs == "gaussian" else frame.teacher
         assert (rows @ teacher < 0).all()
-    pool = pool._replace(rule=make_pool(1, 1.0, 0.0, "hard", 20, 0).rule)
+    pool = pool._replace(rule=make_point(1, 1.0, 0.0, "hard", 20, 0).rule)
     for rows, frame in zip(*draw_batch(pool, np.arange(3))[:2], strict=True):
         teacher = np.eye(20)[0] if inputs == "gaussian" else frame.teacher
         assert 0 < np.mean(rows @ teacher < 0) < 0.5  # |z| has no label

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
-from prunelaw_sim import digits
+from prunelaw_sim.studies import digits
 
 
 @pytest.mark.slow

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
-from prunelaw_sim.probe_angles import angle_from_correlations, angle_from_errors, field_correlation
+from prunelaw_sim.studies.probe_angles import (
+    angle_from_correlations,
+    angle_from_errors,
+    field_correlation,
+)
 
 DIMENSION, EXAMPLES, SEEDS = 200, 2000, 12
 

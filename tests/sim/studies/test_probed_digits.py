@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.probe_angles import angle_from_correlations, angle_from_errors
-from prunelaw_sim.probed_digits import KEYS, probed_digits_sweep
+from prunelaw_sim.studies.probe_angles import angle_from_correlations, angle_from_errors
+from prunelaw_sim.studies.probed_digits import KEYS, probed_digits_sweep
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 CELLS = [(60, 0.5, "hard"), (60, 0.5, "band:1"), (60, 0.5, "random"), (60, 1.0, "random")]
 

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.answers import jackknifed, paired_mean, verdict_within
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.pareto_slopes import ParetoCurves
-from prunelaw_sim.real_questions import (
+from prunelaw_sim.studies.answers import jackknifed, paired_mean, verdict_within
+from prunelaw_sim.studies.pareto_slopes import ParetoCurves
+from prunelaw_sim.studies.questions import (
     band_beats_both,
     beats_power_law,
     lowers_error,
@@ -19,6 +18,7 @@ from prunelaw_sim.real_questions import (
     transfer_kept,
     worse_probe_returns,
 )
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 SEEDS = 10
 SIZES = (50, 100, 200, 400)
@@ -169,7 +169,7 @@ def test_estimates_are_those_of_the_textbook():
 
 
 def test_the_page_says_what_the_shipped_tables_say():
-    folder = Path(__file__).resolve().parents[2] / "docs"
+    folder = Path(__file__).resolve().parents[3] / "docs"
     page = (folder / "real_study.md").read_text(encoding="utf-8").replace("−", "-")
     probed, scores, transfer = (
         PairedErrors.read_csv(folder / "examples" / "real_study" / f"{name}.csv")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
-from prunelaw_sim.datasets import Dataset
-from prunelaw_sim.paired_errors import PairedErrors
-from prunelaw_sim.training_runs import train_models
-from prunelaw_sim.transfer import KEYS, transfer_sweep
+from prunelaw_sim.networks.datasets import Dataset
+from prunelaw_sim.networks.training import train_models
+from prunelaw_sim.studies.transfer import KEYS, transfer_sweep
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from prunelaw_sim.real_design import RealDesign
-from prunelaw_sim.runner import run_sweep
+from prunelaw_sim.sweeps.real import RealDesign
+from prunelaw_sim.sweeps.runner import run_sweep
 
 
 def write_blobs(path):

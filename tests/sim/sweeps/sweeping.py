@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from prunelaw_sim import runner
-from prunelaw_sim.design import Design
+from prunelaw_sim.sweeps import runner
+from prunelaw_sim.sweeps.simulated import Design
 
 DESIGN = Design.grid(
     alpha_tot=[1.0, 2.0, 3.0], f=[0.2, 0.5], theta=0.3, rule=["hard", "easy"], dim=20,

@@ -7,18 +7,18 @@ import pytest
 
 from prunelaw import solve, solve_ridge
 from prunelaw.errors import InputError
-from prunelaw_sim.design import AXES, Design
-from prunelaw_sim.expectations import predicted_error
-from prunelaw_sim.inputs import Correlated
-from prunelaw_sim.measured import points_table, to_sweep, trials_table
-from prunelaw_sim.penalised import Ridge
-from prunelaw_sim.probes import expected_theta
-from prunelaw_sim.runner import run_sweep
-from prunelaw_sim.store import Store
-from prunelaw_sim.teacher import draw_kept
-from prunelaw_sim.text_forms import CHOICES
-from prunelaw_sim.theory_check import check_theory
-from prunelaw_sim.trials import simulate
+from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.simulation.expectations import predicted_error
+from prunelaw_sim.simulation.inputs import Correlated
+from prunelaw_sim.simulation.probes import expected_theta
+from prunelaw_sim.simulation.teacher import draw_kept
+from prunelaw_sim.simulation.trials import simulate
+from prunelaw_sim.students.penalised import Ridge
+from prunelaw_sim.sweeps.runner import run_sweep
+from prunelaw_sim.sweeps.simulated import AXES, Design
+from prunelaw_sim.sweeps.store import Store
+from prunelaw_sim.sweeps.tables import points_table, to_sweep, trials_table
+from prunelaw_sim.verification.store_check import check_theory
 
 pytestmark = pytest.mark.slow
 

@@ -7,14 +7,14 @@ import time
 import warnings
 
 import pytest
-from sim.sweeping import DESIGN, cheap
+from sim.sweeps.sweeping import DESIGN, cheap
 
 from prunelaw.errors import InputError
-from prunelaw_sim import executors
-from prunelaw_sim.design import Design
-from prunelaw_sim.executors import dask_executor
-from prunelaw_sim.runner import run_sweep
-from prunelaw_sim.store import Store
+from prunelaw_sim.sweeps import executors
+from prunelaw_sim.sweeps.executors import dask_executor
+from prunelaw_sim.sweeps.runner import run_sweep
+from prunelaw_sim.sweeps.simulated import Design
+from prunelaw_sim.sweeps.store import Store
 
 dask = pytest.importorskip("dask", reason="needs the extra prunelaw[dask]")
 distributed = pytest.importorskip("distributed", reason="needs the extra prunelaw[dask]")

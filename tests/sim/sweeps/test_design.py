@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
 from prunelaw.keep import Band, Piecewise
-from prunelaw_sim.design import AXES, Design, Unit
+from prunelaw_sim.sweeps.simulated import AXES, Design, Unit
 
 GRID = Design.grid(alpha_tot=[1, 3], f=[0.2, 0.5], rule=["hard", "easy"], dim=30, trials=60)
 

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sim.real_sweeping import design, write_blobs
+from sim.sweeps.real_sweeping import design, write_blobs
 
 from prunelaw.errors import ConvergenceError, InputError, TableError
-from prunelaw_sim.datasets import Dataset, load_dataset
-from prunelaw_sim.keep_examples import kept_examples
-from prunelaw_sim.measured import points_table, to_sweep, trials_table
-from prunelaw_sim.models import as_model
-from prunelaw_sim.real_design import RealDesign
-from prunelaw_sim.real_runs import _drawn
-from prunelaw_sim.recipes import as_recipe
-from prunelaw_sim.runner import run_sweep
+from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.networks.datasets import Dataset, load_dataset
+from prunelaw_sim.networks.models import as_model
+from prunelaw_sim.networks.recipes import as_recipe
+from prunelaw_sim.networks.training import train_models
 from prunelaw_sim.scores import ScoreInputs, compute_score
-from prunelaw_sim.store import Store, StoreError
-from prunelaw_sim.sweep_design import read_design
-from prunelaw_sim.theory_check import check_theory
-from prunelaw_sim.training_runs import train_models
+from prunelaw_sim.sweeps.design import read_design
+from prunelaw_sim.sweeps.real import RealDesign
+from prunelaw_sim.sweeps.real_measure import _drawn
+from prunelaw_sim.sweeps.runner import run_sweep
+from prunelaw_sim.sweeps.store import Store, StoreError
+from prunelaw_sim.sweeps.tables import points_table, to_sweep, trials_table
+from prunelaw_sim.verification.store_check import check_theory
 
 pytest.importorskip("optax", reason="the extra `real` is not installed")
 PROGRAM = Path(__file__).with_name("real_sweeping.py")
@@ -152,7 +152,7 @@ def test_one_seed_has_no_standard_error_over_seeds(blobs, tmp_path):
 
 
 def test_another_kind_of_store(finished, blobs):
-    from prunelaw_sim.design import Design
+    from prunelaw_sim.sweeps.simulated import Design
 
     with Store.open(finished) as store, pytest.raises(InputError, match="kind perceptron"):
         check_theory(store)
@@ -223,7 +223,7 @@ def test_arrays_without_a_file_and_files_that_change(tmp_path):
 
 
 def test_without_optax_no_sweep_is_begun(blobs, monkeypatch):
-    monkeypatch.setattr("prunelaw_sim.recipes.find_spec", lambda name: None)
+    monkeypatch.setattr("prunelaw_sim.networks.recipes.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
         design(blobs)
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sim.sweeping import DESIGN, cheap
+from sim.sweeps.sweeping import DESIGN, cheap
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim.design import Design
-from prunelaw_sim.executors import Here, Processes, WorkerDiedError
-from prunelaw_sim.measured import points_table, to_sweep, trials_table
-from prunelaw_sim.runner import run_sweep
-from prunelaw_sim.store import Store, StoreWriteError, _runs
-from prunelaw_sim.trials import simulate
+from prunelaw_sim.simulation.trials import simulate
+from prunelaw_sim.sweeps.executors import Here, Processes, WorkerDiedError
+from prunelaw_sim.sweeps.runner import run_sweep
+from prunelaw_sim.sweeps.simulated import Design
+from prunelaw_sim.sweeps.store import Store, StoreWriteError, _runs
+from prunelaw_sim.sweeps.tables import points_table, to_sweep, trials_table
 
 PROGRAM = Path(__file__).with_name("sweeping.py")
 KILLS = 20
@@ -234,7 +234,7 @@ def test_killing_the_workers_takes_no_time():
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     lines = (
         "import os, sys, time",
-        "from prunelaw_sim.executors import Processes",
+        "from prunelaw_sim.sweeps.executors import Processes",
         "if __name__ == '__main__':",
         "    pool = Processes(2)",
         "    for task in [pool.submit(os.getpid), pool.submit(os.getpid)]:",

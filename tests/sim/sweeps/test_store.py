@@ -6,11 +6,11 @@ import sqlite3
 
 import numpy as np
 import pytest
-from sim.sweeping import DESIGN, cheap
+from sim.sweeps.sweeping import DESIGN, cheap
 
 from prunelaw.errors import InputError
-from prunelaw_sim.design import Design
-from prunelaw_sim.store import Store, StoreError, StoreWriteError
+from prunelaw_sim.sweeps.simulated import Design
+from prunelaw_sim.sweeps.store import Store, StoreError, StoreWriteError
 
 
 def some(units):

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.crossfit import crossfitted
-from prunelaw_sim.paired_errors import PairedErrors
+from prunelaw_sim.studies.crossfit import crossfitted
+from prunelaw_sim.tables.paired_errors import PairedErrors
 
 KEYS = ["dataset_size", "rule"]
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.mapping import ColumnMapping
-from prunelaw_sim.measurement import kind_of
+from prunelaw_sim.laws.allowed import account
 from prunelaw_sim.readers import examine, read
-from prunelaw_sim.reading_account import account
+from prunelaw_sim.tables.mapping import ColumnMapping
+from prunelaw_sim.tables.measurement import kind_of
 
 CURVES = """run,seed,step,val_acc,val_loss
 a,0,0,.10,2.3

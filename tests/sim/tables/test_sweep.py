@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.columns import COLUMNS, is_error_rate
-from prunelaw_sim.sweep import Sweep
+from prunelaw_sim.tables.columns import COLUMNS, is_error_rate
+from prunelaw_sim.tables.sweep import Sweep
 
 
 def runs(**changes: object) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pytest
 
 from prunelaw.errors import InputError
 from prunelaw_sim import Design, Store, run_sweep
-from prunelaw_sim.theory_check import check_theory, solved, standard_design
+from prunelaw_sim.verification.store_check import check_theory, solved, standard_design
 
 pytestmark = pytest.mark.slow
 

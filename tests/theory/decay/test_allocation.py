@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from prunelaw.allocation import compute_optimal
+from prunelaw.decay.allocation import compute_optimal
+from prunelaw.decay.repetition import PUBLISHED, DataConstrained
 from prunelaw.errors import InputError
-from prunelaw.repetition import PUBLISHED, DataConstrained
 
 C4 = PUBLISHED["muennighoff2023"].law
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from prunelaw.errors import InputError
-from prunelaw.filtering import (
+from prunelaw.decay.filtering import (
     best_filter,
     pareto,
     switch_points,
     training_samples,
     union_errors,
 )
-from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
+from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
+from prunelaw.errors import InputError
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prunelaw.decay.utility import CONVENTIONS, growth_and_slope, log_growth
 from prunelaw.errors import InputError
-from prunelaw.utility import CONVENTIONS, growth_and_slope, log_growth
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunelaw.errors import InputError
-from prunelaw.filtering import best_filter
-from prunelaw.utility import (
+from prunelaw.decay.filtering import best_filter
+from prunelaw.decay.utility import (
     CONVENTIONS,
     PUBLISHED,
     Pool,
@@ -20,6 +19,7 @@ from prunelaw.utility import (
     log_growth_limit,
     mixture_error,
 )
+from prunelaw.errors import InputError
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

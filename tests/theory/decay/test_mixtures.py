@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunelaw.errors import InputError
-from prunelaw.mixtures import best_weights, mixture_assumptions
-from prunelaw.utility import (
+from prunelaw.decay.mixtures import best_weights, mixture_assumptions
+from prunelaw.decay.utility import (
     CONVENTIONS,
     PUBLISHED,
     Pool,
@@ -18,6 +17,7 @@ from prunelaw.utility import (
     mixture_error,
     with_convention,
 )
+from prunelaw.errors import InputError
 
 OFFICIAL = PUBLISHED["utility"]
 PAPER = with_convention(OFFICIAL, "paper")
@@ -184,7 +184,7 @@ class TestBestWeights:
 
     def test_certificate_is_the_steepest_fall(self):
         """At a point that is no optimum: one-sided differences of the error itself."""
-        from prunelaw.mixtures import _Search
+        from prunelaw.decay.mixtures import _Search
 
         for pools in (PAPER, OFFICIAL):
             search = _Search.of(pools, 640e6, 1.0)
@@ -200,7 +200,7 @@ class TestBestWeights:
                 assert slopes[i, j] == pytest.approx(fall, abs=2e-8)
 
     def test_slopes_at_the_end_of_a_pass_are_one_sided(self):
-        from prunelaw.mixtures import _Search
+        from prunelaw.decay.mixtures import _Search
 
         search = _Search.of(PAPER[:2], 128e6, 0.0)
         weights = np.array([0.7, 0.3])  # 7 and 3 passes

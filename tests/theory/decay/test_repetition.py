@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunelaw import utility
-from prunelaw.errors import InputError
-from prunelaw.repetition import (
+from prunelaw.decay import utility
+from prunelaw.decay.repetition import (
     CHERTI_EXPONENTS,
     PUBLISHED,
     DataConstrained,
@@ -21,7 +20,8 @@ from prunelaw.repetition import (
     PowerLaw,
     saturated,
 )
-from prunelaw.utility import UtilityLaw
+from prunelaw.decay.utility import UtilityLaw
+from prunelaw.errors import InputError
 
 C4 = PUBLISHED["muennighoff2023"].law
 IMAGENET = PUBLISHED["cherti2023_imagenet"].law

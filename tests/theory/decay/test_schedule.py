@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from prunelaw.decay.schedule import best_schedule
+from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
 from prunelaw.errors import InputError
-from prunelaw.schedule import best_schedule
-from prunelaw.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from prunelaw.decay.scored import ScoredPool, best_fraction
+from prunelaw.decay.utility import CONVENTIONS, UtilityLaw, log_growth, mixture_error
 from prunelaw.errors import InputError
-from prunelaw.scored import ScoredPool, best_fraction
-from prunelaw.utility import CONVENTIONS, UtilityLaw, log_growth, mixture_error
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunelaw.errors import InputError
-from prunelaw.utility import (
+from prunelaw.decay.utility import (
     CONVENTIONS,
     DIVISOR,
     PUBLISHED,
@@ -19,6 +18,7 @@ from prunelaw.utility import (
     mixture_error,
     with_convention,
 )
+from prunelaw.errors import InputError
 
 SEEN = np.array([32e6, 64e6, 128e6, 640e6])
 

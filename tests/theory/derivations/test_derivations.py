@@ -11,9 +11,10 @@ import sympy as sp
 from scipy.special import ndtr
 
 import prunelaw
-from prunelaw import _symbolic, derivations
-from prunelaw.gaussian import hinge, hinge_slopes, normal_pdf
-from prunelaw.utility import UtilityLaw
+from prunelaw import derivations
+from prunelaw.decay.utility import UtilityLaw
+from prunelaw.derivations import steps as _symbolic
+from prunelaw.numerics.gaussian import hinge, hinge_slopes, normal_pdf
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 
@@ -230,7 +231,7 @@ def test_prunelaw_does_not_load_sympy():
 
 def test_the_page_shows_every_step(derived):
     """docs/derivations.md is written by docs/make_derivations.py: rerun it if this fails."""
-    page = (Path(__file__).resolve().parents[2] / "docs" / "derivations.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "derivations.md").read_text("utf-8")
     shown = [line for line in page.splitlines() if line.endswith("(*checked*)")]
     checked = [s.says for d in derived.values() for s in d.steps if not s.given]
     assert [line.split(". ", 1)[1].removesuffix(" (*checked*)") for line in shown] == checked

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import prunelaw
-from prunelaw.gaussian import normal_cdf, signed_margin_cdf, signed_margin_quantile
 from prunelaw.keep import (
     Band,
     Function,
@@ -19,6 +18,7 @@ from prunelaw.keep import (
     checked_fraction,
     signed_margin_mass,
 )
+from prunelaw.numerics.gaussian import normal_cdf, signed_margin_cdf, signed_margin_quantile
 
 ANY_FRACTION = ("hard", "easy", "random", "signed-hard", "signed-easy", "mix:0.3,hard")
 

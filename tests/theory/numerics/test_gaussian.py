@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunelaw import gaussian
+from prunelaw.numerics import gaussian
 
 
 @pytest.mark.parametrize("m, sigma", [(0.3, 0.7), (-4.0, 1.0), (25.0, 3.0), (1e-6, 2e-6)])

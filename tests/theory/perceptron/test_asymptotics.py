@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from prunelaw import InputError, solve
-from prunelaw.asymptotics import (
+from prunelaw.keep import Band, Function, Piecewise
+from prunelaw.perceptron.asymptotics import (
     MARGIN_RATIO,
     MAX_MARGIN,
     MAX_MARGIN_THIRD,
@@ -19,8 +20,7 @@ from prunelaw.asymptotics import (
     small_load,
     third_constant,
 )
-from prunelaw.keep import Band, Function, Piecewise
-from prunelaw.ridge import solve_ridge
+from prunelaw.students.ridge import solve_ridge
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 

@@ -10,10 +10,10 @@ import pytest
 from scipy.optimize import brentq
 
 import prunelaw
-from prunelaw import differentiable
-from prunelaw.differentiable import error
 from prunelaw.keep import Function, Piecewise
-from prunelaw.sensitivity import sensitivity
+from prunelaw.perceptron import differentiable
+from prunelaw.perceptron.differentiable import error
+from prunelaw.perceptron.sensitivity import sensitivity
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 
@@ -203,7 +203,7 @@ def test_right_angle_and_whole_fraction_in_both_precisions(accuracy):
 
 
 def test_points_that_fail_are_nan_and_raise_nothing(float64, monkeypatch):
-    monkeypatch.setattr("prunelaw.saddle.AGREEMENT", 0.0)
+    monkeypatch.setattr("prunelaw.perceptron.saddle.AGREEMENT", 0.0)
     value, slopes = jax.jit(jax.value_and_grad(error, (0, 1, 2)))(*POINT)
     assert np.isnan(value) and np.isnan(slopes).all()
     assert np.isnan(error([3.0, 5.0], 0.5)).all()

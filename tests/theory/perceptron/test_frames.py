@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from reference.make_chart import solved
 
-from prunelaw import chart
-from prunelaw.frames import FRAMES, coordinates, nearest_frame, state_at
 from prunelaw.keep import as_rule
-from prunelaw.path import coarse_solution
-from prunelaw.perceptron import solved_points
-from prunelaw.saddle import Problem, local
+from prunelaw.perceptron import chart, solved_points
+from prunelaw.perceptron.frames import FRAMES, coordinates, nearest_frame, state_at
+from prunelaw.perceptron.path import coarse_solution
+from prunelaw.perceptron.saddle import Problem, local
 
 pytestmark = pytest.mark.slow
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import prunelaw
 from prunelaw import solve
-from prunelaw.gaussian import gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.keep import Function, Piecewise, as_rule
+from prunelaw.numerics.gaussian import gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.perceptron import STATUS
-from prunelaw.sensitivity import influence, sensitivity
+from prunelaw.perceptron.sensitivity import influence, sensitivity
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 
@@ -360,7 +360,7 @@ def test_functions_of_the_field(of):
 
 @pytest.mark.parametrize("theta", [0.0, pytest.param(0.3, marks=pytest.mark.slow)])
 def test_failures_are_flagged_or_raised(monkeypatch, theta):
-    monkeypatch.setattr("prunelaw.saddle.AGREEMENT", 0.0)
+    monkeypatch.setattr("prunelaw.perceptron.saddle.AGREEMENT", 0.0)
     flagged = sensitivity([3.0, 5.0], 0.5, theta, throw=False)
     assert not flagged.converged.any()
     for name in ("error", "d_alpha_tot", "d_f", "d_theta"):
@@ -375,7 +375,7 @@ def test_good_points_keep_their_derivatives_beside_bad_ones(monkeypatch):
     alpha_tot = np.geomspace(0.1, 1e3, 12)
     good = sensitivity(alpha_tot, 0.3, 0.3)
     change = np.sort(solve(alpha_tot, 0.3, 0.3).change)
-    monkeypatch.setattr("prunelaw.saddle.AGREEMENT", change[len(change) // 4])
+    monkeypatch.setattr("prunelaw.perceptron.saddle.AGREEMENT", change[len(change) // 4])
     some = sensitivity(alpha_tot, 0.3, 0.3, throw=False)
     assert some.converged.any() and not some.converged.all()
     for name in ("error", "d_alpha_tot", "d_f", "d_theta"):

@@ -14,7 +14,7 @@ import prunelaw
 from prunelaw import solve
 from prunelaw.keep import as_rule
 from prunelaw.perceptron import solve_points
-from prunelaw.saddle import REFINEMENTS, Problem, newton_system
+from prunelaw.perceptron.saddle import REFINEMENTS, Problem, newton_system
 
 log_alpha = st.floats(-3, 6)
 log_f = st.floats(-3, 0)
@@ -247,7 +247,7 @@ def test_empty_input_gives_empty_output():
 
 def test_failures_are_flagged_or_raised(monkeypatch):
     """With a Newton iteration that never agrees, nothing may come back as a number."""
-    monkeypatch.setattr("prunelaw.saddle.AGREEMENT", 0.0)
+    monkeypatch.setattr("prunelaw.perceptron.saddle.AGREEMENT", 0.0)
     flagged = solve([3.0, 5.0], 0.5, 0.3, throw=False)
     assert not flagged.converged.any()
     assert np.isnan(flagged.error).all() and np.isnan(flagged.kappa).all()

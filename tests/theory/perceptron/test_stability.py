@@ -5,8 +5,8 @@ import pytest
 
 from prunelaw.errors import InputError
 from prunelaw.keep import as_rule
-from prunelaw.stability import _untrained, below_kappa, stabilities
-from prunelaw_sim.students import max_margin
+from prunelaw.perceptron.stability import _untrained, below_kappa, stabilities
+from prunelaw_sim.students.hard_margin import max_margin
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

@@ -8,17 +8,18 @@ from reference.perceptron import SWITCHES
 from scipy.optimize import minimize_scalar
 
 from prunelaw import InputError, solve
-from prunelaw.band import best_band
-from prunelaw.band_phases import band_boundary, band_gain, gain_boundary
-from prunelaw.frontier import best_fraction, pareto, switch
-from prunelaw.gaussian import central_half_width
 from prunelaw.keep import Band
-from prunelaw.roots import bracketed_roots
-from prunelaw.sensitivity import influence
+from prunelaw.numerics.gaussian import central_half_width
+from prunelaw.numerics.roots import bracketed_roots
+from prunelaw.perceptron.sensitivity import influence
+from prunelaw.pruning.band import best_band
+from prunelaw.pruning.band_phases import band_boundary, band_gain, gain_boundary
+from prunelaw.pruning.frontier import best_fraction, pareto, switch
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 
-# alpha_tot, f, theta, low, high, error: found by the search over all rules (prunelaw.optimal).
+# alpha_tot, f, theta, low, high, error: found by the search over all rules
+# (prunelaw.pruning.optimal).
 BANDS = [
     (30.0, 0.2, 0.5, 0.1803, 0.4441, 0.051376),
     (30.0, 0.2, 0.0, 0.0418, 0.2967, 0.0166355),
@@ -227,7 +228,7 @@ class TestBestBand:
                 best_band(*arguments)
 
     def test_failures_are_flagged(self, monkeypatch):
-        monkeypatch.setattr("prunelaw.saddle.AGREEMENT", 0.0)
+        monkeypatch.setattr("prunelaw.perceptron.saddle.AGREEMENT", 0.0)
         band = best_band(30.0, 0.2, 0.5)
         assert not band.converged and np.isnan(band.error) and np.isnan(band.low)
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import prunelaw
 from prunelaw.keep import Band, Piecewise
-from prunelaw.optimal import optimal_rule
-from prunelaw.sensitivity import influence
+from prunelaw.perceptron.sensitivity import influence
+from prunelaw.pruning.optimal import optimal_rule
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 
@@ -56,7 +56,7 @@ def test_moving_a_band_off_its_optimum_costs(middle):
     low, high = middle.intervals[0]
     mass = float(Band(low, high).fraction(np.zeros(())))
     for shift in (-1e-3, 1e-3):
-        start = 2 * (prunelaw.gaussian.normal_cdf(np.array(low)) - 0.5) + shift
+        start = 2 * (prunelaw.numerics.gaussian.normal_cdf(np.array(low)) - 0.5) + shift
         edges = prunelaw.threshold("hard", np.array([start, start + mass]))
         assert float(prunelaw.solve(30.0, None, 0.5, Band(*edges)).error) > middle.error
 

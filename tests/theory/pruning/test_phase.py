@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import prunelaw
-from prunelaw.phase import phase_diagram
+from prunelaw.pruning.phase import phase_diagram
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 
@@ -45,7 +45,7 @@ def test_a_rule_that_failed_leaves_no_label(plane):
 
 def test_an_executor_changes_nothing(plane, monkeypatch):
     """Blocks of two points, solved in any order, land where they belong."""
-    monkeypatch.setattr("prunelaw.phase.BLOCK", 2)
+    monkeypatch.setattr("prunelaw.pruning.phase.BLOCK", 2)
     with ThreadPoolExecutor(3) as executor:
         shared = phase_diagram(X, Y, theta=0.5, executor=executor)
     for rule, error in plane.error.items():
@@ -63,7 +63,7 @@ def test_the_flat_region_of_a_perfect_probe_is_solved():
 
 def test_an_interrupted_run_goes_on(monkeypatch):
     """Blocks of two points; stopped after the first, resumed, and nothing solved twice."""
-    monkeypatch.setattr("prunelaw.phase.BLOCK", 2)
+    monkeypatch.setattr("prunelaw.pruning.phase.BLOCK", 2)
     saved = []
 
     class Stop(Exception):

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from scipy.special import log_ndtr, ndtr, ndtri
 
 import prunelaw
-from prunelaw import information
-from prunelaw.information import (
+from prunelaw.keep import Band
+from prunelaw.students import gibbs as information
+from prunelaw.students.gibbs import (
     averages,
     gibbs,
     learning_constant,
     one_window,
     published_information,
 )
-from prunelaw.keep import Band
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 

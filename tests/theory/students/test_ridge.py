@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from prunelaw import InputError, solve
 from prunelaw.keep import Band, Function, Mixture, Piecewise
-from prunelaw.ridge import Window, resolvent, ridge_error, solve_ridge, window_moments
+from prunelaw.students.ridge import Window, resolvent, ridge_error, solve_ridge, window_moments
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

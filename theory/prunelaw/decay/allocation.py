@@ -1,6 +1,6 @@
 """How to divide compute between the size of a model and its data, when the data may run out.
 
-The laws are those of `prunelaw.repetition`; C = 6 N D counts floating-point operations.
+The laws are those of `prunelaw.decay.repetition`; C = 6 N D counts floating-point operations.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
+from prunelaw.decay.repetition import DataConstrained, saturated
 from prunelaw.errors import InputError
-from prunelaw.repetition import DataConstrained, saturated
-from prunelaw.roots import bracketed_roots
+from prunelaw.numerics.roots import bracketed_roots
 
 FLOPS = 6.0
 """Operations to train one parameter on one token (Hoffmann et al. 2022)."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._passes import geometric
+from prunelaw.decay.passes import geometric
 from prunelaw.errors import InputError
 
 _SUMMED = 2**17  # passes added one by one; later ones go through an integral

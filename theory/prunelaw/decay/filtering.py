@@ -2,7 +2,7 @@
 
 Goyal et al. 2024 (arXiv 2404.07177): few samples seen favour a small clean pool, many favour a
 larger union that repeats less. Pools come ordered best to worst; union p is the best p of them,
-its error is `prunelaw.utility.mixture_error`.
+its error is `prunelaw.decay.utility.mixture_error`.
 
 Choosing costs compute too: with a selection cost c (of scoring one sample, in units of training on
 one), a budget B leaves B − c S samples of training, S the samples scored. Whatever union is kept,
@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import brentq
 
-from prunelaw._checks import check_integer, check_number, check_real
+from prunelaw.checks import check_integer, check_number, check_real
+from prunelaw.decay.utility import Pool, Real, exceeds_one, mixture_error
 from prunelaw.errors import InputError
-from prunelaw.utility import Pool, Real, exceeds_one, mixture_error
 
 _TIE = 1e-13  # relative; two unions closer than this are equal, and the smaller one is named
 _GRID = 256  # points of the first look between `low` and `high`; roots are refined to rounding

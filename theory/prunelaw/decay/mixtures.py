@@ -1,8 +1,8 @@
 """Mixtures of pools drawn with any probabilities: what is theorem in them, and the best ones.
 
-`prunelaw.utility.mixture_error` gives the error for sampling weights w on the simplex; here the
-weights that minimise it are searched, and every answer carries its first-order certificate. With
-k_i = w_i n/N_i, A = log(a n/1e5) and τ̂_i = w_i^{−s} τ_i the exponent separates over the pools,
+`prunelaw.decay.utility.mixture_error` gives the error for sampling weights w on the simplex; here
+the weights that minimise it are searched, and every answer carries its first-order certificate.
+With k_i = w_i n/N_i, A = log(a n/1e5) and τ̂_i = w_i^{−s} τ_i the exponent separates over the pools,
 
     log F = Σ L_i(w_i),   L_i = w_i b_i [A − log⁺ k_i + G(k_i; τ̂_i)],
     dL_i/dw_i = b_i [A − log⁺ k_i + G − (1 − δ̂_i^⌊k_i⌋) − s dG/dlog τ̂_i],
@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_number
-from prunelaw.errors import InputError
-from prunelaw.utility import (
+from prunelaw.checks import check_number
+from prunelaw.decay.utility import (
     DIVISOR,
     Pool,
     Real,
@@ -32,6 +31,7 @@ from prunelaw.utility import (
     sampling_weights,
     shared_law,
 )
+from prunelaw.errors import InputError
 
 _AT_END = 1e-9  # relative; so near the end of a pass, both slopes count
 _POINTS = 33  # of a look along a line; each look is 16 times closer

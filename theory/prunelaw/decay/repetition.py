@@ -6,8 +6,8 @@
     PowerLaw         y = k C^s + d                                Cherti et al. 2023
 
 n = D: samples (of a language model: tokens) seen; U: unique ones; N: parameters of the model; C:
-compute. `prunelaw.allocation` divides a budget between N and D. `PUBLISHED` holds fitted constants
-with their sources. None of these laws is a probability, and nothing here clips them at 1.
+compute. `prunelaw.decay.allocation` divides a budget between N and D. `PUBLISHED` holds fitted
+constants with their sources. None of these laws is a probability, and nothing here clips them at 1.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_real, hold_number
+from prunelaw.checks import check_real, hold_number
+from prunelaw.decay.utility import DIVISOR, Pool, Real, UtilityLaw
+from prunelaw.decay.utility import PUBLISHED as UTILITY_SETS
 from prunelaw.errors import InputError
-from prunelaw.utility import DIVISOR, Pool, Real, UtilityLaw
-from prunelaw.utility import PUBLISHED as UTILITY_SETS
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class NoDecay:
     """y = (a n/1e5)^b + d: the error falls with samples seen, however often they repeat.
 
     `a` > 0, `b` ≤ 0, `d` ≥ 0, `InputError` otherwise; `a` inside the power with the divisor 1e5,
-    as in `prunelaw.utility`, of whose "paper" convention this is the case τ = ∞.
+    as in `prunelaw.decay.utility`, of whose "paper" convention this is the case τ = ∞.
     """
 
     a: Real
@@ -355,12 +355,12 @@ PUBLISHED: Mapping[str, PublishedLaw] = MappingProxyType(
         "goyal2024_utility": PublishedLaw(
             UTILITY_SETS["utility"],
             _GOYAL,
-            "prunelaw.utility.PUBLISHED['utility']: four pools of DataComp medium, official_code.",
+            "decay.utility.PUBLISHED['utility']: four pools of DataComp medium, official_code.",
         ),
         "goyal2024_effective_data": PublishedLaw(
             UTILITY_SETS["effective_data"],
             _GOYAL,
-            "prunelaw.utility.PUBLISHED['effective_data']: the same pools, effective data.",
+            "prunelaw.decay.utility.PUBLISHED['effective_data']: the same pools, effective data.",
         ),
     }
 )

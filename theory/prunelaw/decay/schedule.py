@@ -1,9 +1,9 @@
 """Which pool when: the order of showings that lowers the error most, with a state for each pool.
 
-With decay per showing (stretch = 0 in `prunelaw.utility.mixture_error`), the sample after n others
-lowers log y by v dn/n, v = |b_i| δ_i^k its value if it comes from pool i shown k times before. A
-schedule says which pool each sample comes from; a pool's showings come in whole passes, so its
-samples are chunks of N_i with values |b_i|, |b_i| δ_i, |b_i| δ_i², ...
+With decay per showing (stretch = 0 in `prunelaw.decay.utility.mixture_error`), the sample after n
+others lowers log y by v dn/n, v = |b_i| δ_i^k its value if it comes from pool i shown k times
+before. A schedule says which pool each sample comes from; a pool's showings come in whole passes,
+so its samples are chunks of N_i with values |b_i|, |b_i| δ_i, |b_i| δ_i², ...
 
 The law (a n/1e5)^b starts at n0 = 1e5/a, where y = 1 for every pool: it gives what is shown before
 n0 no value, but those showings count. After n samples
@@ -33,10 +33,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_number
+from prunelaw.checks import check_number
+from prunelaw.decay.mixtures import best_weights
+from prunelaw.decay.utility import DIVISOR, Pool, UtilityLaw, exceeds_one, shared_law
 from prunelaw.errors import InputError
-from prunelaw.mixtures import best_weights
-from prunelaw.utility import DIVISOR, Pool, UtilityLaw, exceeds_one, shared_law
 
 _CHUNKS = 2**20  # passes in one schedule, over all pools
 
@@ -101,7 +101,8 @@ def best_schedule(pools: Sequence[Pool], samples_seen: Any) -> Schedule:
     if law.convention != "paper":
         raise InputError(
             f"convention must be paper, got {law.convention}: there only a chunk of samples has a "
-            "value of its own; `prunelaw.utility.with_convention` reads pools under another one"
+            "value of its own; `prunelaw.decay.utility.with_convention` reads pools under "
+            "another one"
         )
     start = DIVISOR / law.a
     seen = check_number("samples_seen", samples_seen, max(start, 1.0))

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_choice, check_integer, check_number, check_real
+from prunelaw.checks import check_choice, check_integer, check_number, check_real
+from prunelaw.decay.utility import CONVENTIONS, Pool, Real, UtilityLaw, exceeds_one, mixture_error
 from prunelaw.errors import InputError
-from prunelaw.utility import CONVENTIONS, Pool, Real, UtilityLaw, exceeds_one, mixture_error
 
 if TYPE_CHECKING:
     Profile = float | Float[np.ndarray, " k"] | Callable[[Float[np.ndarray, " n"]], Any]

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw._checks import check_choice, check_number, check_real, hold_number
-from prunelaw._effective import effective_draws, effective_mixture
-from prunelaw._passes import (
+from prunelaw.checks import check_choice, check_number, check_real, hold_number
+from prunelaw.decay.effective import effective_draws, effective_mixture
+from prunelaw.decay.passes import (
     decay_rate,
     decayed_log,
     decayed_log_limit,
@@ -138,8 +138,8 @@ def mixture_error(
 
     `stretch` s ≥ 0: τ̂_i = w_i^{−s} τ_i. s = 1 is the published rule. With s = 0 a pool's half-life
     counts its own showings, whatever else is mixed in; the published rule is more generous, see
-    `prunelaw.derivations.mixing_rule`. `prunelaw.mixtures.mixture_assumptions` says which of this
-    is the theorem and which the extension.
+    `prunelaw.derivations.mixing_rule`. `prunelaw.decay.mixtures.mixture_assumptions` says which of
+    this is the theorem and which the extension.
 
     All pools must have names of their own and share a, d and the convention (`InputError`), as the
     published fits do. Source: arXiv 2404.07177, section on mixtures of pools, and the authors'

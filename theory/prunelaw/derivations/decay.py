@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from prunelaw._symbolic import Derivation, Expression, Step, checked, derivation, given
+from prunelaw.derivations.steps import Derivation, Expression, Step, checked, derivation, given
 
 
 def utility_law() -> Derivation:
@@ -69,7 +69,7 @@ def mixing_rule() -> Derivation:
 
     The clock matters: τ̂ counts passes of N samples, the size of one pool.  During one pass over
     the union of N̂ samples each sample is still shown once, and uniform sampling alone would keep
-    δ.  The published law, and `prunelaw.utility`, apply δ̂ per pass over the union.
+    δ.  The published law, and `prunelaw.decay.utility`, apply δ̂ per pass over the union.
     """
     n, N, p, union, tau, slow = sp.symbols("n N p N_union tau tau_mixed", positive=True)
     k = sp.symbols("k", positive=True)
@@ -114,8 +114,8 @@ def mixing_rule() -> Derivation:
 def infinite_passes() -> Derivation:
     """Σ_{k≥1} δ^k log(1 + 1/k): a polylogarithm's slope, its expansion at δ → 1, an integral.
 
-    The log growth of a pool repeated for ever; `prunelaw._passes` evaluates the expansion where
-    decay is slow and the integral elsewhere, for finitely many passes as well.
+    The log growth of a pool repeated for ever; `prunelaw.decay.passes` evaluates the expansion
+    where decay is slow and the integral elsewhere, for finitely many passes as well.
     """
     delta, r, t, k, M = sp.symbols("delta r t k M", positive=True)
     s, slow = sp.symbols("s L", real=True)

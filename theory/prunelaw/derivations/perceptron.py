@@ -4,7 +4,7 @@ Each function returns a `Derivation`: sentences with SymPy relations that docume
 and a verdict that tests can check.  A step is checked by SymPy when the function runs; a `given`
 step is a definition, or a consequence that its sentence draws from the checked ones.  Identities
 between integrals are reduced to identities between integrands at fixed fields, for a generic keep
-rule w; `tests/theory/test_derivations.py` adds the integrals at random parameters.
+rule w; `tests/theory/derivations/test_derivations.py` adds the integrals at random parameters.
 
 SymPy takes seconds to load: import this module by name, `prunelaw` does not.
 Sources: Sorscher et al. 2022 (arXiv 2206.14486, appendix A) for the perceptron; Goyal et al. 2024
@@ -15,20 +15,16 @@ from __future__ import annotations
 
 import sympy as sp
 
-from prunelaw._decay_derivations import infinite_passes, mixing_rule, utility_law
-from prunelaw._symbolic import Derivation, Expression, Step, checked, derivation, given, same
-
-__all__ = [
-    "Derivation",
-    "Step",
-    "all_derivations",
-    "imperfect_probe",
-    "infinite_passes",
-    "mixing_rule",
-    "perfect_probe",
-    "smoothed_hinge",
-    "utility_law",
-]
+from prunelaw.derivations.decay import infinite_passes, mixing_rule, utility_law
+from prunelaw.derivations.steps import (
+    Derivation,
+    Expression,
+    Step,
+    checked,
+    derivation,
+    given,
+    same,
+)
 
 
 def all_derivations() -> tuple[Derivation, ...]:
@@ -72,7 +68,11 @@ def smoothed_hinge() -> Derivation:
             closed.diff(sigma),
             sigma * closed.diff(m, 2),
         ),
-        checked("Φ and φ are those of `prunelaw.gaussian`: Φ′ = φ.", _cdf(x).diff(x), _density(x)),
+        checked(
+            "Φ and φ are those of `prunelaw.numerics.gaussian`: Φ′ = φ.",
+            _cdf(x).diff(x),
+            _density(x),
+        ),
     ]
     return derivation(
         "The smoothed hinge",

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
 
 
@@ -23,12 +22,3 @@ def rule_array(rule: Any) -> Shaped[np.ndarray, "*shape"]:
     for index, name in np.ndenumerate(given):
         rules[index] = known[name]
     return rules
-
-
-def broadcast(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The arrays in their common shape; `InputError` with every shape if there is none."""
-    try:
-        return np.broadcast_arrays(*arrays.values())
-    except ValueError as cause:
-        shapes = ", ".join(f"{name} has shape {array.shape}" for name, array in arrays.items())
-        raise InputError(f"arguments must broadcast to one shape: {shapes}") from cause

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
-from prunelaw.gaussian import Array
+from prunelaw.numerics.gaussian import Array
 
 NEIGHBOURS = 8
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.gaussian import Array
-from prunelaw.points import broadcast
+from prunelaw.numerics.arrays import broadcast
+from prunelaw.numerics.gaussian import Array
 
 ROUNDS = 60  # at most, of a bracketed root
 EXACT = 1e-11  # width of a bracket in log f or log α at which a root counts as found

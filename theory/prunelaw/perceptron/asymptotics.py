@@ -1,15 +1,15 @@
 """Where the max-margin student's error goes for few and for many examples, in closed form.
 
 Few examples, α_prune = f α_tot ≪ 1.  Then κ ≈ 1/√α_prune is so large that every kept example lies
-on the margin, G(m; σ) = m² + σ², and Ψ of `prunelaw.saddle` is a quadratic form.  With α = α_tot,
-the conditional means μ = E[w y x]/f and M = E[w x xᵀ]/f in the plane of teacher and probe, and
-A = 1 + α_prune (M − 1),
+on the margin, G(m; σ) = m² + σ², and Ψ of `prunelaw.perceptron.saddle` is a quadratic form.  With α
+= α_tot, the conditional means μ = E[w y x]/f and M = E[w x xᵀ]/f in the plane of teacher and probe,
+and A = 1 + α_prune (M − 1),
 
     κ² = (1 − α_prune) / (α_prune (1 − α_prune μᵀA⁻¹μ)),     J_plane = α_prune κ A⁻¹μ.
 
-It is the minimum-norm interpolator of the labels (`prunelaw.ridge` with λ → 0).  What it neglects
-are examples beyond the margin, with probability about H(κ) ~ exp(−1/(2 α_prune)): no power of
-α_prune.
+It is the minimum-norm interpolator of the labels (`prunelaw.students.ridge` with λ → 0).  What it
+neglects are examples beyond the margin, with probability about H(κ) ~ exp(−1/(2 α_prune)): no power
+of α_prune.
 
 Many examples, α_tot → ∞ at fixed f.  Only examples within t ~ 1/α_tot of the teacher's boundary
 t = 0 count.  There z = u sin θ, so the rule shows through W(u) = w(u sin θ) alone, u ~ N(0, 1).
@@ -39,11 +39,19 @@ from jaxtyping import Float
 from scipy.optimize import minimize_scalar, root_scalar
 from scipy.special import erf, gammainc, ndtr
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.gaussian import SQRT_2, SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.keep import FAR, Segments, checked_fraction
-from prunelaw.points import broadcast, rule_array
+from prunelaw.keep.arrays import rule_array
+from prunelaw.numerics.arrays import broadcast
+from prunelaw.numerics.gaussian import (
+    SQRT_2,
+    SQRT_2PI,
+    Array,
+    gauss_legendre,
+    normal_cdf,
+    normal_pdf,
+)
 
 NODES = 20  # Gauss-Legendre nodes on each unit of z, and of z/sin θ
 TINY = 1e-300  # kept densities below this count as 0

@@ -1,9 +1,9 @@
 """Starts for keep-hard and keep-easy from a chart: a table of known students over the domain.
 
-The table holds the coordinates of `prunelaw.frames` on a lattice in α_prune, f and θ.  Cubic
-splines through it give starts within a few percent, which Newton's method then refines like any
-other: an error of the table would cost time, never digits.  tests/reference/make_chart.py computes
-it with the starts that need no chart, and a test repeats a part of that.
+The table holds the coordinates of `prunelaw.perceptron.frames` on a lattice in α_prune, f and θ.
+Cubic splines through it give starts within a few percent, which Newton's method then refines like
+any other: an error of the table would cost time, never digits.  tests/reference/make_chart.py
+computes it with the starts that need no chart, and a test repeats a part of that.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.ndimage import map_coordinates, spline_filter
 
-from prunelaw.frames import every_frame, state_at
-from prunelaw.gaussian import Array, normal_cdf, outer_threshold
 from prunelaw.keep import as_rule
-from prunelaw.path import hebbian_state
-from prunelaw.saddle import Problem, State
+from prunelaw.numerics.gaussian import Array, normal_cdf, outer_threshold
+from prunelaw.perceptron.frames import every_frame, state_at
+from prunelaw.perceptron.path import hebbian_state
+from prunelaw.perceptron.saddle import Problem, State
 
 RULES = ("hard", "easy")
 FILE = "chart.npz"

@@ -16,7 +16,7 @@ and the powers of u' follow by parts from these, E = φ(k) Φ(x) and e = φ(k) �
     F₁ = μ F₀ + τ² e,     F₂ = (μ² + τ²) F₀ + τ² (μ − k) e,      μ = ζM/D²,  τ = σ/D.
 
 The terms cancel down to G ~ σ²/α from their own size, D² + M²; this serves where `cancellation` is
-small enough.  Elsewhere `prunelaw.moments` integrates positive terms.
+small enough.  Elsewhere `prunelaw.perceptron.moments` integrates positive terms.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import owens_t
 
-from prunelaw.gaussian import Array, gauss_legendre, normal_cdf, normal_pdf
-from prunelaw.panels import Fields, Panels, anchored, sum_by_owner
+from prunelaw.numerics.gaussian import Array, gauss_legendre, normal_cdf, normal_pdf
+from prunelaw.perceptron.panels import Fields, Panels, anchored, sum_by_owner
 
 # Rounding of the terms that cancel, measured against the quadrature of positive terms.
 ROUNDING = 4e-16

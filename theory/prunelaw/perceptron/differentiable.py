@@ -4,8 +4,8 @@
     jax.grad(differentiable.error, argnums=1)(3.0, 0.5, 0.3)     # ∂ε/∂f
 
 The saddle point is solved on the host, in float64, by `prunelaw.solve`; derivatives are the exact
-ones of `prunelaw.sensitivity`, not those of an iteration.  A batch, whether it comes from
-broadcasting or from vmap, is solved in one call.
+ones of `prunelaw.perceptron.sensitivity`, not those of an iteration.  A batch, whether it comes
+from broadcasting or from vmap, is solved in one call.
 
 Sharp bits:
 
@@ -33,11 +33,11 @@ import numpy as np
 from jax.core import Tracer
 from jax.custom_derivatives import SymbolicZero
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
-from prunelaw.perceptron import solve
-from prunelaw.sensitivity import sensitivity
+from prunelaw.perceptron.sensitivity import sensitivity
+from prunelaw.perceptron.solver import solve
 
 # In float32 the right angle is rounded up, out of the range of theta: it counts as π/2.
 LARGEST_ANGLE = float(np.float32(np.pi / 2))
@@ -150,7 +150,7 @@ def _first_order(
 
 def _second_order(rule: KeepRule, primals: tuple[Points], tangents: tuple[Points]) -> NoReturn:
     raise NotImplementedError(
-        "second derivatives of prunelaw.differentiable.error are not available: "
+        "second derivatives of prunelaw.perceptron.differentiable.error are not available: "
         f"only the first ones are exact (rule {rule.name})"
     )
 

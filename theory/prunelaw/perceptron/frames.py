@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw.gaussian import Array
-from prunelaw.saddle import Problem, State
+from prunelaw.numerics.gaussian import Array
+from prunelaw.perceptron.saddle import Problem, State
 
 # Of κ, the part that slack and σ are below which the gap between the kept examples holds the
 # student: then κ follows from the slack.

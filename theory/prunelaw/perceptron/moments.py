@@ -9,11 +9,11 @@ where (a, b, σ) are the student's components along the teacher, along the in-pl
 orthogonal to it, and out of the plane.  All integrands are positive, so sums keep their
 *relative* accuracy down to the tiny values that decide the answer at large α.
 
-The outer variable is z, whose intervals have fixed edges (`prunelaw.panels` cuts them); the inner
-one is u' = s t − c u, the in-plane field orthogonal to z, in which the teacher's half-plane is
-u' > L(z) = −z c/s and m = κ − ρ z − ζ u' is linear.  The inner integral is taken in closed form
-(`prunelaw.closed_form`) where rounding allows, else by quadrature: its nodes follow a sinh map
-centred on the corner m = 0, which is smoothed over σ/|ζ|.
+The outer variable is z, whose intervals have fixed edges (`prunelaw.perceptron.panels` cuts them);
+the inner one is u' = s t − c u, the in-plane field orthogonal to z, in which the teacher's
+half-plane is u' > L(z) = −z c/s and m = κ − ρ z − ζ u' is linear.  The inner integral is taken in
+closed form (`prunelaw.perceptron.closed_form`) where rounding allows, else by quadrature: its nodes
+follow a sinh map centred on the corner m = 0, which is smoothed over σ/|ζ|.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw.closed_form import sums_over_panels, values_on_lines
-from prunelaw.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.keep import Segments
-from prunelaw.panels import (
+from prunelaw.numerics.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
+from prunelaw.perceptron.closed_form import sums_over_panels, values_on_lines
+from prunelaw.perceptron.panels import (
     REACH_SQUARED,
     SMOOTH_SCALE,
     Fields,
@@ -76,7 +76,7 @@ def plane_moments(
 ) -> Moments:
     """Moments for θ > 0: integrals over the (z, u') plane.
 
-    `lost` is what the closed form would leave (`prunelaw.closed_form.cancellation`).
+    `lost` is what the closed form would leave (`prunelaw.perceptron.closed_form.cancellation`).
     """
     total = np.zeros((len(Moments._fields), len(fields.kappa)))
     closed = lost < resolution.closed

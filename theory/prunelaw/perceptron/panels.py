@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw.gaussian import Array
 from prunelaw.keep import Segments
+from prunelaw.numerics.gaussian import Array
 
 # exp(−REACH²/2) = 1e−18 relative to the largest value in the window: beyond, nothing counts.
 REACH_SQUARED = 83.0

@@ -1,7 +1,7 @@
 """Coarse solutions by continuation in log α_prune, from the nearly Hebbian student at small load.
 
-This finds a start for Newton's method anywhere in the domain; `prunelaw.starts` uses it for a few
-points of a batch, and their neighbours start from what those met on the way.
+This finds a start for Newton's method anywhere in the domain; `prunelaw.perceptron.starts` uses it
+for a few points of a batch, and their neighbours start from what those met on the way.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from prunelaw.frames import coordinates, nearest_frame, state_at
-from prunelaw.gaussian import SQRT_2PI, Array, normal_cdf, normal_pdf
-from prunelaw.panels import FEW_CUTS, Resolution
-from prunelaw.saddle import Problem, State, local, newton
+from prunelaw.numerics.gaussian import SQRT_2PI, Array, normal_cdf, normal_pdf
+from prunelaw.perceptron.frames import coordinates, nearest_frame, state_at
+from prunelaw.perceptron.panels import FEW_CUTS, Resolution
+from prunelaw.perceptron.saddle import Problem, State, local, newton
 
 # The path needs the neighbourhood only; the later resolutions decide the digits.
 PATH = Resolution(outer=8, inner=14, width=3.5, cuts=FEW_CUTS, closed=1e-6)

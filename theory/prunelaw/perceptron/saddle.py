@@ -1,7 +1,7 @@
 """The saddle point of the pruned max-margin perceptron: equations, Newton steps, refinement.
 
-With the moments of `prunelaw.moments`, the potential of Sorscher et al. 2022 (their replica
-free energy in the max-margin limit, appendix A) is
+With the moments of `prunelaw.perceptron.moments`, the potential of Sorscher et al. 2022 (their
+replica free energy in the max-margin limit, appendix A) is
 
     Ψ(κ, J) = α_tot E[w(z) G(κ − y h; σ)] − σ²,
 
@@ -12,8 +12,8 @@ and the student solves Ψ = 0, ∂Ψ/∂ω = 0, ∂Ψ/∂χ = 0 in the angles
 which lose nothing to cancellation when ε is 1e−12.  The unknowns are log ω, log tan(χ/2) and κ.
 At θ = 0 the plane is a line: χ = π/2 and two equations remain.
 
-Newton's method starts where `prunelaw.path` leads; its last steps are repeated on finer and finer
-quadratures until two of them agree.
+Newton's method starts where `prunelaw.perceptron.path` leads; its last steps are repeated on finer
+and finer quadratures until two of them agree.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw.closed_form import cancellation
-from prunelaw.gaussian import Array, normal_cdf
 from prunelaw.keep import Segments
-from prunelaw.moments import (
+from prunelaw.numerics.gaussian import Array, normal_cdf
+from prunelaw.perceptron.closed_form import cancellation
+from prunelaw.perceptron.moments import (
     Moments,
     Turn,
     axis_lines,
@@ -35,7 +35,7 @@ from prunelaw.moments import (
     plane_lines,
     plane_moments,
 )
-from prunelaw.panels import Fields, Resolution
+from prunelaw.perceptron.panels import Fields, Resolution
 
 # On the whole domain the first two are good to 1e−11 and 1e−12; the others are for corners.
 REFINEMENTS = (

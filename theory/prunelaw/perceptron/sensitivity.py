@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.gaussian import Array, normal_cdf, normal_pdf
 from prunelaw.keep import Segments
-from prunelaw.moments import Moments
-from prunelaw.panels import Resolution
-from prunelaw.perceptron import Solved, solved_points
-from prunelaw.saddle import Problem, State, data_terms, newton_system
+from prunelaw.numerics.gaussian import Array, normal_cdf, normal_pdf
+from prunelaw.perceptron.moments import Moments
+from prunelaw.perceptron.panels import Resolution
+from prunelaw.perceptron.saddle import Problem, State, data_terms, newton_system
+from prunelaw.perceptron.solver import Solved, solved_points
 
 FINE = Resolution(outer=16, inner=40, width=1.5, closed=1e-12)
 

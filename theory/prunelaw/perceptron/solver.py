@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
-from prunelaw.gaussian import Array
 from prunelaw.keep import KeepRule, Random, checked_fraction
-from prunelaw.path import follow_path
-from prunelaw.points import broadcast, rule_array
-from prunelaw.saddle import Outcome, Problem, State, refined
-from prunelaw.starts import coarse_states
+from prunelaw.keep.arrays import rule_array
+from prunelaw.numerics.arrays import broadcast
+from prunelaw.numerics.gaussian import Array
+from prunelaw.perceptron.path import follow_path
+from prunelaw.perceptron.saddle import Outcome, Problem, State, refined
+from prunelaw.perceptron.starts import coarse_states
 
 # Points solved together, sharing their starts: in this process, and as one task of an executor.
 TOGETHER, TASK = 16_384, 2_048
@@ -96,8 +97,8 @@ def solve(
     executor   a `concurrent.futures` executor of processes, to share many points among cores;
                threads would wait for each other
 
-    Solves Ψ = 0 and ∂Ψ = 0 (`prunelaw.saddle`), whose gradient gives the published equations
-    (arXiv 2206.14486, appendix A).  Relative accuracy of the error 1e-10 or better.
+    Solves Ψ = 0 and ∂Ψ = 0 (`prunelaw.perceptron.saddle`), whose gradient gives the published
+    equations (arXiv 2206.14486, appendix A).  Relative accuracy of the error 1e-10 or better.
     Raises `InputError` for arguments outside their range.
 
     >>> import prunelaw

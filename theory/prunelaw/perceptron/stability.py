@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw._checks import check_number, check_real
-from prunelaw.gaussian import gauss_legendre, normal_cdf, normal_pdf
+from prunelaw.checks import check_number, check_real
 from prunelaw.keep import KeepRule, as_rule
-from prunelaw.perceptron import Solution, solve
+from prunelaw.numerics.gaussian import gauss_legendre, normal_cdf, normal_pdf
+from prunelaw.perceptron.solver import Solution, solve
 
 _REACH = 9.0  # standard deviations of z at given m; beyond lies 1e-19
 _PANELS = np.linspace(-_REACH, _REACH, 13)
@@ -64,7 +64,7 @@ def stabilities(
     `margin` are the places m at which densities are wanted, any shape; (alpha_tot, f, theta, rule)
     is one point of `prunelaw.solve`.  Raises what `solve` raises, and `InputError` for more points.
 
-    >>> from prunelaw.stability import stabilities
+    >>> from prunelaw.perceptron.stability import stabilities
     >>> round(stabilities(0.0, 3.0, 0.5, 0.3).at_kappa, 4)
     0.5376
     """

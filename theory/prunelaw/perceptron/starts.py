@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from prunelaw.chart import RULES, chart_states, charted
-from prunelaw.frames import every_frame, nearest, state_at
-from prunelaw.gaussian import Array
-from prunelaw.neighbours import linear_fit, nearest_points
-from prunelaw.path import Trail, coarse_solution, follow_path
-from prunelaw.saddle import Problem, State
+from prunelaw.numerics.gaussian import Array
+from prunelaw.numerics.neighbours import linear_fit, nearest_points
+from prunelaw.perceptron.chart import RULES, chart_states, charted
+from prunelaw.perceptron.frames import every_frame, nearest, state_at
+from prunelaw.perceptron.path import Trail, coarse_solution, follow_path
+from prunelaw.perceptron.saddle import Problem, State
 
 FOLLOWERS = 32  # points of a batch for each that leads
 # What a scout has not met by then, few others will ask for; those few walk by themselves.

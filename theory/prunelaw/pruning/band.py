@@ -6,8 +6,8 @@ I of the examples at the two edges:
     dε/dx = I(high) − I(low)        (kept mass leaves at `low` and enters at `high`).
 
 Hard (x = 0) and easy (x = 1 − f, high = ∞) are the two ends.  Some points are scanned for their
-minima, the others follow their neighbours; from each start `prunelaw.band_descent` goes down to
-the minimum, a root of dε/dx.
+minima, the others follow their neighbours; from each start `prunelaw.pruning.band_descent` goes
+down to the minimum, a root of dε/dx.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from prunelaw._checks import check_real
-from prunelaw.band_descent import (
+from prunelaw.checks import check_real
+from prunelaw.numerics.gaussian import Array
+from prunelaw.numerics.neighbours import NEIGHBOURS, linear_fit, nearest_points
+from prunelaw.numerics.roots import common
+from prunelaw.perceptron.saddle import State, local, newton
+from prunelaw.perceptron.solver import SMALLEST_ANGLE, solve_points
+from prunelaw.pruning.band_descent import (
     COARSE,
     S_HIGH,
     S_LOW,
@@ -34,11 +39,6 @@ from prunelaw.band_descent import (
     low_mass,
     place_of,
 )
-from prunelaw.gaussian import Array
-from prunelaw.neighbours import NEIGHBOURS, linear_fit, nearest_points
-from prunelaw.perceptron import SMALLEST_ANGLE, solve_points
-from prunelaw.roots import common
-from prunelaw.saddle import State, local, newton
 
 NOISE = 1e-10  # log ratios of errors below this are rounding, not a difference
 SCANNED = np.array([0.0, 0.03, 0.1, 0.25, 0.45, 0.65, 0.82, 0.94, 0.99, 1.0 - 1e-5, 1.0])

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from prunelaw.gaussian import Array, central_half_width, normal_pdf, outer_threshold
 from prunelaw.keep import Segments
-from prunelaw.path import PATH
-from prunelaw.perceptron import solve_points
-from prunelaw.saddle import (
+from prunelaw.numerics.gaussian import Array, central_half_width, normal_pdf, outer_threshold
+from prunelaw.perceptron.path import PATH
+from prunelaw.perceptron.saddle import (
     REFINEMENTS,
     Outcome,
     Problem,
@@ -28,6 +27,7 @@ from prunelaw.saddle import (
     newton_system,
     refined,
 )
+from prunelaw.perceptron.solver import solve_points
 
 BEND = 0.01
 S_LOW, S_HIGH = float(np.log(BEND)), 30.0  # y = 0, and 1 − y = 1e-13: nothing beyond `high`

@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from prunelaw._checks import check_choice, check_real
-from prunelaw.band import ALL_SCANNED, BestBand, best_band
-from prunelaw.gaussian import Array
+from prunelaw.checks import check_choice, check_real
 from prunelaw.keep import threshold
-from prunelaw.perceptron import solve
-from prunelaw.roots import bracketed_roots, common, log_grid, sign_changes
-from prunelaw.sensitivity import influence
+from prunelaw.numerics.gaussian import Array
+from prunelaw.numerics.roots import bracketed_roots, common, log_grid, sign_changes
+from prunelaw.perceptron.sensitivity import influence
+from prunelaw.perceptron.solver import solve
+from prunelaw.pruning.band import ALL_SCANNED, BestBand, best_band
 
 SCAN = 33  # points of the first look in log f or log α
 NOISE = 1e-10  # log ratios of errors below this are rounding, not a difference

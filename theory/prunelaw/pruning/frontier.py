@@ -1,7 +1,7 @@
 """Best fractions, Pareto frontiers, and where one keep rule takes over from another.
 
 All places are roots of exact quantities, never minima of grids: ∂ε/∂f and ∂ε/∂α come from
-`prunelaw.sensitivity`.  A coarse scan only brackets.
+`prunelaw.perceptron.sensitivity`.  A coarse scan only brackets.
 
 Setting: Sorscher et al. 2022 (arXiv 2206.14486).
 """
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.gaussian import Array
 from prunelaw.keep import as_rule
-from prunelaw.perceptron import solve
-from prunelaw.roots import bracketed_roots, common, log_grid, sign_changes
-from prunelaw.sensitivity import sensitivity
+from prunelaw.numerics.gaussian import Array
+from prunelaw.numerics.roots import bracketed_roots, common, log_grid, sign_changes
+from prunelaw.perceptron.sensitivity import sensitivity
+from prunelaw.perceptron.solver import solve
 
 TIE = 1e-11  # relative difference of errors that is rounding
 SCAN = 33  # points of the first look in log f or log α

@@ -24,17 +24,17 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize, root
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
-from prunelaw.gaussian import (
+from prunelaw.keep import Piecewise
+from prunelaw.numerics.gaussian import (
     Array,
     central_half_width,
     signed_margin_quantile,
 )
-from prunelaw.keep import Piecewise
-from prunelaw.perceptron import SMALLEST_ANGLE, solve, solve_points
-from prunelaw.saddle import REFINEMENTS, Outcome, Problem, State, newton, refined
-from prunelaw.sensitivity import adjoint_of_error, influence_at
+from prunelaw.perceptron.saddle import REFINEMENTS, Outcome, Problem, State, newton, refined
+from prunelaw.perceptron.sensitivity import adjoint_of_error, influence_at
+from prunelaw.perceptron.solver import SMALLEST_ANGLE, solve, solve_points
 
 GRID = (
     240  # ranks at which the influence is looked at during the search; thrice for the certificate

@@ -6,7 +6,7 @@ Three kinds of plane, one of them with an angle that is the same everywhere:
     ("alpha_tot", "theta")    at fixed f      how good the probe must be
     ("alpha_prune", "theta")  at fixed f      the same at equal size after pruning
 
-Rules are hard, easy, random and the best band of |z| (`prunelaw.band.best_band`).  Hard and
+Rules are hard, easy, random and the best band of |z| (`prunelaw.pruning.band.best_band`).  Hard and
 easy are the two ends of the family of bands; "band" is called best only where it beats both, and
 random, by more than a stated relative gain, since at first order some band always does.
 
@@ -29,10 +29,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from prunelaw._checks import check_choice, check_real
-from prunelaw.band import best_band
+from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import InputError
-from prunelaw.perceptron import solve
+from prunelaw.perceptron.solver import solve
+from prunelaw.pruning.band import best_band
 
 PLANES = (("alpha_tot", "f"), ("alpha_tot", "theta"), ("alpha_prune", "theta"))
 RULES = ("hard", "easy", "random", "band")

@@ -39,10 +39,10 @@ from jaxtyping import Bool, Float, Shaped
 from scipy.optimize import brentq
 from scipy.special import log_ndtr
 
-from prunelaw._checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.keep import KeepRule, as_rule, checked_fraction
+from prunelaw.numerics.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
 
 # exp(−REACH²/2) = 1e−18 relative to the largest value of an integrand: beyond, nothing counts.
 REACH_SQUARED = 82.0
@@ -153,7 +153,7 @@ def gibbs(
 
     Raises `InputError` for arguments outside their range.
 
-    >>> from prunelaw.information import gibbs
+    >>> from prunelaw.students.gibbs import gibbs
     >>> student = gibbs(alpha_tot=10.0, f=0.2, rule="hard")
     >>> [round(float(number), 6) for number in (student.q, student.R, student.information)]
     [0.950981, 0.886484, 1.204775]

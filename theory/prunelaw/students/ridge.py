@@ -22,7 +22,7 @@ remains is ridge regression in two dimensions, diagonal in (probe, orthogonal) w
 
 Their sum is the papers' ν₀ = pφm′ + r′ − 2φm′r/(1 + φm), r = β²m + β̃²m̃, written without its
 cancellation.  (With √(1 − ρ²) β in place of β in r, a version met in print, the overlap R can
-exceed 1, and simulation disagrees; tests/sim/test_ridge_students.py.)
+exceed 1, and simulation disagrees; tests/sim/simulation/test_ridge_reference.py.)
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import erf, erfc, gammainc, gammaincc
 
-from prunelaw._checks import check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.gaussian import SQRT_2, Array, gauss_legendre, normal_pdf
 from prunelaw.keep import KeepRule, Segments, checked_fraction
-from prunelaw.points import broadcast, rule_array
+from prunelaw.keep.arrays import rule_array
+from prunelaw.numerics.arrays import broadcast
+from prunelaw.numerics.gaussian import SQRT_2, Array, gauss_legendre, normal_pdf
 
 SQRT_2_OVER_PI = float(np.sqrt(2.0 / np.pi))
 # sin ψ is not divided by below this; x/sin ψ is then 0 or beyond every Gaussian tail.

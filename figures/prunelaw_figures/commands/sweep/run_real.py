@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.sweep_output import DASK, JSON, STORE, WORKERS, run_design, whole_number
-from prunelaw_figures.terminal import NameList, NumberList
+from prunelaw_figures.terminal.output import NameList, NumberList
+from prunelaw_figures.terminal.sweep_output import (
+    DASK,
+    JSON,
+    STORE,
+    WORKERS,
+    run_design,
+    whole_number,
+)
 
 if TYPE_CHECKING:
-    from prunelaw_sim.recipes import Recipe
-    from prunelaw_sim.sweep_design import SweepDesign
+    from prunelaw_sim.networks.recipes import Recipe
+    from prunelaw_sim.sweeps.design import SweepDesign
 
 NEEDED = ("dataset", "model", "size", "keep")
 RECIPE = ("epochs", "steps", "batch_size", "optimizer", "learning_rate", "schedule")
@@ -69,8 +76,8 @@ def run_real(store: Path, workers: int, dask: str | None, as_json: bool, **asked
 def _design(store: Path, **asked: Any) -> "SweepDesign":
     """The design asked for, or that of the store if none is."""
     from prunelaw.errors import InputError
-    from prunelaw_sim.real_design import RealDesign
-    from prunelaw_sim.store import Store
+    from prunelaw_sim.sweeps.real import RealDesign
+    from prunelaw_sim.sweeps.store import Store
 
     given = {name: value for name, value in asked.items() if value not in (None, (), False)}
     if not given:
@@ -90,7 +97,7 @@ def _design(store: Path, **asked: Any) -> "SweepDesign":
 def _recipes(given: dict[str, Any]) -> list["Recipe"]:
     """One recipe for each number of epochs or steps."""
     from prunelaw.errors import InputError
-    from prunelaw_sim.recipes import Recipe
+    from prunelaw_sim.networks.recipes import Recipe
 
     lengths = {name: given.pop(name) for name in ("epochs", "steps") if name in given}
     if len(lengths) == 2:

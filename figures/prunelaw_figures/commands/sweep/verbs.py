@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.sweep_output import (
+from prunelaw_figures.commands.sweep.run_real import run_real
+from prunelaw_figures.terminal.output import NumberList, make_table, print_json, print_table
+from prunelaw_figures.terminal.sweep_output import (
     DASK,
     JSON,
     STORE,
@@ -15,13 +17,11 @@ from prunelaw_figures.sweep_output import (
     whole_number,
     write_csv,
 )
-from prunelaw_figures.sweep_run_real import run_real
-from prunelaw_figures.terminal import NumberList, make_table, print_json, print_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from prunelaw_sim.sweep_design import SweepDesign
+    from prunelaw_sim.sweeps.design import SweepDesign
 
 
 @click.group()
@@ -96,7 +96,7 @@ def status(store: Path, as_json: bool) -> None:
     \b
     prunelaw sweep status runs.db
     """
-    from prunelaw_sim.store import Store
+    from prunelaw_sim.sweeps.store import Store
 
     with Store.open(store) as opened:
         found, design = opened.status(), opened.design
@@ -139,8 +139,8 @@ def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
     prunelaw sweep export runs.db --output runs.csv
     prunelaw sweep export runs.db --output trials.csv --trials
     """
-    from prunelaw_sim.measured import points_table, trials_table
-    from prunelaw_sim.store import Store
+    from prunelaw_sim.sweeps.store import Store
+    from prunelaw_sim.sweeps.tables import points_table, trials_table
 
     check_new_file(output)
     with Store.open(store) as opened:
@@ -174,9 +174,9 @@ def check(store: Path, order: int | None, output: Path | None, points: int, as_j
     Three tests: chi-square over all points, a factor common to all, and the worst point corrected
     for their number. Exit code 1 if they disagree (p < 0.001 for the three together).
     """
-    from prunelaw._checks import check_integer
-    from prunelaw_sim.store import Store
-    from prunelaw_sim.theory_check import check_theory
+    from prunelaw.checks import check_integer
+    from prunelaw_sim.sweeps.store import Store
+    from prunelaw_sim.verification.store_check import check_theory
 
     check_integer("--points", points, 0)
     if output is not None:
@@ -248,9 +248,9 @@ def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any)
     import numpy as np
 
     from prunelaw.errors import InputError
-    from prunelaw_sim.design import Design
-    from prunelaw_sim.store import Store
-    from prunelaw_sim.theory_check import standard_design
+    from prunelaw_sim.sweeps.simulated import Design
+    from prunelaw_sim.sweeps.store import Store
+    from prunelaw_sim.verification.store_check import standard_design
 
     given = {name: value for name, value in asked.items() if value not in (None, ())}
     given |= {"f": keep} if keep is not None else {}

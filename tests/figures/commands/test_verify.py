@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from figures.checks import simulation_check, sweep_check
 
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_figures import verify as module
 from prunelaw_figures.cli import main
-from prunelaw_figures.parts.utility import check_utility
-from prunelaw_figures.verify import QUICK, new_folder, verify
-
-from .checks import simulation_check, sweep_check
+from prunelaw_figures.words.report import write
+from prunelaw_sim.verification import run as module
+from prunelaw_sim.verification.published import check_utility
+from prunelaw_sim.verification.run import QUICK, new_folder, verify
 
 pytestmark = pytest.mark.slow  # every test fits both laws and draws the report
 
@@ -78,7 +78,7 @@ class TestFolder:
 
 
 def test_all_good(parts, tmp_path):
-    state = verify(QUICK, 0, tmp_path, show=silent)
+    state = verify(QUICK, 0, tmp_path, show=silent, written=write)
     assert state.good
     written = results(tmp_path)
     assert written["good"] is True
@@ -92,7 +92,7 @@ def test_all_good(parts, tmp_path):
 
 
 def test_page_needs_nothing_but_its_folder(parts, tmp_path):
-    verify(QUICK, 0, tmp_path, show=silent)
+    verify(QUICK, 0, tmp_path, show=silent, written=write)
     page = (tmp_path / "index.html").read_text()
     assert "http" not in page
     links = re.findall(r'(?:src|href)="([^"]+)"', page)
@@ -106,7 +106,7 @@ def test_page_needs_nothing_but_its_folder(parts, tmp_path):
 def test_wrong_theory_is_a_disagreement(parts, tmp_path):
     wrong = simulation_check(theory_factor=1.03)
     parts.setattr(module, "check_simulation", lambda *a, **k: wrong)
-    state = verify(QUICK, 0, tmp_path, show=silent)
+    state = verify(QUICK, 0, tmp_path, show=silent, written=write)
     assert not state.good
     assert "DISAGREE" in (tmp_path / "index.html").read_text()
 
@@ -114,7 +114,7 @@ def test_wrong_theory_is_a_disagreement(parts, tmp_path):
 @pytest.mark.parametrize("error", [ConvergenceError("student lost"), ZeroDivisionError("oops")])
 def test_a_part_that_fails_costs_no_other(parts, tmp_path, error):
     parts.setattr(module, "check_simulation", fail(error))
-    state = verify(QUICK, 0, tmp_path, show=silent)
+    state = verify(QUICK, 0, tmp_path, show=silent, written=write)
     assert not state.good
     written = results(tmp_path)["parts"]
     assert str(error) in written["simulation"]["error"]
@@ -126,7 +126,7 @@ def test_a_part_that_fails_costs_no_other(parts, tmp_path, error):
 def test_ctrl_c_keeps_what_was_finished(parts, tmp_path):
     parts.setattr(module, "check_sweeps", fail(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        verify(QUICK, 0, tmp_path, show=silent)
+        verify(QUICK, 0, tmp_path, show=silent, written=write)
     written = results(tmp_path)
     assert (written["status"], written["good"]) == ("interrupted", False)
     assert set(written["parts"]) == {"simulation", "utility"}

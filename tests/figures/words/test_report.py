@@ -3,18 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from figures.checks import pruning_sweep, repetition_sweep, simulation, simulation_check
 
 from prunelaw.errors import TableError
-from prunelaw_figures.parts import simulation as part
-from prunelaw_figures.parts import utility
-from prunelaw_figures.parts.simulation import POINTS, check_simulation
-from prunelaw_figures.parts.sweep import check_sweeps, parameters
-from prunelaw_figures.parts.utility import REFERENCE, check_utility
-from prunelaw_figures.verify import FULL
-from prunelaw_sim.agreement import agreement
-from prunelaw_sim.sweep import Sweep
-
-from .checks import pruning_sweep, repetition_sweep, simulation, simulation_check
+from prunelaw_sim.simulation.agreement import agreement
+from prunelaw_sim.tables.sweep import Sweep
+from prunelaw_sim.verification import published as utility
+from prunelaw_sim.verification import simulated as part
+from prunelaw_sim.verification.published import REFERENCE, check_utility
+from prunelaw_sim.verification.real import check_sweeps, parameters
+from prunelaw_sim.verification.run import FULL
+from prunelaw_sim.verification.simulated import POINTS, check_simulation
 
 
 def test_points_cover_what_the_issue_asks():

@@ -1,1 +1,0 @@
-"""The three parts of `prunelaw verify`: each is one function that returns one frozen result."""

@@ -1,0 +1,1 @@
+"""One figure a module, and the style of all."""

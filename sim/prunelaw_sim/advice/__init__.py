@@ -1,0 +1,1 @@
+"""Which examples, which pools: advice from runs."""

@@ -1,0 +1,1 @@
+"""Forms of text, amounts, seeds, notes, and which examples a rule keeps."""

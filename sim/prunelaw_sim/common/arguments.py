@@ -1,0 +1,21 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prunelaw.checks import check_integer, check_real
+from prunelaw.errors import InputError
+
+
+def one_number(name: str, value: Any, *bounds: float, low_open: bool = False) -> float:
+    """One number inside its range, as a float; `InputError` otherwise."""
+    array = check_real(name, value, *bounds, low_open=low_open)
+    if array.ndim:
+        raise InputError(f"{name} must be one number for a simulation, got shape {array.shape}")
+    return float(array)
+
+
+def check_seed(seed: Any) -> int:
+    """An integer below 2^53, which a table of float64 holds exactly; `InputError` otherwise."""
+    return check_integer("seed", seed, 0, 2**53 - 1)

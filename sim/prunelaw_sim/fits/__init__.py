@@ -1,0 +1,1 @@
+"""Least squares of any law: fit, intervals, bootstrap, held-out rows."""

@@ -1,0 +1,1 @@
+"""One law a module, the registry, and laws side by side."""

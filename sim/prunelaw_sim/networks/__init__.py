@@ -1,0 +1,1 @@
+"""Small models on real data: data sets, models, recipes, training."""

@@ -1,0 +1,1 @@
+"""Which pools at a budget: the plan."""

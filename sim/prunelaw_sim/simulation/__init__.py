@@ -1,0 +1,1 @@
+"""One point of the teacher-student experiment, and its limit N to infinity."""

@@ -1,0 +1,1 @@
+"""Training to a proof: hard margin, penalised and large-margin students."""

@@ -1,0 +1,1 @@
+"""The embedded experiments and the published study."""

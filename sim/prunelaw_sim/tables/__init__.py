@@ -1,0 +1,1 @@
+"""The table of runs, and how cells of files become one."""

@@ -1,0 +1,1 @@
+"""What `prunelaw verify` and `prunelaw sweep check` compute."""

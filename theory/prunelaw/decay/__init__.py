@@ -1,0 +1,1 @@
+"""Utility decay of pools: the law, mixtures, filters, schedules and rival laws."""

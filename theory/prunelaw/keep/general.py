@@ -1,0 +1,192 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from prunelaw.checks import check_choice, check_real
+from prunelaw.errors import InputError
+from prunelaw.keep.plain import Random
+from prunelaw.keep.rule import (
+    FAR,
+    KeepRule,
+    Segments,
+    Slopes,
+    _interval,
+    _joined,
+    _mass,
+    _mirrored,
+)
+from prunelaw.numerics.gaussian import (
+    Array,
+    gauss_legendre,
+    normal_cdf,
+    normal_pdf,
+)
+
+
+@dataclass(frozen=True)
+class Mixture(KeepRule):
+    """With probability q keep at random (a share f), else by `rule`: w = q f + (1 − q) w_rule."""
+
+    q: float | int
+    rule: KeepRule
+
+    def __post_init__(self) -> None:
+        check_real("q of a mixture", self.q, 0.0, 1.0)
+        if not isinstance(self.rule, KeepRule):
+            raise InputError(f"rule of a mixture must be a keep rule, got {self.rule!r}")
+        if self.rule.profile_of() is not None:
+            raise InputError("rule of a mixture must be made of intervals, got a function")
+
+    @property
+    def uses_labels(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  (varies)
+        return self.rule.uses_labels
+
+    @property
+    def name(self) -> str:
+        return f"mix:{self.q:.12g},{self.rule.name}"
+
+    def fraction(self, theta: Array) -> Array | None:
+        return self.rule.fraction(theta)
+
+    def segments(self, f: Array, theta: Array) -> Segments:
+        ruled, anywhere = self.rule.segments(f, theta), Random().segments(self.q * f, theta)
+        return _joined(ruled._replace(weight=(1.0 - self.q) * ruled.weight), anywhere)
+
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        ruled, anywhere = self.rule.slopes(f, theta), Random().slopes(f, theta)
+        ruled = ruled._replace(weight_f=(1.0 - self.q) * ruled.weight_f)
+        anywhere = anywhere._replace(weight_f=self.q * anywhere.weight_f)
+        return Slopes(*(np.concatenate(pair, axis=1) for pair in zip(ruled, anywhere, strict=True)))
+
+
+Of = Literal["abs", "z", "margin"]
+
+
+@dataclass(frozen=True)
+class Piecewise(KeepRule):
+    """Keep with probability weights[i] between edges[i] and edges[i+1], and nothing outside.
+
+    edges    ascending, one more than weights; ±inf allowed; at least 0 for of="abs"
+    weights  in [0, 1], not all 0
+    of       "abs" (|z|), "z" or "margin" (m = y z)
+    """
+
+    edges: Sequence[float | int]
+    weights: Sequence[float | int]
+    of: Of = "abs"
+
+    def __post_init__(self) -> None:
+        check_choice("of", self.of, ("abs", "z", "margin"))
+        edges = np.asarray(self.edges, dtype=float)
+        weights = check_real("weights", self.weights, 0.0, 1.0)
+        if edges.ndim != 1 or len(edges) != len(weights) + 1 or len(weights) == 0:
+            raise InputError(
+                f"edges must be one more than weights, got {edges.size} and {weights.size}"
+            )
+        if np.isnan(edges).any() or not (np.diff(edges) > 0).all():
+            raise InputError(f"edges must ascend, got {list(self.edges)}")
+        if self.of == "abs" and edges[0] < 0:
+            raise InputError(f'edges must be at least 0 for of="abs", got {edges[0]:g}')
+        if not weights.any():
+            raise InputError("weights must not all be 0: nothing would be kept")
+        object.__setattr__(self, "edges", tuple(float(edge) for edge in edges))
+        object.__setattr__(self, "weights", tuple(float(weight) for weight in weights))
+
+    @property
+    def uses_labels(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  (varies)
+        return self.of == "margin"
+
+    @property
+    def name(self) -> str:
+        return f"piecewise({len(self.weights)} intervals of {self.of})"
+
+    def fraction(self, theta: Array) -> Array:
+        flat = np.ravel(theta)
+        mass = _mass(self.segments(np.ones_like(flat), flat), flat, self.uses_labels)
+        return mass.reshape(np.shape(theta))
+
+    def segments(self, f: Array, theta: Array) -> Segments:
+        one, parts = np.ones_like(f), []
+        for low, high, weight in zip(self.edges, self.edges[1:], self.weights, strict=False):
+            if self.of == "abs":
+                parts.append(_mirrored(low * one, high * one, weight * one))
+                continue
+            parts.append(_interval(low * one, high * one, weight * one))
+            if self.of == "z":
+                parts[-1] = parts[-1]._replace(weight=0.5 * parts[-1].weight)
+                parts.append(_interval(-high * one, -low * one, 0.5 * weight * one))
+        return _joined(*parts)
+
+
+@dataclass(frozen=True)
+class Function(KeepRule):
+    """Keep with probability w(·), any function with values in [0, 1] that takes arrays.
+
+    of           what w is a function of: "abs" (|z|), "z" or "margin" (m = y z)
+    breakpoints  where w jumps or bends, in its own variable; without them a jump costs accuracy,
+                 which the solver notices and refuses
+    """
+
+    w: Callable[[Array], Array] = field(repr=False)
+    of: Of = "abs"
+    breakpoints: Sequence[float | int] = ()
+
+    def __post_init__(self) -> None:
+        check_choice("of", self.of, ("abs", "z", "margin"))
+        points = check_real("breakpoints", self.breakpoints)
+        object.__setattr__(self, "breakpoints", tuple(float(point) for point in np.sort(points)))
+        grid = np.linspace(-10.0, 10.0, 2001)
+        values = np.asarray(self.w(np.abs(grid) if self.of == "abs" else grid), dtype=float)
+        if values.shape != grid.shape:
+            raise InputError(f"w must return as many values as it takes, got {values.shape}")
+        bad = np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))
+        if bad.size:
+            raise InputError(f"w must be in [0, 1], got {values[bad[0]]:g} at {grid[bad[0]]:g}")
+        if not values.any():
+            raise InputError("w must not be 0 everywhere: nothing would be kept")
+
+    @property
+    def uses_labels(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  (varies)
+        return self.of == "margin"
+
+    @property
+    def name(self) -> str:
+        return f"function of {self.of}"
+
+    def profile_of(self) -> Callable[[Array], Array]:
+        if self.of == "abs":
+            return lambda m: np.asarray(self.w(np.abs(m)), dtype=float)
+        if self.of == "z":
+            return lambda m: 0.5 * (np.asarray(self.w(m)) + np.asarray(self.w(-m)))
+        return lambda m: np.asarray(self.w(m), dtype=float)
+
+    def fraction(self, theta: Array) -> Array:
+        whole, nodes = self.segments(np.ones(1), np.zeros(1)), gauss_legendre(40)
+        total, profile = np.zeros_like(theta), self.profile_of()
+        for low, high in zip(whole.low[0], whole.high[0], strict=True):
+            low, high = np.clip([low, high], -FAR, FAR)
+            cuts = np.linspace(low, high, max(2, int(high - low) + 2))
+            width = np.diff(cuts)
+            m = (cuts[:-1, None] + width[:, None] * nodes[0]).ravel()
+            weight = (width[:, None] * nodes[1]).ravel() * normal_pdf(m) * profile(m)
+            if not self.uses_labels:
+                total = total + weight.sum()
+                continue
+            with np.errstate(divide="ignore", invalid="ignore"):
+                right = normal_cdf(np.divide.outer(1.0, np.tan(theta))[..., None] * m)
+            right = np.where(theta[..., None] > 0.0, right, m > 0.0)
+            total = total + 2.0 * (right * weight).sum(axis=-1)
+        return total
+
+    def segments(self, f: Array, theta: Array) -> Segments:
+        inner = np.unique(np.abs(self.breakpoints))
+        cuts = np.concatenate([-inner[::-1], [0.0], inner])
+        edges = np.concatenate([[-np.inf], np.unique(cuts), [np.inf]])
+        one = np.ones((len(f), len(edges) - 1))
+        return Segments(edges[:-1] * one, edges[1:] * one, one, self.profile_of())

@@ -1,0 +1,1 @@
+"""Mathematics that knows neither theory: Gaussian integrals, roots, neighbours, arrays."""

@@ -1,0 +1,1 @@
+"""Which examples to keep: the best fraction, band and rule, and phase diagrams."""

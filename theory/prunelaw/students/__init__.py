@@ -1,0 +1,1 @@
+"""Other exact students of pruned data: ridge and Gibbs."""
