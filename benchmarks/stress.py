@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prunelaw.keep import Band, Mixture, Piecewise, SignedBand, as_rule
-from prunelaw.perceptron import solved_points
 from prunelaw.perceptron.panels import Resolution
 from prunelaw.perceptron.saddle import newton_steps, newton_system
+from prunelaw.perceptron.solver import solved_points
 from prunelaw_figures.terminal.workers import worker_processes
 from prunelaw_sim.common.threads import cores
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from prunelaw.perceptron import chart, solve_points
+from prunelaw.perceptron import chart
 from prunelaw.perceptron.frames import every_frame, nearest
 from prunelaw.perceptron.saddle import Problem, State
+from prunelaw.perceptron.solver import solve_points
 
 LARGEST_ALPHA = 3e6
 PART = 1024

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Arguments that several experiments check alike: one number, a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What a reader of a result must know beside its numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What a plan holds of each union of pools: its error, its chances, its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Cells of a real sweep: a rule and a fraction at one point, their names and counts."""
 
 from __future__ import annotations
 

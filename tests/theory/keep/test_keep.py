@@ -16,8 +16,8 @@ from prunelaw.keep import (
     SignedBand,
     as_rule,
     checked_fraction,
-    signed_margin_mass,
 )
+from prunelaw.keep.rule import signed_margin_mass
 from prunelaw.numerics.gaussian import normal_cdf, signed_margin_cdf, signed_margin_quantile
 
 ANY_FRACTION = ("hard", "easy", "random", "signed-hard", "signed-easy", "mix:0.3,hard")

@@ -6,12 +6,12 @@ import pytest
 from reference.make_chart import solved
 
 from prunelaw.keep import as_rule
-from prunelaw.perceptron import solved_points
 from prunelaw.perceptron.chart import problem_at
 from prunelaw.perceptron.closed_form import values_on_lines
 from prunelaw.perceptron.moments import Moments, plane_moments
 from prunelaw.perceptron.moments import _integrated_lines as integrated_lines
 from prunelaw.perceptron.panels import Fields, Resolution
+from prunelaw.perceptron.solver import solved_points
 
 FINE = Resolution(outer=24, inner=64, width=1.0)
 

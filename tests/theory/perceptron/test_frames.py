@@ -5,10 +5,11 @@ import pytest
 from reference.make_chart import solved
 
 from prunelaw.keep import as_rule
-from prunelaw.perceptron import chart, solved_points
+from prunelaw.perceptron import chart
 from prunelaw.perceptron.frames import FRAMES, coordinates, nearest_frame, state_at
 from prunelaw.perceptron.path import coarse_solution
 from prunelaw.perceptron.saddle import Problem, local
+from prunelaw.perceptron.solver import solved_points
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from reference.potential_mp import DIGITS, Point, residuals
 import prunelaw
 from prunelaw import solve
 from prunelaw.keep import as_rule
-from prunelaw.perceptron import solve_points
 from prunelaw.perceptron.saddle import REFINEMENTS, Problem, newton_system
+from prunelaw.perceptron.solver import solve_points
 
 log_alpha = st.floats(-3, 6)
 log_f = st.floats(-3, 0)

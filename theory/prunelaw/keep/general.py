@@ -1,4 +1,4 @@
-"""TODO."""
+"""Rules made of others or of numbers: mixtures, steps, any function of |z|, z or m."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The rules with a name: hard, easy, random and bands, of |z| and of the signed margin."""
 
 from __future__ import annotations
 

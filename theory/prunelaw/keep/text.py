@@ -1,19 +1,4 @@
-"""Keep rules: which part of the examples is kept, as a weight on the axis of the signed margin.
-
-A rule is a function w ∈ [0, 1]; an example is kept with probability w, and f = E[w] is the kept
-fraction.  The probe's field is z = J_probe·x ~ N(0, 1), the label y = sign(t), and the signed
-margin m = y z.  Three kinds of rule differ in what w is a function of:
-
-    of="abs"     |z|         needs no labels
-    of="z"       z           needs no labels; labels are odd in x, so w(z) acts as the mean of
-                             w(z) and w(−z): a rule of |z|
-    of="margin"  m = y z     needs labels; at θ = 0, m = |z| and the rule equals that of |z|
-
-Everything else in the package sees a rule as `Segments`: intervals of m with a weight each.
-
-Source: Sorscher et al. 2022 (arXiv 2206.14486), section 2 and appendix A, which ranks by m in the
-text and averages over |z| in the equations.
-"""
+"""Rules from text: the names that people type, and fractions kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Arrays of a batch in their common shape."""
 
 from __future__ import annotations
 
