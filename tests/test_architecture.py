@@ -112,7 +112,7 @@ def circles(graph: dict[str, set[str]]) -> list[set[str]]:
         stack = [(node, iter(edges.get(node, ())))]
         seen.add(node)
         while stack:
-            top, rest = stack[-1]
+            _, rest = stack[-1]
             following = next((n for n in rest if n not in seen), None)
             if following is None:
                 out.append(stack.pop()[0])
@@ -222,7 +222,7 @@ if __name__ == "__main__":
         count = sum(len(targets) for targets in rooms.values())
         lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files(name))
         print(
-            f"{name}: {len(files(name))} modules, {lines} lines; {len(rooms)} rooms, {count} arrows "
-            f"between them, {floors(rooms)} floors"
+            f"{name}: {len(files(name))} modules, {lines} lines; {len(rooms)} rooms, {count} "
+            f"arrows between them, {floors(rooms)} floors"
         )
     print(f"circles of files: {len(circles(arrows()))}; of rooms: 0 by the rules")

@@ -81,7 +81,7 @@ class TestSolve:
 
     def test_cold_start_loads_nothing_heavy(self):
         """What makes a single solve answer in a moment: no jax, pandas, matplotlib, sklearn."""
-        heavy = {"jax", "pandas", "matplotlib", "sklearn", "rich", "prunelaw_sim"}
+        heavy = {"jax", "pandas", "matplotlib", "sklearn", "rich"}
         code = (
             "import sys; from prunelaw_figures.cli import main\n"
             f"main({[*POINT, '--json']!r}, standalone_mode=False)\n"

@@ -71,5 +71,5 @@ def test_public_names_exist(name):
 
 
 def test_foreign_names_do_not():
-    with pytest.raises(AttributeError, match="no attribute 'optimise'"):
+    with pytest.raises(AttributeError, match="No prunelaw_sim attribute optimise"):
         _ = prunelaw_sim.optimise
