@@ -1,8 +1,8 @@
-"""How long tests take, as recorded on a quiet machine: which are slow, and which files start first.
+"""How long tests take, as recorded on a quiet machine: which are slow, which files start first.
 
-`make durations` writes durations.json; nobody marks a test by hand.  A test is slow if it takes SLOW
-seconds or more with all its parameters, the fixtures that it shares with others included: who runs
-it alone waits for them, too.
+`make durations` writes durations.json; nobody marks a test by hand.  A test is slow if it takes
+SLOW seconds or more with all its parameters, the fixtures that it shares with others included: who
+runs it alone waits for them, too.
 """
 
 import json
@@ -17,7 +17,7 @@ SLOW = 0.2
 
 
 class Durations:
-    """What durations.json says: file → seconds of the whole, its slow tests, whether it has others."""
+    """What durations.json says: file → seconds in all, its slow tests, whether it has others."""
 
     def __init__(self):
         self.files = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
@@ -34,7 +34,7 @@ class Durations:
 
 
 class Recorder:
-    """Times every test and every shared fixture; the process that collects reports writes the file."""
+    """Times every test and every shared fixture; who collects the reports writes the file."""
 
     def __init__(self):
         self.shared = {}
