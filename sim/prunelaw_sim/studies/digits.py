@@ -123,7 +123,7 @@ def digits_repetition_sweep(
         for pool, curve in _learning_curves(seed, size, grid).items():
             rows += [
                 (f"{pool}-U{size}-epochs{k}-seed{seed}", pool, size, k, seed, curve[k - 1])
-                for k in grid.values
+                for k in map(int, grid.values)
             ]
         if progress:
             progress(done + 1, len(jobs))
