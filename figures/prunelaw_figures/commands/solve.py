@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import NumberList, make_table, print_json, print_table
+from prunelaw_figures.terminal.output import NumberList, print_json, print_table
 
 if TYPE_CHECKING:
     from prunelaw import Solution
@@ -115,7 +115,7 @@ def _print(points: list[dict[str, Any]]) -> None:
     for p in points:
         inputs = (p["rule"], f"{p['alpha_tot']:g}", f"{p['keep_fraction']:g}", f"{p['theta']:g}")
         rows.append((*inputs, *(f"{p[name]:.8g}" for name in ("error", "R", "rho", "kappa"))))
-    print_table(make_table("Max-margin perceptron on pruned data, N → ∞", columns, rows))
+    print_table("Max-margin perceptron on pruned data, N → ∞", columns, rows)
     worst = max(p["residual"] for p in points)
     solved = sum(p["converged"] for p in points)
     click.echo(f"{solved} of {len(points)} points converged; largest residual {worst:.1e}")
