@@ -11,12 +11,11 @@ from prunelaw.errors import InputError
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import as_model
 from prunelaw_sim.networks.recipes import as_recipe
-from prunelaw_sim.scores import SCORES, ScoreInputs, as_score, compute_score
+from prunelaw_sim.scores import ScoreInputs, as_score, catalogue, compute_score
+from prunelaw_sim.scores.clusters import cluster_centres
 from prunelaw_sim.scores.embedding import contrastive_loss, embed
-from prunelaw_sim.scores.prototypes import cluster_centres
 
-pytestmark = pytest.mark.slow
-
+SCORES = (*catalogue.names(), "el2n:20")
 P = 120
 FLIPPED = 12  # the pool's first examples have wrong labels, as have their copies outside
 
@@ -112,16 +111,16 @@ def test_names_are_canonical():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("el3n", "score must be one of random, margin"),
+        ("el3n", "score must be one of active-learning, ddd"),
         ("random:3", "score must be one of"),
         ("el2n:0", "models of el2n must be an integer of at least 1"),
         ("el2n:1.5", "models of el2n must be an integer, got 1.5"),
         ("el2n:inf", "models of el2n must be an integer, got inf"),
         (
             "memorization:9",
-            "models of memorization and influence must be an integer of at least 10",
+            "models of memorization must be an integer of at least 10",
         ),
-        ("ssl-prototypes:0", "clusters of prototypes"),
+        ("ssl-prototypes:0", "clusters of ssl-prototypes must be an integer of at least 1"),
         (3, "score must be one of"),
     ],
 )
