@@ -91,10 +91,10 @@ def command(
     Deterministic for a seed. An existing file is never overwritten.
     """
     from prunelaw_figures.words.plan import print_plan
+    from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.pools.plan import plan
 
-    if figure is not None:
-        _check_new(figure)
+    check_new_file("--figure", figure)
     ensemble, notes = _read(table, **about_table)
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -154,24 +154,8 @@ def _read(
     return known, content.notes
 
 
-def _check_new(figure: Path) -> None:
-    """Complaints about the file before anything is computed."""
-    from prunelaw.errors import InputError
-
-    if figure.exists():
-        raise InputError(f"--figure {figure} exists and is not overwritten")
-    if not figure.parent.is_dir():
-        raise InputError(f"--figure {figure} cannot be written: there is no folder {figure.parent}")
-
-
 def _draw(ensemble: "PoolEnsemble", found: "Plan", path: Path) -> None:
-    from prunelaw.errors import InputError
     from prunelaw_figures.plots.decision_map import decision_map
     from prunelaw_figures.plots.style import save
 
-    try:
-        save(decision_map(ensemble, found), path)
-    except FileExistsError as error:
-        raise InputError(f"--figure {path} exists and is not overwritten") from error
-    except OSError as error:
-        raise InputError(f"--figure {path} cannot be written: {error.strerror}") from error
+    save(decision_map(ensemble, found), path, "--figure")

@@ -69,11 +69,11 @@ class ScoreAdvice:
         )
         return {**named, "borders": [dict(vars(b)) for b in self.borders]}
 
-    def write_kept(self, path: str | os.PathLike[str]) -> Path:
+    def write_kept(self, path: str | os.PathLike[str], name: str = "path") -> Path:
         """Writes id and score of the kept examples to a new .csv or .tsv file.
 
-        Ids are those of the file, or numbers of examples from 0.  Raises `InputError` for a file
-        that exists and another ending.
+        Ids are those of the file, or numbers of examples from 0.  `name`: what errors call the
+        path.  Raises `InputError` for a file that exists and another ending.
         """
         ids = self.scores.ids or tuple(map(str, range(self.examples)))
         said = {"rule": self.rule, "keep_fraction": f"{self.keep_fraction:.6g}"}
@@ -85,7 +85,7 @@ class ScoreAdvice:
             self.high,
             {**self.scores.provenance, **said},
         )
-        write_scores(path, chosen)
+        write_scores(path, chosen, name)
         return Path(path)
 
 
