@@ -127,7 +127,8 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)
-    from prunelaw_figures.words import fits as fit_tables
+    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 
     if law == "all":
         from prunelaw_sim.laws.comparison import compare_laws
@@ -135,18 +136,18 @@ def command(
         found = compare_laws(sweep, **chosen)
         if figure:
             _draw(found, figure)
-        show = fit_tables.print_comparison
+        blocks = comparison_blocks
     else:
         from prunelaw_sim.laws.registry import fit
 
-        found, show = fit(law, sweep, **chosen), fit_tables.print_fit
+        found, blocks = fit(law, sweep, **chosen), fit_blocks
     values = found.to_dict()
     if level is not None:
         values["intervals"] = _intervals(found, level)
     if as_json:
         print_json(values)
     else:
-        show(values)
+        print_blocks(blocks(values))
 
 
 def _chosen(
