@@ -36,7 +36,7 @@ def test_a_file_gives_the_table_back(runs, tmp_path):
     pd.testing.assert_frame_equal(back.cells, errors.cells)
     np.testing.assert_allclose(back.errors, errors.errors, rtol=1e-5)
     assert back.seeds == errors.seeds
-    with pytest.raises(FileExistsError):
+    with pytest.raises(InputError, match="which exists and is not overwritten"):
         errors.write_csv(tmp_path / "errors.csv")
 
 
