@@ -82,7 +82,7 @@ def test_a_data_set_is_an_entry(monkeypatch):
     toy = (np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]))
     monkeypatch.setitem(datasets.SHIPPED, "toy", lambda: toy)
     assert load_dataset("toy").classes == 2
-    with pytest.raises(InputError, match="must be one of digits, .*, toy, npz:PATH; got 'tools'"):
+    with pytest.raises(InputError, match=r"must be one of digits, .*, toy, npz:PATH; got 'tools'"):
         load_dataset("tools")
 
 
