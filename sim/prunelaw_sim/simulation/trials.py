@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 
 from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.common.text_forms import CHOICES, SIMULATED
 from prunelaw_sim.simulation.batches import batch_size, draw_batch
 from prunelaw_sim.simulation.point import Point, make_point
 from prunelaw_sim.simulation.teacher import most_kept
@@ -129,7 +129,7 @@ class Simulation:
             "rule": self.rule,
             "error": self.mean,
             "error_se": self.stderr,
-            "metric": "test error probability",
+            "metric": SIMULATED,
             "seed": self.seed,
         }
         return pd.DataFrame([row])

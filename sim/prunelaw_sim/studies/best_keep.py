@@ -17,7 +17,7 @@ from prunelaw_sim.laws.pruning_intervals import PruningIntervals, widened
 from prunelaw_sim.laws.theory_rules import theory_rules
 
 KEEP = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
-RULES = ("hard", "easy", "random", "band:0.25", "band:0.5", "band:0.75")
+RULES = ("hard", "easy", "random", "quantiles:0.25", "quantiles:0.5", "quantiles:0.75")
 
 
 @dataclass(frozen=True, eq=False)

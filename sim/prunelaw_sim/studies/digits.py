@@ -14,6 +14,7 @@ from scipy.sparse.linalg import eigsh
 
 from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
+from prunelaw_sim.common.kept_examples import preference, rounded_count
 from prunelaw_sim.networks.small_network import train_mlp
 from prunelaw_sim.students.large_margin import LargeMarginFits, Progress, train_large_margin
 from prunelaw_sim.tables.sweep import Sweep
@@ -75,7 +76,9 @@ def digits_pruning_sweep(
         fields = inputs @ weights
         theta = np.pi * _sign_error(fields, labels, split.not_probe)
         for size, keep, rule in grid.pruning_points():
-            subsets.append(_kept(split.pool[:size], np.abs(fields), keep, rule))
+            pool = split.pool[:size]
+            ranked = preference(rule, -np.abs(fields[pool]))
+            subsets.append(pool[ranked[: rounded_count(keep, size)]])
             rows.append((size, keep, rule, seed, theta, len(subsets[-1])))
     fits = train_large_margin(inputs, labels, subsets, progress=progress)
     columns = ["dataset_size", "keep_fraction", "rule", "seed", "theta", "unique_samples"]
@@ -169,17 +172,6 @@ class _Split:
 def _split(seed: int) -> _Split:
     order = np.random.default_rng(seed).permutation(len(_digits()[1]))
     return _Split(*np.split(order, [PROBE_IMAGES, PROBE_IMAGES + TEST_IMAGES]))
-
-
-def _kept(
-    pool: Int[np.ndarray, " P"], distances: Float[np.ndarray, " images"], keep: float, rule: str
-) -> Int[np.ndarray, " kept"]:
-    """The round(f P) images that a rule keeps, by their distance |z| from the probe's border."""
-    count = max(1, round(keep * len(pool)))
-    if rule == "random":
-        return pool[:count]
-    by_distance = pool[np.argsort(distances[pool], kind="stable")]
-    return by_distance[:count] if rule == "hard" else by_distance[-count:]
 
 
 def _learning_curves(

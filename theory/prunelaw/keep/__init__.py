@@ -6,6 +6,7 @@
 
 from prunelaw.keep.general import Function, Mixture, Piecewise
 from prunelaw.keep.plain import Band, Easy, Hard, Random, SignedBand, SignedEasy, SignedHard
+from prunelaw.keep.quantiles import Quantiles
 from prunelaw.keep.rule import FAR, SAME_FRACTION, KeepRule, Segments, Slopes, checked_fraction
 from prunelaw.keep.text import GRAMMAR, RULES, as_rule, kept_from_pruned, threshold
 
@@ -21,6 +22,7 @@ __all__ = [
     "KeepRule",
     "Mixture",
     "Piecewise",
+    "Quantiles",
     "Random",
     "Segments",
     "SignedBand",

@@ -10,9 +10,8 @@ from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import InputError
 from prunelaw.keep.general import Mixture
 from prunelaw.keep.plain import Band, Easy, Hard, Random, SignedBand, SignedEasy, SignedHard
-from prunelaw.keep.rule import (
-    KeepRule,
-)
+from prunelaw.keep.quantiles import Quantiles
+from prunelaw.keep.rule import KeepRule
 from prunelaw.numerics.gaussian import (
     Array,
     central_half_width,
@@ -22,8 +21,8 @@ from prunelaw.numerics.gaussian import (
 
 RULES = ("hard", "easy", "random")
 GRAMMAR = (
-    "hard, easy, random, signed-hard, signed-easy, band:LOW,HIGH, signed-band:LOW,HIGH "
-    "or mix:Q,RULE"
+    "hard, easy, random, signed-hard, signed-easy, band:LOW,HIGH (of |z|), signed-band:LOW,HIGH, "
+    "quantiles:CENTRE or quantiles:LOW,HIGH (of hardness, in [0, 1]) or mix:Q,RULE"
 )
 
 
@@ -34,7 +33,8 @@ _SIMPLE = {rule.name: rule for rule in (Hard(), Easy(), Random(), SignedHard(), 
 
 def as_rule(rule: Any, argument: str = "rule") -> KeepRule:
     """A rule from its object or its text: hard, easy, random, signed-hard, signed-easy,
-    band:LOW,HIGH, signed-band:LOW,HIGH (of m = y z) or mix:Q,RULE.
+    band:LOW,HIGH (of |z|), signed-band:LOW,HIGH (of m = y z), quantiles:CENTRE or
+    quantiles:LOW,HIGH (of hardness) or mix:Q,RULE.
 
     Raises `InputError`, which calls the rule `argument`, for any other text and for empty bands.
     """
@@ -47,6 +47,11 @@ def as_rule(rule: Any, argument: str = "rule") -> KeepRule:
     kind, _, rest = rule.partition(":")
     if kind in ("band", "signed-band"):
         return (Band if kind == "band" else SignedBand)(*_two_numbers(rule, rest))
+    if kind == "quantiles":
+        edges = [_number(rule, text) for text in rest.split(",")]
+        if len(edges) > 2:
+            raise InputError(f"rule {rule!r} must have one centre or two edges")
+        return Quantiles(*edges)
     if kind == "mix":
         q, _, inner = rest.partition(",")
         return Mixture(_number(rule, q), as_rule(inner))
@@ -63,7 +68,10 @@ def _number(rule: str, text: str) -> float:
 def _two_numbers(rule: str, text: str) -> tuple[float, float]:
     parts = text.split(",")
     if len(parts) != 2:
-        raise InputError(f"rule {rule!r} must have two edges, as in band:0.17,0.43")
+        raise InputError(
+            f"rule {rule!r} must have two edges, as in band:0.17,0.43; a band around a quantile of "
+            "hardness is quantiles:CENTRE"
+        )
     return _number(rule, parts[0]), _number(rule, parts[1])
 
 
