@@ -40,7 +40,6 @@ def data(tmp_path_factory):
     return f"npz:{path}"
 
 
-@pytest.mark.slow
 def test_run_resume_status_and_export(data, tmp_path):
     from prunelaw_sim import read
 
@@ -64,7 +63,6 @@ def test_run_resume_status_and_export(data, tmp_path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.slow
 def test_a_failed_unit_is_named(data, tmp_path):
     path, few = tmp_path / "real.db", ["--keep", "0.1", "--class-share", "0", "--score", "random"]
     given = ["--dataset", data, *SMALL, *few, "--seeds", "8", "--rule", "hard"]

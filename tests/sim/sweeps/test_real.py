@@ -163,7 +163,6 @@ def test_another_kind_of_store(finished, blobs):
         read_design('{"kind": "dream"}')
 
 
-@pytest.mark.slow
 def test_one_and_two_workers_and_a_kill_give_the_same_store(blobs, finished, tmp_path):
     assert run_sweep(design(blobs), tmp_path / "two.db", executor=2).complete
     assert digest(tmp_path / "two.db") == digest(finished)
