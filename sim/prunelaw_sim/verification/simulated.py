@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -122,7 +122,7 @@ def _simulate_all(
         futures = {}
         for i in dearest_first:
             (rule, theta, alpha_tot, f), dim = jobs[i]
-            options = {"dim": dim, "trials": trials[dim], "seed": seeds[i]}
+            options: dict[str, Any] = {"dim": dim, "trials": trials[dim], "seed": seeds[i]}
             futures[i] = pool.submit(simulate, alpha_tot, f, theta, rule, **options)
         for i in dearest_first:
             results[i] = futures[i].result()
