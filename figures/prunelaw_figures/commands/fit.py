@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, require_new_file
+from prunelaw_figures.terminal.output import print_json
 from prunelaw_figures.terminal.reading_options import asked, pairs, reading_options
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)
-    from prunelaw_figures.words import fits as fit_tables
+    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 
     if law == "all":
         from prunelaw_sim.laws.comparison import compare_laws
@@ -135,18 +136,18 @@ def command(
         found = compare_laws(sweep, **chosen)
         if figure:
             _draw(found, figure)
-        show = fit_tables.print_comparison
+        blocks = comparison_blocks
     else:
         from prunelaw_sim.laws.registry import fit
 
-        found, show = fit(law, sweep, **chosen), fit_tables.print_fit
+        found, blocks = fit(law, sweep, **chosen), fit_blocks
     values = found.to_dict()
     if level is not None:
         values["intervals"] = _intervals(found, level)
     if as_json:
         print_json(values)
     else:
-        show(values)
+        print_blocks(blocks(values))
 
 
 def _chosen(
@@ -201,6 +202,7 @@ def _check(
     """Complaints that name the option, before anything is read."""
     from prunelaw.checks import check_choice, check_real
     from prunelaw.decay.utility import CONVENTIONS
+    from prunelaw_sim.common.new_file import check_new_file
 
     check_choice("--law", law, LAWS)
     if convention is not None:
@@ -211,17 +213,16 @@ def _check(
     if level is not None:
         check_real("--intervals", level, 0.0, 1.0, low_open=True, high_open=True)
         check_choice("--law with --intervals", law, LAWS[:-2])
-    if figure is None:
-        return
-    check_choice("--law with --figure", law, ("all",))
-    require_new_file("--figure", figure)
+    if figure is not None:
+        check_choice("--law with --figure", law, ("all",))
+    check_new_file("--figure", figure)
 
 
 def _draw(found: "LawComparison", path: Path) -> None:
     from prunelaw_figures.plots.law_comparison import law_comparison
     from prunelaw_figures.plots.style import save
 
-    save(law_comparison(found), path)
+    save(law_comparison(found), path, "--figure")
     click.echo(f"wrote {path}", err=True)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import make_table, print_json, print_table
+from prunelaw_figures.terminal.output import print_json, print_table
 
 if TYPE_CHECKING:
     from prunelaw_sim.scores import ScoreInputs
@@ -59,16 +59,15 @@ def command(
     from; `prunelaw_sim.scores.files.read_scores` reads it.  An existing file is never overwritten.
     """
     from prunelaw_sim.scores import as_score, as_scores, compute_score
-    from prunelaw_sim.scores.files import check_new_file, write_scores
+    from prunelaw_sim.scores.files import check_score_file, write_scores
 
-    if output is not None:
-        check_new_file(output)
+    check_score_file("--output", output)
     family = as_score(score, "--score")
     inputs = _inputs(dataset, model, recipe, outside, seed)
     result = compute_score(family, inputs)
     scores = as_scores(family, inputs, result)
     if output is not None:
-        write_scores(output, scores)
+        write_scores(output, scores, "--output")
     about: dict[str, object] = {**scores.provenance, "examples": len(scores), "tied": scores.ties}
     about |= {"seed": seed, "cost_samples": result.cost_samples}
     if result.probe_error is not None:
@@ -79,7 +78,7 @@ def command(
         print_json(about)
     else:
         rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
-        print_table(make_table("Scores, high = hard", ("", "value"), rows))
+        print_table("Scores, high = hard", ("", "value"), rows)
 
 
 def _inputs(dataset: str, model: str, recipe: str, outside: int | None, seed: int) -> "ScoreInputs":

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from prunelaw.errors import InputError
-from prunelaw.keep.plain import _density_ratio
-from prunelaw.keep.rule import KeepRule, Segments, Slopes, _mirrored, _moving
+from prunelaw.keep.rule import KeepRule, Segments, Slopes, mirrored, moving
+from prunelaw.keep.text import number_in, register
 from prunelaw.numerics.gaussian import Array, normal_pdf, outer_threshold
 
 CLOSE = 1e-3  # a kept fraction is given to so many digits, more or less
 SAME = 1e-9  # rounding of low + f
 
 
+@register
 @dataclass(frozen=True)
 class Quantiles(KeepRule):
     """Keep by the quantile q = P(|z| > its value) of hardness, 0 the easiest and 1 the hardest.
@@ -29,6 +30,14 @@ class Quantiles(KeepRule):
 
     low: float | int
     high: float | int | None = None
+    form = "quantiles:CENTRE or quantiles:LOW,HIGH"
+
+    @classmethod
+    def from_text(cls, text: str) -> Quantiles:
+        parts = text.partition(":")[2].split(",")
+        if len(parts) > 2:
+            raise InputError(f"rule {text!r} must have one centre or two edges")
+        return cls(*(number_in(text, part) for part in parts))
 
     def __post_init__(self) -> None:
         edges = [float(edge) for edge in (self.low, self.high) if edge is not None]
@@ -45,19 +54,24 @@ class Quantiles(KeepRule):
 
     def segments(self, f: Array, theta: Array) -> Segments:
         low, high, weight = self._edges(f)
-        return _mirrored(np.maximum(outer_threshold(high), 0.0), outer_threshold(low), weight)
+        return mirrored(np.maximum(outer_threshold(high), 0.0), outer_threshold(low), weight)
 
     def slopes(self, f: Array, theta: Array) -> Slopes:
         low, high, _ = self._edges(f)
         if self.high is not None:
             zero = np.zeros((len(f), 2))
             inside = np.full_like(zero, 1.0 / (self.high - self.low))
-            return _moving(zero, zero)._replace(weight_f=inside)
+            return moving(zero, zero)._replace(weight_f=inside)
         low_f = np.where(low <= 0.0, 0.0, np.where(high >= 1.0, -1.0, -0.5))
         # q falls with |z|: dq/d|z| = -2 φ.
-        near = (1.0 + low_f) * _density_ratio(-1.0, 2.0 * normal_pdf(outer_threshold(high)))
-        far = low_f * _density_ratio(-1.0, 2.0 * normal_pdf(outer_threshold(low)))
-        return _moving(np.stack([near, -far], axis=1), np.stack([far, -near], axis=1))
+        near, far = (
+            -moved * np.divide(0.5, density, out=np.zeros_like(f), where=density > 0.0)
+            for moved, density in (
+                (1.0 + low_f, normal_pdf(outer_threshold(high))),
+                (low_f, normal_pdf(outer_threshold(low))),
+            )
+        )
+        return moving(np.stack([near, -far], axis=1), np.stack([far, -near], axis=1))
 
     def _edges(self, f: Array) -> tuple[Array, Array, Array]:
         """The quantiles between which it keeps, and with which probability."""
