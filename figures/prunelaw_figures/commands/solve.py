@@ -70,7 +70,7 @@ def command(
 
     import prunelaw
     from prunelaw.checks import check_real
-    from prunelaw.keep import as_rule
+    from prunelaw.keep import as_rule, split_rules
 
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
     if keep is not None:
@@ -89,18 +89,6 @@ def command(
     failed = int(np.sum(~solution.converged))
     if failed:
         raise click.ClickException(f"{failed} of {len(points)} points did not converge: see status")
-
-
-def split_rules(text: str) -> list[str]:
-    """Rules separated by commas, which may hold commas themselves (band:0.17,0.43)."""
-    rules: list[str] = []
-    for part in (word.strip() for word in text.split(",")):
-        unfinished = rules and rules[-1].partition(":")[2] and "," not in rules[-1]
-        if unfinished:
-            rules[-1] += "," + part
-        else:
-            rules.append(part)
-    return rules
 
 
 def _point(solution: "Solution", i: int) -> dict[str, Any]:
