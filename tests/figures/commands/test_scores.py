@@ -9,8 +9,6 @@ from click.testing import CliRunner
 from prunelaw_figures.cli import main
 from prunelaw_sim.scores.files import read_scores
 
-pytestmark = pytest.mark.slow
-
 
 def run(*arguments):
     return CliRunner().invoke(main, ["scores", *map(str, arguments)], catch_exceptions=False)
