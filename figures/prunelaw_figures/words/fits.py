@@ -14,12 +14,10 @@ SAID = {
     "other_optimum": "another optimum",
     "ridge": "ridge",
 }
-PRUNING = ("dimension", "theta", "scale", "floor")
 
 
 def print_fit(values: Mapping[str, Any]) -> None:
     """One fitted law, from its `to_dict`: parameters, errors, and what is not identified."""
-    numbers = values.get("values") or {name: values[name] for name in PRUNING}
     intervals = values.get("intervals") or {}
     rows = [
         (
@@ -28,7 +26,7 @@ def print_fit(values: Mapping[str, Any]) -> None:
             _text(values["standard_errors"].get(name), "", "{:.2g}"),
             *([_interval(intervals.get(name))] if intervals else []),
         )
-        for name, value in numbers.items()
+        for name, value in values["values"].items()
     ]
     title = f"{values['law']} law" + (f", {values['convention']}" if "convention" in values else "")
     level = [f"{100 * next(iter(intervals.values()))['level']:g} %"] if intervals else []

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw_sim.advice.keep_laws import Cell, KeepLaws
+from prunelaw_sim.common.statistics import quantile_interval
 
 SIZES = 33  # data-set sizes at which a rule is held against random keeping
 TOLERANCE = 0.05  # relative excess of error that `least` may cost
@@ -155,7 +156,7 @@ class _Known:
         level: float,
         most: float,
     ) -> None:
-        self.tail = (1.0 - level) / 2.0
+        self.level, self.tail = level, (1.0 - level) / 2.0
         cells = [_plain(cell) for row in grid.values() for cell in row]
         self.cells = [cell for cell in cells if cell.keep_fraction <= most]
         wanted = [*cells, *(cell._replace(rule="random") for cell in cells)]
@@ -170,7 +171,7 @@ class _Known:
         return min(cells, key=lambda cell: (self.error[cell][0], cell), default=None)
 
     def interval(self, numbers: Float[np.ndarray, " laws"]) -> Interval:
-        low, high = np.quantile(numbers[1:], [self.tail, 1.0 - self.tail])
+        low, high = quantile_interval(numbers[1:], self.level)
         return Interval(float(numbers[0]), float(low), float(high))
 
     def keep(self, cell: Cell) -> Keep:
@@ -209,7 +210,7 @@ class _Known:
 
     def curve(self, rule: str, row: Sequence[Cell]) -> KeepCurve:
         errors = np.stack([self.error[_plain(cell)] for cell in row], axis=1)
-        low, high = np.quantile(errors[1:], [self.tail, 1.0 - self.tail], axis=0)
+        low, high = quantile_interval(errors[1:], self.level)
         return KeepCurve(rule, np.array([c.keep_fraction for c in row]), errors[0], low, high)
 
 

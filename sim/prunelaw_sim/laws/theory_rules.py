@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from prunelaw.checks import check_number
 from prunelaw.errors import InputError
@@ -63,11 +63,11 @@ def theory_rules(rules: Any, fractions: Any) -> np.ndarray:
 
 def band_centre(low: float, high: float) -> float:
     """The quantile C in the middle of the band low < |z| < high: the rule `band:C`."""
-    return float(norm.sf(low) + norm.sf(high))
+    return float(ndtr(-low) + ndtr(-high))
 
 
 def _refuse_fields(rule: str, f: float, low: float, high: float) -> None:
-    of_fields = float(2 * (norm.cdf(high) - norm.cdf(low)))
+    of_fields = float(2 * (ndtr(high) - ndtr(low)))
     if abs(f - of_fields) < CLOSE * f and abs(f - (high - low)) > CLOSE * f:
         raise InputError(
             f"rule {rule} keeps {f:g}, which is the mass of {low:g} < |z| < {high:g}: a band of a "
@@ -81,7 +81,7 @@ def _kept_between(low: float, high: float, weight: float) -> str | KeepRule:
         return "easy"
     if weight == 1.0 and high > 1.0 - SAME:
         return "hard"
-    nearest, farthest = float(norm.isf(high / 2)), float(norm.isf(low / 2))
+    nearest, farthest = -float(ndtri(high / 2)), -float(ndtri(low / 2))
     if weight == 1.0:
         return Band(nearest, farthest)
     return Piecewise((nearest, farthest), (weight,))

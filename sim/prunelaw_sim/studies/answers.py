@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.stats import t
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error, student_interval
 
 LEVEL = 0.95
 YES, NO, CANNOT_TELL = "yes", "no", "cannot tell"
@@ -65,8 +65,7 @@ def paired_mean(
     Raises `InputError` for fewer than five seeds, and for a level outside (0, 1).
     """
     count = _checked(len(differences), level, tests)
-    error = float(differences.std(ddof=1) / np.sqrt(count))
-    return _estimate(float(differences.mean()), error, count, level, tests)
+    return _estimate(float(differences.mean()), standard_error(differences), count, level, tests)
 
 
 def jackknifed(
@@ -100,8 +99,7 @@ def verdict_within(estimate: Estimate, margin: float) -> str:
 
 
 def _estimate(value: float, error: float, count: int, level: float, tests: int) -> Estimate:
-    reach = float(t.ppf(1 - (1 - level) / (2 * tests), count - 1)) * error
-    return Estimate(value, error, (value - reach, value + reach))
+    return Estimate(value, error, student_interval(value, error, count - 1, level, tests))
 
 
 def _checked(seeds: int, level: float, tests: int) -> int:

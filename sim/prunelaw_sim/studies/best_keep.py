@@ -69,7 +69,7 @@ def best_keep(
     amount = float(check_real("size" if kept is None else "kept", given, 0.0, low_open=True))
     table.insert(0, "dataset_size", np.full(len(f), amount) if kept is None else amount / f)
     whole = fit.fit if isinstance(fit, PruningIntervals) else fit
-    table["predicted"] = whole.predict(table["dataset_size"].to_numpy(float), f, table["rule"])
+    table["predicted"] = whole.error_at(table["dataset_size"].to_numpy(float), f, table["rule"])
     draws = _drawn(fit, table) if isinstance(fit, PruningIntervals) else None
     if draws is not None:
         wins = np.bincount(draws.argmin(axis=1), minlength=len(table))

@@ -29,10 +29,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import beta, t
+from scipy.stats import beta
 
 from prunelaw.checks import check_number, check_real
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error, student_interval
 
 LEVEL = 0.9
 
@@ -74,7 +75,7 @@ def angle_from_errors(
     high = min(float(beta.ppf(1 - tail, bad + 1, total - bad)), 0.5)  # θ ends at π/2
     return ProbeAngle(
         theta=float(np.pi * bad / total),
-        standard_error=_mean_error(np.pi * errors),
+        standard_error=standard_error(np.pi * errors),
         interval=(float(np.pi * low), float(np.pi * high)),
         how=f"π × error; {level:.0%} binomial interval of {total:.0f} tests",
     )
@@ -102,11 +103,11 @@ def angle_from_correlations(
         )
     theta, parts = np.arccos(np.sqrt(values.mean())), np.arccos(np.sqrt(without))
     error = float(np.sqrt((count - 1) / count * np.sum((parts - parts.mean()) ** 2)))
-    reach = float(t.ppf(0.5 + level / 2, count - 1)) * error
+    low, high = student_interval(float(theta), error, count - 1, level)
     return ProbeAngle(
         theta=float(theta),
         standard_error=error,
-        interval=(max(0.0, float(theta) - reach), min(np.pi / 2, float(theta) + reach)),
+        interval=(max(0.0, low), min(np.pi / 2, high)),
         how=f"arccos √correlation of twin probes; {level:.0%} interval over {count} seeds",
     )
 
@@ -126,9 +127,3 @@ def field_correlation(
     if not one.std() or not other.std():
         raise InputError("fields and twin must vary, got a constant one")
     return float(np.corrcoef(one, other)[0, 1])
-
-
-def _mean_error(values: Float[np.ndarray, " seeds"]) -> float:
-    if len(values) < 2:
-        return float("nan")
-    return float(values.std(ddof=1) / np.sqrt(len(values)))

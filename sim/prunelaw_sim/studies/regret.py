@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
-from scipy.stats import t
 
 from prunelaw.checks import check_number
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error, student_interval
 from prunelaw_sim.studies.crossfit import crossfitted
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
@@ -84,6 +84,6 @@ def regrets(
 
 
 def _summary(lost: Float[np.ndarray, " seeds"], level: float) -> dict[str, float]:
-    mean, error = float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(len(lost)))
-    reach = float(t.ppf(0.5 + level / 2, len(lost) - 1)) * error
-    return {"regret": mean, "standard_error": error, "low": mean - reach, "high": mean + reach}
+    mean, error = float(lost.mean()), standard_error(lost)
+    low, high = student_interval(mean, error, len(lost) - 1, level)
+    return {"regret": mean, "standard_error": error, "low": low, "high": high}

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 import prunelaw
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.agreement import P_THRESHOLD, Agreement, agreement
 from prunelaw_sim.simulation.expectations import predicted_error
@@ -187,7 +188,7 @@ def _errors(store: Store) -> tuple[list[np.ndarray], Int[np.ndarray, " designed"
 
 def _stderr(errors: np.ndarray) -> float:
     certified = errors[np.isfinite(errors)]
-    return np.std(certified, ddof=1) / np.sqrt(certified.size) if certified.size > 1 else np.nan
+    return standard_error(certified)
 
 
 def _refuse_without_spread(design: Design, positions: np.ndarray, stderrs: np.ndarray) -> None:

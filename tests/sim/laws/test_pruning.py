@@ -43,7 +43,7 @@ def test_parameters_come_back(exact):
     assert exact.rmse < 1e-7
     assert exact.held_out.rmse < 1e-6 and exact.held_out.points == 6
     assert exact.describes and not exact.reasons and not exact.not_identified
-    assert exact.predict(1500, 0.3, "hard") == pytest.approx(
+    assert exact.error_at(1500, 0.3, "hard") == pytest.approx(
         float(theoretical(1500, 0.3, "hard")), abs=1e-6
     )
 

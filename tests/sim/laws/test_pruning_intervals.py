@@ -103,7 +103,7 @@ def test_regret_of_the_truth_is_none_and_of_the_worst_is_its_distance(found):
     large = (table["dataset_size"] > 600) & (table["keep_fraction"] < 1)
     groups = np.where(large, table["dataset_size"], -1)
     predicted = {
-        "theory": found.fit.predict(*(table[name].to_numpy() for name in KEYS)),
+        "theory": found.fit.error_at(*(table[name].to_numpy() for name in KEYS)),
         "worst": -expected,
     }
     result = regrets(errors, predicted, groups)

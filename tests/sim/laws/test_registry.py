@@ -21,7 +21,7 @@ def test_utility_is_dispatched_with_its_options():
     found = fit("utility", repeated_runs(), hold_out_above=2e4)
     assert found.law == "utility" and found.convention == "paper"
     assert found.pools["p"]["tau"] == pytest.approx(5.0, rel=1e-3)
-    assert found.held_out["points"] == 1
+    assert found.held_out.points == 1
 
 
 def sized_runs() -> Sweep:

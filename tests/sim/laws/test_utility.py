@@ -9,10 +9,11 @@ import pytest
 
 from prunelaw.decay.utility import CONVENTIONS, UtilityLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.fits.least_squares import minimise_model
-from prunelaw_sim.fits.rows import Rows, measured
+from prunelaw_sim.fits.least_squares import minimise_model, to_internal
+from prunelaw_sim.fits.rows import Table
 from prunelaw_sim.laws.utility import fit_utility
-from prunelaw_sim.laws.utility_model import Form, UtilityModel
+from prunelaw_sim.laws.utility_layout import Form, Layout, Rows
+from prunelaw_sim.laws.utility_model import UtilityModel
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -102,8 +103,8 @@ class TestExactData:
         fit = fit_utility(table, hold_out_above=2e7)
         beyond = int((table["samples_seen"] > 2e7).sum())
         assert fit.held_out is not None
-        assert fit.held_out["points"] == beyond
-        assert fit.held_out["rmse"] < 1e-8
+        assert fit.held_out.points == beyond
+        assert fit.held_out.rmse < 1e-8
         assert fit.points == len(table) - beyond
         np.testing.assert_array_equal(fit.fitted, table["samples_seen"] <= 2e7)
 
@@ -298,7 +299,7 @@ class TestEvidence:
         fit = fit_utility(noisy_table(), law="no-decay", hold_out_above=5e7)
         back = json.loads(json.dumps(fit.to_dict(), allow_nan=False))
         assert back["pools"]["good"]["tau"] is None
-        assert back["held_out"]["points"] == fit.held_out["points"]
+        assert back["held_out"]["points"] == fit.held_out.points
         assert back["rmse"] == fit.rmse
         assert len(back["predicted"]) == len(exact_table())
 
@@ -309,19 +310,22 @@ class TestModel:
     def test_jacobian_against_differences(self, convention, ceiling):
         table = pd.concat([exact_table(), exact_table().assign(group="other")])
         form = Form(convention, stretch=None, ceiling=ceiling)
-        model = UtilityModel(Rows.read(table), form, {"synthetic": 0.2, "other": 0.3})
+        rows, highest = Rows.read(Table.of(table)), {"synthetic": 0.2, "other": 0.3}
+        model = UtilityModel(Layout.of(rows, form, highest))
         values = dict.fromkeys(model.parameters, 0.1)
         values |= {name: -0.2 for name in model.parameters if name.startswith("b")}
         values |= {"tau[good]": 5.0, "tau[poor]": 0.9, "stretch": 0.7}
-        p, step = model.internal(values), 1e-5
+        named = zip(model.parameters, model.kinds, strict=True)
+        p, step = np.array([to_internal(values[name], kind) for name, kind in named]), 1e-5
         ends = model.evaluate(np.vstack([p + step * np.eye(p.size), p - step * np.eye(p.size)]))[0]
         differences = (ends[: p.size] - ends[p.size :]).T / (2 * step)
         np.testing.assert_allclose(model.evaluate(p[None])[1][0], differences, atol=1e-9)
 
     def test_starts_lie_inside_the_box(self):
-        table = noisy_table()
-        error, weight = measured(table)
-        model = UtilityModel(Rows.read(table), Form("paper"), {"synthetic": float(error.min())})
+        table = Table.of(noisy_table())
+        error, weight = table.measured()
+        highest = {"synthetic": float(error.min())}
+        model = UtilityModel(Layout.of(Rows.read(table), Form("paper"), highest))
         starts = model.starts(error, weight)
         assert ((starts >= model.low) & (starts <= model.high)).all()
 
@@ -357,8 +361,8 @@ class TestOpenClip:
         for nominal, wanted, abs_tol in ((True, published, 4e-4), (False, true_counts, 5e-5)):
             table = openclip_imagenet(shared_data, nominal)
             fit = fit_utility(table, hold_out_above=2e10, group=arch)
-            assert fit.held_out["points"] == 3
-            assert fit.held_out["rmse"] == pytest.approx(wanted, abs=abs_tol)
+            assert fit.held_out.points == 3
+            assert fit.held_out.rmse == pytest.approx(wanted, abs=abs_tol)
 
     @pytest.mark.parametrize(
         ("arch", "published", "ours"), [("ViT-B-32", 0.0458, 0.0444), ("ViT-B-16", 0.0407, 0.0401)]
@@ -367,8 +371,8 @@ class TestOpenClip:
         """By labels there are two values of n for three parameters: only true counts decide."""
         table = openclip_imagenet(shared_data)
         fit = fit_utility(table, law="no-decay", hold_out_above=2e10, group=arch)
-        assert fit.held_out["rmse"] == pytest.approx(ours, abs=5e-5)
-        assert fit.held_out["rmse"] == pytest.approx(published, rel=0.04)
+        assert fit.held_out.rmse == pytest.approx(ours, abs=5e-5)
+        assert fit.held_out.rmse == pytest.approx(published, rel=0.04)
         by_label = openclip_imagenet(shared_data, nominal=True)
         vague = fit_utility(by_label, law="no-decay", hold_out_above=2e10, group=arch)
         assert {"a", "d", "b[LAION]"} == set(vague.not_identified)
@@ -385,7 +389,7 @@ class TestOpenClip:
         table = openclip_imagenet(shared_data)
         for arch in ("ViT-B-32", "ViT-B-16"):
             with_decay, without = (
-                fit_utility(table, law=law, hold_out_above=2e10, group=arch).held_out["rmse"]
+                fit_utility(table, law=law, hold_out_above=2e10, group=arch).held_out.rmse
                 for law in ("utility", "no-decay")
             )
             assert with_decay < 0.5 * without
