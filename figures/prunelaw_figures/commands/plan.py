@@ -130,7 +130,7 @@ def _read(
     sizes: dict[str, str],
     columns: dict[str, str],
     mapping_file: str | None,
-) -> "tuple[PoolEnsemble, Sequence[str]]":
+) -> "tuple[PoolEnsemble, Sequence[object]]":
     """What is known of the pools, from either kind of table."""
     from prunelaw.errors import InputError
     from prunelaw_sim.common.amounts import parse_amount

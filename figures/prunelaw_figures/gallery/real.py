@@ -243,6 +243,7 @@ ENTRIES = (
         _repetition_parameters(),
         _digits_repetition,
         _draw_digits_repetition,
+        numbers=2,
     ),
     Entry(
         "real_scores",

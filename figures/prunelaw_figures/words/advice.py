@@ -284,7 +284,7 @@ def _scores(found: "ScoreAdvice") -> Iterator[str]:
     if found.kept < found.examples:
         yield f"kept:   {_quantiles(found.kept_quantiles)}"
     for note in found.notes:
-        yield f"note: {note}"
+        yield f"note: {note.message}"
 
 
 def _border(border: "Border") -> str:

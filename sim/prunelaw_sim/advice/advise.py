@@ -167,7 +167,7 @@ def _on_scores(
         text = (
             "the runs do not tell this choice from random keeping of as many, or speak against it"
         )
-        return replace(found, notes=(*found.notes, text))
+        return replace(found, notes=(*found.notes, Note("not_told", text)))
     assert pools is not None
     if scores.high != "keep":
         raise InputError(

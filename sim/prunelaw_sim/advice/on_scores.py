@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from prunelaw.checks import check_number
 from prunelaw.errors import InputError
 from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.common.note import Note
 from prunelaw_sim.scores.files import Scores, write_scores
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -54,20 +55,21 @@ class ScoreAdvice:
     """of all scores, in the file's own sign"""
     kept_quantiles: Mapping[str, float]
     """of the kept ones"""
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     scores: Scores = field(repr=False)
     indices: Int[np.ndarray, " kept"] = field(repr=False)
     """of the kept examples, in the order of the file, from 0"""
 
     def to_dict(self) -> dict[str, object]:
         """All but the examples themselves, which `write_kept` writes."""
-        left = ("scores", "indices", "borders")
+        left = ("scores", "indices", "borders", "notes")
         named = {n: getattr(self, n) for n in self.__dataclass_fields__ if n not in left}
         named["quantiles"], named["kept_quantiles"] = (
             dict(self.quantiles),
             dict(self.kept_quantiles),
         )
-        return {**named, "borders": [dict(vars(b)) for b in self.borders]}
+        borders = [dict(vars(border)) for border in self.borders]
+        return {**named, "borders": borders, "notes": [note.message for note in self.notes]}
 
     def write_kept(self, path: str | os.PathLike[str]) -> Path:
         """Writes id and score of the kept examples to a new .csv or .tsv file.
@@ -107,9 +109,12 @@ def advise_on_scores(
     kept = kept_examples(scores.values, f, rule, seed=seed)
     sign = -1.0 if scores.high == "easy" else 1.0
     own = sign * scores.values
-    notes = [] if rule != "random" else ["the rule is random: the scores are not used"]
+    notes = []
+    if rule == "random":
+        notes.append(Note("scores_unused", "the rule is random: the scores are not used"))
     if scores.high == "keep" and rule == "hard":
-        notes.append("high = keep: the highest scores are taken for the rule's hard examples")
+        text = "high = keep: the highest scores are taken for the rule's hard examples"
+        notes.append(Note("high_is_hard", text))
     return ScoreAdvice(
         source=scores.source,
         high=scores.high,

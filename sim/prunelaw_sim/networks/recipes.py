@@ -7,7 +7,6 @@ what is left out has its default.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from importlib.util import find_spec
 
 import numpy as np
 from jaxtyping import Float
@@ -86,12 +85,6 @@ class Recipe:
         if self.schedule == "constant":
             return np.full(steps, self.learning_rate)
         return self.learning_rate * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps))
-
-
-def require_optax() -> None:
-    """Raises `InputError`, which says what to install, if the optimizers are not there."""
-    if find_spec("optax") is None:
-        raise InputError("training needs Optax: pip install 'prunelaw[real]'")
 
 
 def as_recipe(recipe: str | Recipe) -> Recipe:

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.networks.models import Model, Params, as_model
-from prunelaw_sim.networks.recipes import Recipe, as_recipe, require_optax
+from prunelaw_sim.networks.recipes import Recipe, as_recipe
 
 BLOCK = 1024  # steps in one call of the compiled program; one shape for sets of all sizes
 ROWS = 512  # examples in one call of a trained model, likewise
@@ -239,9 +240,6 @@ def _loss_a_pass(
 @cache
 def _optimizer(name: str) -> Any:
     """Optax's optimizer for a learning rate of 1: each step scales what it says by its own rate."""
-    require_optax()
-    import optax
-
     makers: dict[str, Callable[[], Any]] = {
         "sgd": lambda: optax.sgd(1.0),
         "momentum": lambda: optax.sgd(1.0, momentum=0.9),

@@ -25,6 +25,7 @@ import pandas as pd
 from prunelaw.checks import check_choice, check_real
 from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.note import Note
 from prunelaw_sim.fits.bootstrap import bootstrap
 from prunelaw_sim.laws.utility import fit_utility
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
@@ -64,7 +65,7 @@ class PoolTable:
     b_se: Mapping[str, float]
     tau_se: Mapping[str, float]
     source: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def ensemble(
         self, replicates: int = 400, *, seed: int = 0, stretch: float = 1.0
@@ -176,7 +177,7 @@ def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> Po
     }
     _refuse_endless(cells, table, where)
     unused = [str(name) for name in cells if name not in _COLUMNS]
-    notes = (f"columns not used: {', '.join(unused)}",) if unused else ()
+    notes = (Note("unused_columns", f"columns not used: {', '.join(unused)}"),) if unused else ()
     return PoolTable(pools, errors["b_se"], errors["tau_se"], str(path), notes)
 
 

@@ -6,6 +6,7 @@ images come with scikit-learn (UCI optical recognition of handwritten digits, 8Ã
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,15 @@ from scipy.sparse.linalg import eigsh
 
 from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
-from prunelaw_sim.networks.small_network import train_mlp
+from prunelaw_sim.networks.recipes import Recipe
+from prunelaw_sim.networks.training import train_models
 from prunelaw_sim.students.large_margin import LargeMarginFits, Progress, train_large_margin
 from prunelaw_sim.tables.sweep import Sweep
 
 TEST_IMAGES = 400
 PROBE_IMAGES = 400  # the probe's own; no student trains or is tested on them
 DIMENSION = 128  # whitened features of the pruning students
+MODEL = "mlp:64"
 NOISE = 0.5  # of the "noisy" pool, in units of the brightest pixel
 
 
@@ -108,17 +111,16 @@ def digits_repetition_sweep(
     """
     grid = QUICK_REPETITION if quick else FULL_REPETITION
     seeds = _checked_seeds(seeds, grid)
+    jobs = list(product(seeds, grid.sizes))
     rows = []
-    for done, size in enumerate(grid.sizes):
-        for pool, noise in (("clean", 0.0), ("noisy", NOISE)):
-            curves = _learning_curves(seeds, size, noise, grid)
+    for done, (seed, size) in enumerate(jobs):
+        for pool, curve in _learning_curves(seed, size, grid).items():
             rows += [
-                (f"{pool}-U{size}-epochs{k}-seed{seed}", pool, size, k, seed, error)
-                for seed, curve in zip(seeds, curves, strict=True)
-                for k, error in zip(grid.epochs, curve, strict=True)
+                (f"{pool}-U{size}-epochs{k}-seed{seed}", pool, size, k, seed, curve[k - 1])
+                for k in grid.epochs
             ]
         if progress:
-            progress(done + 1, len(grid.sizes))
+            progress(done + 1, len(jobs))
     columns = ["run", "pool", "unique_samples", "epochs", "seed", "error"]
     frame = pd.DataFrame(rows, columns=pd.Index(columns))
     frame["samples_seen"] = frame["epochs"] * frame["unique_samples"]
@@ -182,29 +184,31 @@ def _kept(
     return by_distance[:count] if rule == "hard" else by_distance[-count:]
 
 
-def _learning_curves(
-    seeds: Sequence[int], size: int, noise: float, grid: _Grid
-) -> Float[np.ndarray, "seeds epochs"]:
-    """Test errors at the grid's epochs, for one pool and one number of unique samples.
+def _learning_curves(seed: int, size: int, grid: _Grid) -> dict[str, Float[np.ndarray, " epochs"]]:
+    """Test error after each epoch, for both pools, which hold the same images.
 
-    The draws depend on the seed alone: pools hold the same images, the smaller in the larger.
+    The draws depend on the seed alone: smaller pools lie inside larger ones.
     """
-    largest = max(grid.sizes)
     pixels, digits = _digits()
-    draws = [np.random.default_rng(seed) for seed in seeds]
-    orders = [draw.permutation(len(digits)) for draw in draws]
-    test = np.stack([order[:TEST_IMAGES] for order in orders])
-    train = np.stack([order[TEST_IMAGES : TEST_IMAGES + largest] for order in orders])
-    blur = np.stack([draw.normal(size=(largest, pixels.shape[1])) for draw in draws])
-    return train_mlp(
-        pixels[train] + noise * blur,
-        digits[train],
-        pixels[test],
-        digits[test],
-        seeds,
-        epochs=grid.epochs,
-        unique_samples=size,
+    rng = np.random.default_rng(seed)
+    tests, largest, _ = np.split(
+        rng.permutation(len(digits)), [TEST_IMAGES, TEST_IMAGES + max(grid.sizes)]
     )
+    noisy = pixels.copy()
+    noisy[largest] += NOISE * rng.normal(size=(len(largest), pixels.shape[1]))
+    clean = largest[:size]
+    trained = train_models(
+        MODEL,
+        np.concatenate([pixels, noisy]),
+        np.concatenate([digits, digits]),
+        classes=10,
+        subsets=np.stack([clean, clean + len(digits)]),
+        seeds=[seed, seed],
+        recipe=Recipe(epochs=max(grid.epochs), batch_size=10, learning_rate=0.1),
+        trace=tests,
+    )
+    assert trained.correct is not None  # since a trace was asked for
+    return dict(zip(("clean", "noisy"), 1.0 - trained.correct.mean(axis=2), strict=True))
 
 
 def _sign_error(

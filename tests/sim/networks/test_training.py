@@ -12,8 +12,6 @@ from prunelaw_sim.networks.models import as_model
 from prunelaw_sim.networks.recipes import Recipe, as_recipe
 from prunelaw_sim.networks.training import train_models
 
-pytest.importorskip("optax", reason="the extra `real` is not installed")
-
 
 def blobs(count=40, classes=4):
     """Well-separated classes of 4 × 4 images."""
@@ -187,13 +185,6 @@ def test_what_a_recipe_costs_by_counting(kept, batch, length, steps):
     assert recipe.samples_seen(kept) == sum(met)
     assert recipe.steps_in_all(kept) == len(met) == len(recipe.rates(kept))
     assert recipe.epochs_in_all(kept) == -(-len(met) // len(one_pass))
-
-
-def test_without_optax_it_says_what_to_install(monkeypatch):
-    training_runs._optimizer.cache_clear()
-    monkeypatch.setattr("prunelaw_sim.networks.recipes.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
-        training_runs._optimizer("sgd")
 
 
 def test_recipes_as_texts():

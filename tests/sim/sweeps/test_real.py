@@ -26,7 +26,6 @@ from prunelaw_sim.sweeps.store import Store, StoreError
 from prunelaw_sim.sweeps.tables import points_table, to_sweep, trials_table
 from prunelaw_sim.verification.store_check import check_theory
 
-pytest.importorskip("optax", reason="the extra `real` is not installed")
 PROGRAM = Path(__file__).with_name("real_sweeping.py")
 
 
@@ -220,12 +219,6 @@ def test_arrays_without_a_file_and_files_that_change(tmp_path):
     np.savez(tmp_path / "a.npz", inputs=np.eye(4), labels=[0, 1, 0, 1])
     with pytest.raises(ConvergenceError, match="has changed since the sweep was begun"):
         run_sweep(wanted, tmp_path / "a.db")
-
-
-def test_without_optax_no_sweep_is_begun(blobs, monkeypatch):
-    monkeypatch.setattr("prunelaw_sim.networks.recipes.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
-        design(blobs)
 
 
 def test_absent_classes_are_refused_unless_allowed(blobs, tmp_path):

@@ -67,8 +67,8 @@ def run_real(store: Path, workers: int, dask: str | None, as_json: bool, **asked
       prunelaw sweep export real.db --trials --output real.csv
 
     Every combination of data set, model, epochs, score and size is a point; all fractions and rules
-    of a point share their pools, scores, tests and first weights. Needs pip install
-    'prunelaw[real]'. See docs/real_sweeps.md.
+    of a point share their pools, scores, tests and first weights. MNIST needs pip
+    install 'prunelaw[real]'. See docs/real_sweeps.md.
     """
     run_design(_design(store, **asked), store, workers, dask, as_json)
 
