@@ -31,7 +31,7 @@ RULES = {
         "top": "",
         "common": "",
         "tables": "common",
-        "readers": "tables common",
+        "readers": "tables",
         "students": "common",
         "simulation": "students common",
         "networks": "common",

@@ -127,19 +127,18 @@ def command(
     if law == "all":
         from prunelaw_sim.laws.comparison import compare_laws
 
-        found = compare_laws(sweep, **chosen)
+        compared = compare_laws(sweep, **chosen)
+        values, show = compared.to_dict(), fit_tables.print_comparison
         if figure:
-            _draw(found, figure)
-        show = fit_tables.print_comparison
+            _draw(compared, figure)
     else:
+        from prunelaw_sim.common.plain import to_plain
         from prunelaw_sim.laws.registry import fit
 
-        found, show = fit(law, sweep, **chosen), fit_tables.print_fit
-    values = found.to_dict()
-    if level is not None:
-        from prunelaw_sim.common.plain import to_plain
-
-        values["intervals"] = to_plain(found.intervals(level))
+        found = fit(law, sweep, **chosen)
+        values, show = found.to_dict(), fit_tables.print_fit
+        if level is not None:
+            values["intervals"] = to_plain(found.intervals(level))
     if as_json:
         print_json(values)
     else:

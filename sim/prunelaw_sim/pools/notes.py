@@ -41,7 +41,9 @@ def warnings_of(
         )
     if ensemble.fit is not None:
         found += _extrapolation(ensemble, ensemble.fit, chosen)
-        found += [Note(w.kind, _with_names(w.parameters or (), w.message)) for w in ensemble.fit.warnings]
+        found += [
+            Note(w.kind, _with_names(w.parameters or (), w.message)) for w in ensemble.fit.warnings
+        ]
     return tuple(found)
 
 

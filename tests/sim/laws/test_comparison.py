@@ -216,7 +216,7 @@ class TestTable:
 
 class TestBadInput:
     def test_is_named(self):
-        with pytest.raises(InputError, match="laws must be one of no-decay"):
+        with pytest.raises(InputError, match="laws must be one of data-constrained,"):
             compare_laws(repeated(), ["cubic"])
         with pytest.raises(InputError, match="laws must name one law or more"):
             compare_laws(repeated(), [])

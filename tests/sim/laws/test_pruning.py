@@ -83,7 +83,7 @@ def test_foreign_data_are_called_foreign():
 
 def test_too_few_points_are_refused():
     sweep = Sweep.from_frame(frame_of(lambda *_: 0.2).head(5), "short.csv")
-    with pytest.raises(prunelaw.TableError, match=r"short.csv: 5 points .* needs at least 6"):
+    with pytest.raises(prunelaw.TableError, match=r"5 points .* needs at least 6"):
         fit_pruning(sweep)
 
 
@@ -108,5 +108,5 @@ def test_lack_of_fit_is_calibrated_for_few_replicates():
         points = averaged(Sweep.from_frame(noisy, "noisy"), module.COLUMNS[:3])
         # Against the truth all 30 points are free, and the statistic divides by 26.
         misfit = (points["error"].to_numpy() - truth) * np.sqrt(26 / 30)
-        p_values.append(module._lack_of_fit(points, misfit))
+        p_values.append(module._lack_of_fit(points, misfit, 4))
     assert np.mean(np.array(p_values) < 0.01) < 0.04
