@@ -9,7 +9,6 @@ from prunelaw_figures.terminal.output import Amount, print_json, require_new_fil
 from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
-    from prunelaw_sim.advice.advise import Advice
     from prunelaw_sim.scores.files import Scores
 
 
@@ -74,7 +73,8 @@ def command(
     TABLE is any file or folder that `prunelaw sweep-check` reads. Deterministic for a seed. An
     existing file is never overwritten.
     """
-    from prunelaw_figures.words.advice import print_advice
+    from prunelaw_figures.words.advice import advice_blocks
+    from prunelaw_figures.words.document import print_blocks
     from prunelaw_sim.advice.advise import advise
     from prunelaw_sim.readers import read
 
@@ -89,11 +89,19 @@ def command(
         sweep, budget, examples=examples, scores=of_examples, level=level, group=group,
         score=score, replicates=replicates, seed=seed,
     )  # fmt: skip
-    _write(found, output_kept, figure)
+    if figure is not None:
+        from prunelaw_figures.plots.advice import advise_figure
+        from prunelaw_figures.plots.style import save
+
+        save(advise_figure(found), figure)
+        click.echo(f"wrote {figure}", err=True)
+    if output_kept is not None and found.scores is not None:
+        found.scores.write_kept(output_kept)
+        click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
     if as_json:
         print_json(found)
     else:
-        print_advice(found)
+        print_blocks(advice_blocks(found))
 
 
 def _check(
@@ -136,20 +144,3 @@ def _scores(
         raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
     count = None if examples is None else round(examples)
     return read_scores(path, column=column, id_column=id_column, high=high, examples=count)
-
-
-def _write(found: "Advice", output_kept: Path | None, figure: Path | None) -> None:
-    from prunelaw.errors import InputError
-
-    if figure is not None:
-        from prunelaw_figures.plots.advice import advise_figure
-        from prunelaw_figures.plots.style import save
-
-        try:
-            save(advise_figure(found), figure)
-        except OSError as error:
-            raise InputError(f"--figure {figure} cannot be written: {error.strerror}") from error
-        click.echo(f"wrote {figure}", err=True)
-    if output_kept is not None and found.scores is not None:
-        found.scores.write_kept(output_kept)
-        click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)

@@ -122,13 +122,14 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)
-    from prunelaw_figures.words import fits as fit_tables
+    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 
     if law == "all":
         from prunelaw_sim.laws.comparison import compare_laws
 
         compared = compare_laws(sweep, **chosen)
-        values, show = compared.to_dict(), fit_tables.print_comparison
+        values, blocks = compared.to_dict(), comparison_blocks
         if figure:
             _draw(compared, figure)
     else:
@@ -136,13 +137,13 @@ def command(
         from prunelaw_sim.laws.registry import fit
 
         found = fit(law, sweep, **chosen)
-        values, show = found.to_dict(), fit_tables.print_fit
+        values, blocks = found.to_dict(), fit_blocks
         if level is not None:
             values["intervals"] = to_plain(found.intervals(level))
     if as_json:
         print_json(values)
     else:
-        show(values)
+        print_blocks(blocks(values))
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:

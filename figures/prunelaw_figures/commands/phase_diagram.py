@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, progress_bar
+from prunelaw_figures.terminal.output import print_json, progress_bar, worker_processes
 
 MANY_POINTS = 8_000  # from here on, starting processes pays
 AXES = ("alpha_tot", "alpha_prune", "f", "theta")
@@ -84,7 +84,6 @@ def command(
     from prunelaw.pruning.phase import phase_diagram
     from prunelaw_figures.plots.phase_map import phase_map
     from prunelaw_figures.terminal.phase_store import PhaseStore
-    from prunelaw_figures.terminal.workers import worker_processes
     from prunelaw_sim.common.threads import cores
 
     store = PhaseStore(out)

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json
+from prunelaw_figures.terminal.output import Amount, print_json, require_new_file
 from prunelaw_figures.terminal.reading_options import map_option, mapping_option, pairs
 
 if TYPE_CHECKING:
     from prunelaw_sim.pools.ensemble import PoolEnsemble
-    from prunelaw_sim.pools.plan import Plan
 
 
 @click.command()
@@ -90,11 +89,11 @@ def command(
 
     Deterministic for a seed. An existing file is never overwritten.
     """
-    from prunelaw_figures.words.plan import print_plan
+    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.plan import plan_blocks
     from prunelaw_sim.pools.plan import plan
 
-    if figure is not None:
-        _check_new(figure)
+    require_new_file("--figure", figure)
     ensemble, notes = _read(table, **about_table)
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -108,11 +107,14 @@ def command(
         run_limit=run_limit,
     )
     if figure is not None:
-        _draw(ensemble, found, figure)
+        from prunelaw_figures.plots.decision_map import decision_map
+        from prunelaw_figures.plots.style import save
+
+        save(decision_map(ensemble, found), figure)
     if as_json:
         print_json(found)
     else:
-        print_plan(found)
+        print_blocks(plan_blocks(found))
 
 
 def _read(
@@ -152,26 +154,3 @@ def _read(
         content, convention=convention or "paper", group=group, sizes=amounts, **draws
     )
     return known, content.notes
-
-
-def _check_new(figure: Path) -> None:
-    """Complaints about the file before anything is computed."""
-    from prunelaw.errors import InputError
-
-    if figure.exists():
-        raise InputError(f"--figure {figure} exists and is not overwritten")
-    if not figure.parent.is_dir():
-        raise InputError(f"--figure {figure} cannot be written: there is no folder {figure.parent}")
-
-
-def _draw(ensemble: "PoolEnsemble", found: "Plan", path: Path) -> None:
-    from prunelaw.errors import InputError
-    from prunelaw_figures.plots.decision_map import decision_map
-    from prunelaw_figures.plots.style import save
-
-    try:
-        save(decision_map(ensemble, found), path)
-    except FileExistsError as error:
-        raise InputError(f"--figure {path} exists and is not overwritten") from error
-    except OSError as error:
-        raise InputError(f"--figure {path} cannot be written: {error.strerror}") from error

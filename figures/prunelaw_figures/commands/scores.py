@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import make_table, print_json, print_table
+from prunelaw_figures.terminal.output import print_json, print_table
 
 if TYPE_CHECKING:
     from prunelaw_sim.scores import ScoreInputs
@@ -79,7 +79,7 @@ def command(
         print_json(about)
     else:
         rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
-        print_table(make_table("Scores, high = hard", ("", "value"), rows))
+        print_table("Scores, high = hard", ("", "value"), rows)
 
 
 def _inputs(dataset: str, model: str, recipe: str, outside: int | None, seed: int) -> "ScoreInputs":

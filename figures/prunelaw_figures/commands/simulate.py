@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import make_table, print_json, print_table, progress_bar
+from prunelaw_figures.terminal.output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from prunelaw_sim.simulation.expectations import Comparison
@@ -187,7 +187,7 @@ def _print(values: dict[str, Any]) -> None:
         ("trained on", f"{values['kept']} of {values['drawn']} examples"),
     ]
     title = f"{values['trials']} students, N = {values['dim']}, keep {values['rule']}"
-    print_table(make_table(title, ("", ""), rows))
+    print_table(title, ("", ""), rows)
     for departure in values["departures"]:
         click.echo(f"beyond the theory: {departure}")
 

@@ -37,7 +37,8 @@ def command(
 
     Existing files are never overwritten.
     """
-    from prunelaw_figures.words.account import print_account
+    from prunelaw_figures.words.account import account_blocks
+    from prunelaw_figures.words.document import print_blocks
     from prunelaw_sim.laws.allowed import account
     from prunelaw_sim.readers import examine
 
@@ -48,7 +49,7 @@ def command(
     if as_json:
         print_json(account(found))
     else:
-        print_account(account(found))
+        print_blocks(account_blocks(account(found)))
 
 
 def _write(found: "Reading", save_mapping: str | None, output: str | None) -> None:

@@ -129,6 +129,11 @@ def legend(axes: "Axes", **options: Any) -> None:
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Writes the figure as a PNG; a file that exists is not overwritten (`FileExistsError`)."""
-    with open(path, "xb") as file:
-        figure.savefig(file, format="png", dpi=DPI)
+    """Writes the figure to a new PNG file; `InputError` where that cannot be."""
+    from prunelaw.errors import InputError
+
+    try:
+        with open(path, "xb") as file:
+            figure.savefig(file, format="png", dpi=DPI)
+    except OSError as cause:
+        raise InputError(f"the figure {path} cannot be written: {cause.strerror}") from cause

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import print_json
+from prunelaw_figures.terminal.output import print_json, progress_bar
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -105,21 +105,12 @@ def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:
 
 @contextmanager
 def _bar(label: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on stderr with an estimate of the time left; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )  # fmt: skip
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None, left="")
+    """A bar on stderr with an estimate of the time left."""
+    with progress_bar(label) as move:
 
         def show(report: "Progress") -> None:
             left = "" if report.seconds_left is None else f"about {_duration(report.seconds_left)}"
-            bar.update(task, completed=report.done, total=report.total, left=left)
+            move(report.done, report.total, left)
 
         yield show
 

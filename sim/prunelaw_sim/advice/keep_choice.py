@@ -98,6 +98,13 @@ class KeepChoice:
     """at which data-set sizes the best rule beats random keeping, at its fraction"""
     curves: tuple[KeepCurve, ...] = field(repr=False)
 
+    @property
+    def doubt(self) -> tuple[str, str, Interval]:
+        """What the choice rests on: its rule, the next one, and how far that one is behind."""
+        if self.best.rule == "random" and self.runner_up is not None and self.ahead is not None:
+            return "random", self.runner_up.rule, self.ahead
+        return self.best.rule, "random", self.gain
+
 
 def choose(
     laws: KeepLaws,

@@ -47,6 +47,7 @@ from prunelaw_sim.laws.pruning import COLUMNS, PruningFit, fit_pruning, pruning_
 from prunelaw_sim.tables.sweep import EPOCHS_TOLERANCE, Sweep
 
 FEWEST = 6  # points that a fit of the theory needs
+_SURE = 3.0  # a difference of so many standard deviations needs no run
 _CLOSE = 0.01  # doublings: sizes may be printed rounded
 
 
@@ -100,6 +101,14 @@ class PruningAdvice:
         if self.examples == best.kept:
             return "keep_all"
         return "random" if ahead is None or ahead.told else "not_told"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the choice is ahead of its rival by so much that no run is needed."""
+        best, rival = self.choice.best, self.choice.rival
+        if rival is None or not self.next_runs:
+            return True
+        return rival.error.value - best.error.value > _SURE * self.next_runs[0].doubt_now
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

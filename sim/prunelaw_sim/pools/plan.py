@@ -74,6 +74,18 @@ class Plan:
     warnings: tuple[Note, ...]
     assumptions: tuple[Note, ...]
 
+    @property
+    def cheapest_run(self) -> CandidateRun | None:
+        """The cheapest next run that is as good as the best within its standard error.
+
+        None where no run would change the choice.
+        """
+        best = next(iter(self.next_runs), None)
+        if best is None or best.reduction <= 0.0:
+            return None
+        alike = (r for r in self.next_runs if r.reduction >= best.reduction - best.standard_error)
+        return min(alike, key=lambda run: run.samples_seen)
+
 
 def plan(
     pools_or_fit: Sequence[Pool] | PoolEnsemble | Ensemble | UtilityFit,

@@ -51,3 +51,8 @@ class Weighting:
     """of the first-order condition, in error per unit of probability"""
     optimum: str
     """"global" or "local": what is known of the optimum"""
+
+    @property
+    def pays(self) -> bool:
+        """Whether there is a gain, beyond rounding."""
+        return self.gain > 1e-9

@@ -51,7 +51,7 @@ def test_kept_ids_of_a_scored_data_set(few, scores, tmp_path):
     result = run(few, "--budget", 100, "--scores", scores, "--scores-high", "hard",
                  "--output-kept", kept)  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    for part in ("WHICH EXAMPLES, of 200, at most 100 kept", "keep hard, f = 0.5",
+    for part in ("Which examples, of 200, at most 100 kept", "keep hard, f = 0.5",
                  "random keeping of as many: ", "everything kept: ", "hard beats random",
                  "next runs, for hard at f = 0.5", "the theory needs 6",
                  "keep 100 (rule hard, f = 0.5)", "scores at or above 50"):  # fmt: skip
@@ -124,7 +124,7 @@ def test_pools_in_words_and_picture(tmp_path):
     result = run(EXAMPLES / "pool_runs.csv", "--budget", "1B", "--replicates", 40,
                  "--figure", figure)  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    for part in ("WHICH POOLS, at 1B samples seen", "law: ", "predicts the larger budgets to",
+    for part in ("Which pools, at 1B samples seen", "law: ", "predicts the larger budgets to",
                  "by utility, official code: top 0-10%", "use these pools, 1B samples",
                  "expect error 0.", "no filter beats all pools from",
                  "the runs do not tell", "more than the interval"):  # fmt: skip

@@ -83,9 +83,9 @@ def test_figure_is_written_once(tmp_path):
     assert run(*arguments).exit_code == 0
     content = path.read_bytes()
     assert content.startswith(b"\x89PNG")
-    assert "exists and is not overwritten" in refused(*arguments)
+    assert "--figure must be a new file" in refused(*arguments)
     assert path.read_bytes() == content
-    assert "cannot be written" in refused(*arguments[:-1], tmp_path / "no" / "plan.png")
+    assert "in a folder that exists" in refused(*arguments[:-1], tmp_path / "no" / "plan.png")
 
 
 def pools_csv(tmp_path, *lines, header="name,size,b,tau,a,d"):

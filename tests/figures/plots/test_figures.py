@@ -121,7 +121,7 @@ def test_rising_loss_rings_what_no_falling_law_fits(tmp_path):
 
 def test_save_never_overwrites(tmp_path):
     (tmp_path / "figure.png").write_text("mine")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(InputError, match="cannot be written"):
         save(Figure(), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_text() == "mine"
 

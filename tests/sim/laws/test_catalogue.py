@@ -42,7 +42,7 @@ MODULES = {
 def pruned() -> Sweep:
     """The pruning theory itself, at N = 60 and three seeds with a little noise."""
     rng, found = np.random.default_rng(0), []
-    for size in (60.0, 180.0, 540.0):
+    for size in (60.0, 180.0, 540.0, 1620.0):
         for rule in ("hard", "random"):
             error = float(prunelaw.solve(size / 60.0, 0.5, 0.4, rule).error)
             found += [(size, 0.5, rule, s, error + 0.002 * rng.normal()) for s in range(3)]

@@ -41,8 +41,7 @@ from scipy.special import erf, gammainc, ndtr
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep import FAR, Segments, checked_fraction
-from prunelaw.keep.arrays import rule_array
+from prunelaw.keep import FAR, Segments, kept_fractions, rule_array
 from prunelaw.numerics.arrays import broadcast
 from prunelaw.numerics.gaussian import (
     SQRT_2,
@@ -399,12 +398,7 @@ def _arrays(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[np.ndarray, ..
     alpha, f, theta, rules = broadcast(
         alpha_tot=alpha, f=fraction, theta=theta, rule=rule_array(rule)
     )
-    f = np.array(f)
-    for one in dict.fromkeys(rules.flat):
-        mine = np.equal(rules, one).astype(bool)
-        given = None if np.isnan(f[mine]).any() else f[mine]
-        f[mine] = checked_fraction(one, given, theta[mine])
-    return alpha, f, theta, rules
+    return alpha, kept_fractions(rules, f, theta), theta, rules
 
 
 def _groups(alpha: Array, f: Array, theta: Array, rules: np.ndarray):

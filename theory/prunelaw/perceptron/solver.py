@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
-from prunelaw.keep import KeepRule, Random, checked_fraction
-from prunelaw.keep.arrays import rule_array
+from prunelaw.keep import KeepRule, Random, kept_fractions, rule_array
 from prunelaw.numerics.arrays import broadcast
 from prunelaw.numerics.gaussian import Array
 from prunelaw.perceptron.path import follow_path
@@ -176,6 +175,7 @@ def solved_points(
     arrays = broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=rule_array(rule))
     shape = arrays[0].shape
     alpha_tot, fraction, theta, rules = (array.ravel() for array in arrays)
+    fraction = kept_fractions(rules, fraction, theta)
     flat, parts = _solve_flat(alpha_tot, fraction, theta, rules, executor)
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
@@ -201,7 +201,6 @@ def _solve_flat(
     n = len(alpha_tot)
     numbers = {rule: i for i, rule in enumerate(dict.fromkeys(rules.tolist()))}
     number = np.array([numbers[rule] for rule in rules.tolist()], dtype=int)
-    f = _fractions(f, theta, numbers, number)
     result = {name: np.full(n, np.nan) for name in ("error", "R", "rho", "kappa")}
     result |= {name: np.full(n, np.inf) for name in ("residual", "change")}
     result |= {"converged": np.zeros(n, bool), "status": np.zeros(n, np.int8)}
@@ -218,16 +217,6 @@ def _solve_flat(
         _store(result, part)
     names = np.array([rule.name for rule in numbers] or ["hard"])[number]
     return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": names, **result}, parts
-
-
-def _fractions(f, theta, numbers: dict[KeepRule, int], number) -> Array:
-    """The kept fractions: as given, or as the rules imply."""
-    result = np.array(f)
-    for rule, i in numbers.items():
-        mine = number == i
-        missing = bool(np.isnan(result[mine]).any())
-        result[mine] = checked_fraction(rule, None if missing else result[mine], theta[mine])
-    return result
 
 
 def solve_points(problem: Problem, fraction: Array, rule: str = "") -> Outcome:

@@ -37,8 +37,7 @@ from scipy.special import erf, erfc, gammainc, gammaincc
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep import KeepRule, Segments, checked_fraction
-from prunelaw.keep.arrays import rule_array
+from prunelaw.keep import KeepRule, Segments, kept_fractions, rule_array
 from prunelaw.numerics.arrays import broadcast
 from prunelaw.numerics.gaussian import SQRT_2, Array, gauss_legendre, normal_pdf
 
@@ -214,12 +213,12 @@ def rule_moments(
     All moments are linear in the weight, so those of a rule are sums over its layers.
     Raises `InputError` for rules that are not made of layers of |z|, and for f that contradict.
     """
-    f, moments = np.array(f), Moments(*(np.zeros(f.shape) for _ in Moments._fields))
+    moments = Moments(*(np.zeros(f.shape) for _ in Moments._fields))
     for rule in dict.fromkeys(rules.flat):
         check_layers(rule)
+    f = kept_fractions(rules, f, theta)
+    for rule in dict.fromkeys(rules.flat):
         mine = np.equal(rules, rule).astype(bool)
-        given = None if np.isnan(f[mine]).any() else f[mine]
-        f[mine] = checked_fraction(rule, given, theta[mine]) * np.ones(np.shape(f[mine]))
         layers = layer_windows(rule.segments(f[mine], theta[mine]))
         cos, sin = geometry.label_cos[mine][:, None], geometry.label_sin[mine][:, None]
         for total, part in zip(moments, window_moments(cos, sin, layers), strict=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunelaw_figures.commands.sweep.run_real import run_real
-from prunelaw_figures.terminal.output import NumberList, make_table, print_json, print_table
+from prunelaw_figures.terminal.output import NumberList, print_json, print_table
 from prunelaw_figures.terminal.sweep_output import (
     DASK,
     JSON,
@@ -121,7 +121,7 @@ def status(store: Path, as_json: bool) -> None:
         print_json(values)
         return
     rows = [(key.replace("_", " "), str(value)) for key, value in values.items() if key != "failed"]
-    print_table(make_table(f"sweep {store}", ("", ""), rows))
+    print_table(f"sweep {store}", ("", ""), rows)
     for failure in failed:
         click.echo(f"failed: {failure['point']}, from trial {failure['first_trial']}: ", nl=False)
         click.echo(failure["why"])
@@ -229,7 +229,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
         for row in table.to_dict("records")
     )
     if rows:
-        print_table(make_table(f"the {len(rows)} points farthest from the theory", columns, rows))
+        print_table(f"the {len(rows)} points farthest from the theory", columns, rows)
     dims = ", ".join(f"{dim:g}" for dim in values["dims"])
     percent = f"{100 * values['common']:+.3f} ± {100 * values['common_stderr']:.3f} %"
     tests = (
@@ -240,7 +240,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
         ("verdict", f"{'agree' if values['agrees'] else 'DISAGREE'}, p {values['p_value']:.3g}"),
         ("would be caught", f"a theory {100 * values['detectable']:.2f} % off at every point"),
     )
-    print_table(make_table("theory against simulation", ("", ""), tests))
+    print_table("theory against simulation", ("", ""), tests)
 
 
 def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any) -> "SweepDesign":
