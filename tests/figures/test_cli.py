@@ -377,7 +377,7 @@ class TestPhaseDiagram:
         names = {file.name for file in tmp_path.iterdir()}
         assert names == {"plane.npz", "plane.png", "plane.svg"}
         again = run(*self.AXES, "--theta", 0.5, "--rules", "hard,random", "--out", out)
-        assert again.exit_code == 2 and "plane.npz exists" in again.stderr
+        assert again.exit_code == 2 and "plane.npz, which exists" in again.stderr
 
     def test_goes_on_from_a_partial_file(self, tmp_path, monkeypatch):
         import prunelaw.pruning.phase
@@ -404,7 +404,10 @@ class TestPhaseDiagram:
     @pytest.mark.parametrize(
         "options, message",
         [
-            (("--theta", 0.5, "--out", "nowhere/plane"), "must lie in a folder that exists"),
+            (
+                ("--theta", 0.5, "--out", "nowhere/plane"),
+                "--out must be a new file in a folder that exists",
+            ),
             (("--keep", 0.2), "theta must be given"),
         ],
     )

@@ -8,7 +8,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import TableError
+from prunelaw_sim.common.new_file import write_new_file
 from prunelaw_sim.tables.columns import COLUMNS, Where, check_column, check_error_rates, series
 
 EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
@@ -141,15 +142,9 @@ class Sweep:
         source = " + ".join(dict.fromkeys(sweep.source for sweep in sweeps))
         return Sweep(table, source, tuple(dict.fromkeys(notes)))
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table; an existing file is never overwritten (`InputError`)."""
-        try:
-            with open(path, "x", encoding="utf-8", newline="") as file:
-                self._frame.to_csv(file, index=False)
-        except FileExistsError as cause:
-            raise InputError(f"{os.fspath(path)} exists and is not overwritten") from cause
-        except OSError as cause:
-            raise InputError(f"{os.fspath(path)} cannot be written: {cause.strerror}") from cause
+    def to_csv(self, path: str | os.PathLike[str], name: str = "path") -> None:
+        """Writes the table to a new file; `name`: what errors call it.  Raises `InputError`."""
+        write_new_file(name, path, self._frame.to_csv(index=False))
 
     def _rows(self, match: np.ndarray) -> "Sweep":
         frame = _reindexed(self._frame, list(self.columns), match)

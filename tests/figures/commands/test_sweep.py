@@ -139,10 +139,10 @@ def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkey
         (["run", "NEW", "--alpha-tot", "3", "--keep", "1.5"], "point 0: f must be"),
         (["run", "NEW", "--standard", "--theta", "1"], "--standard fixes the points"),
         (["check", "STORE"], "dim must take two or more values"),
-        (["check", "STORE", "--output", "STORE"], "exists; choose another name"),
+        (["check", "STORE", "--output", "STORE"], "--output must be a new file"),
         (["check", "NEW"], "NEW does not exist"),
         (["status", "NEW"], "NEW does not exist"),
-        (["export", "STORE", "--output", "STORE"], "exists; choose another name"),
+        (["export", "STORE", "--output", "STORE"], "--output must be a new file"),
         (["export", "STORE", "--output", "nowhere/a.csv"], "a folder that exists"),
     ],
 )

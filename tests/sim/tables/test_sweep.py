@@ -212,7 +212,7 @@ def test_csv_round_trip_is_exact_and_never_overwrites(tmp_path):
     sweep.to_csv(path)
     again = Sweep.from_frame(pd.read_csv(path, dtype=str))
     pd.testing.assert_frame_equal(again.frame, sweep.frame)
-    with pytest.raises(InputError, match=re.escape(f"{path} exists")):
+    with pytest.raises(InputError, match=re.escape(f"{path}, which exists")):
         sweep.to_csv(path)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="whose folder does not exist"):
         sweep.to_csv(tmp_path / "nowhere" / "runs.csv")
