@@ -18,7 +18,7 @@ import pandas as pd
 
 from prunelaw_figures.plots.real_study import ProbeStudy, real_study
 from prunelaw_figures.plots.style import save
-from prunelaw_sim.advice.keep_laws import Cell, TheoryLaws
+from prunelaw_sim.advice.cell_laws import Cell, TheoryLaws
 from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
 from prunelaw_sim.laws.pruning import PARAMETERS, fit_pruning
 from prunelaw_sim.laws.pruning_intervals import PruningIntervals, pruning_intervals, widened
