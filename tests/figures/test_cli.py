@@ -213,7 +213,7 @@ BAD = [
     (["simulate", "--alpha-tot", "-3", "--keep", "0.5"], ["--alpha-tot", "(0, inf)", "-3"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--trials", "0"], ["--trials", "2", "0"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--seed", "-1"], ["--seed", "0", "-1"]),
-    ([*SIMULATE, "--student", "svm"], ["--student must be max-margin, ridge:LAMBDA", "'svm'"]),
+    ([*SIMULATE, "--student", "svm"], ["--student must be logistic:LAMBDA, max-margin", "'svm'"]),
     ([*SIMULATE, "--student", "ridge:0"], ["LAMBDA of student ridge", "(0, inf)", "0.0"]),
     ([*SIMULATE, "--inputs", "student-t:3"], ["NU of student-t", "(4, inf)", "3.0"]),
     ([*SIMULATE, "--probe", "trained"], ["--probe must be given, independent:ALPHA", "'trained'"]),
