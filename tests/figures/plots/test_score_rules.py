@@ -24,6 +24,6 @@ def test_a_panel_a_score_and_fraction_with_means_of_each_rule():
     assert list(lines) == ["all kept", "keep hard", "keep easy", "keep random"]
     for name, f in (("all kept", 1.0), ("keep hard", 0.3)):
         line = lines[name].lines[0]
-        np.testing.assert_array_equal(line.get_xdata(), [100, 300])
-        np.testing.assert_allclose(line.get_ydata(), 0.1 * f + 0.01)
+        np.testing.assert_array_equal(np.asarray(line.get_xdata(), float), [100, 300])
+        np.testing.assert_allclose(np.asarray(line.get_ydata(), float), 0.1 * f + 0.01)
     plt.close(figure)
