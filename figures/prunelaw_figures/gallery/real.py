@@ -1,6 +1,7 @@
 """Gallery: real sweeps, public runs given to the command, and theory against simulation."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 # --- digits of scikit-learn -------------------------------------------------------------------
 
 
-def _digits_pruning(p: Parameters, work: Work) -> Results:
-    from prunelaw_sim.studies.digits import digits_pruning_sweep
+def _digits(theory: str) -> Callable[[Parameters, Work], Results]:
+    """Computes the embedded sweep of one theory, "pruning" or "repetition"."""
 
-    return table_arrays("runs", digits_pruning_sweep(progress=work.progress).frame)
+    def compute(p: Parameters, work: Work) -> Results:
+        from prunelaw_sim.studies import digits
 
+        sweep = getattr(digits, f"digits_{theory}_sweep")
+        return table_arrays("runs", sweep(progress=work.progress).frame)
 
-def _digits_repetition(p: Parameters, work: Work) -> Results:
-    from prunelaw_sim.studies.digits import digits_repetition_sweep
-
-    return table_arrays("runs", digits_repetition_sweep(progress=work.progress).frame)
+    return compute
 
 
 def _law(found: Results, law: str) -> "LawFit":
@@ -78,29 +79,13 @@ def _draw_scored(p: Parameters, found: Results) -> "Figure":
     return score_rules(table_of("runs", found))
 
 
-def _pruning_parameters() -> dict:
-    from prunelaw_sim.studies.digits import DIMENSION, FULL_PRUNING, PROBE_IMAGES, TEST_IMAGES
+def _grid(theory: str, values: str, **others: str) -> Parameters:
+    """Parameters of an embedded sweep: its grid, whose values have a name, and other constants."""
+    from prunelaw_sim.studies import digits
 
-    return {
-        "sizes": list(FULL_PRUNING.sizes),
-        "keep": list(FULL_PRUNING.values),
-        "seeds": FULL_PRUNING.seeds,
-        "dimension": DIMENSION,
-        "probe_images": PROBE_IMAGES,
-        "test_images": TEST_IMAGES,
-    }
-
-
-def _repetition_parameters() -> dict:
-    from prunelaw_sim.studies.digits import FULL_REPETITION, NOISE, TEST_IMAGES
-
-    return {
-        "sizes": list(FULL_REPETITION.sizes),
-        "epochs": list(FULL_REPETITION.values),
-        "seeds": FULL_REPETITION.seeds,
-        "noise": NOISE,
-        "test_images": TEST_IMAGES,
-    }
+    grid = getattr(digits, f"FULL_{theory.upper()}")
+    given = {"sizes": list(grid.sizes), values: list(grid.values), "seeds": grid.seeds}
+    return given | {name: getattr(digits, constant) for name, constant in others.items()}
 
 
 # --- public runs ------------------------------------------------------------------------------
@@ -229,8 +214,9 @@ ENTRIES = (
         "P = {sizes}, f = {keep} kept (and 1) by a probe trained on {probe_images} other images; "
         "means of {seeds} seeds ± standard errors. Lines: the pruning theory fitted to the filled "
         "points; open points were predicted.",
-        _pruning_parameters(),
-        _digits_pruning,
+        _grid("pruning", "keep", dimension="DIMENSION", probe_images="PROBE_IMAGES",
+              test_images="TEST_IMAGES"),
+        _digits("pruning"),
         _draw_digits_pruning,
     ),
     Entry(
@@ -240,8 +226,8 @@ ENTRIES = (
         "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian "
         "noise of {noise:g} of the brightest pixel. Lines: utility decay fitted to the filled "
         "points; open points were predicted.",
-        _repetition_parameters(),
-        _digits_repetition,
+        _grid("repetition", "epochs", noise="NOISE", test_images="TEST_IMAGES"),
+        _digits("repetition"),
         _draw_digits_repetition,
         numbers=2,
     ),
