@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json
+from prunelaw_figures.terminal.output import Amount
 from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def command(
     existing file is never overwritten.
     """
     from prunelaw_figures.words.advice import advice_blocks
-    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.document import print_result
     from prunelaw_sim.advice.advise import advise
     from prunelaw_sim.readers import read
 
@@ -98,10 +98,7 @@ def command(
     if output_kept is not None and found.scores is not None:
         found.scores.write_kept(output_kept, "--output-kept")
         click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
-    if as_json:
-        print_json(found)
-    else:
-        print_blocks(advice_blocks(found))
+    print_result(found, advice_blocks(found), as_json)
 
 
 def _check(

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json
 from prunelaw_figures.terminal.reading_options import asked, pairs, reading_options
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)
-    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.document import print_result
     from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 
     if law == "all":
@@ -144,10 +143,7 @@ def command(
     values = found.to_dict()
     if level is not None:
         values["intervals"] = _intervals(found, level)
-    if as_json:
-        print_json(values)
-    else:
-        print_blocks(blocks(values))
+    print_result(values, blocks(values), as_json)
 
 
 def _chosen(
