@@ -93,7 +93,8 @@ def advise_on_pools(
     `InputError` and `TableError` as `fit_utility` and `plan` do.
     """
     sweep = _unpruned(sweep.require(*COLUMNS))
-    comparison, warnings = _compared(sweep, group)
+    several = len(np.unique(sweep["samples_seen"])) > 1
+    comparison = compare_laws(sweep, group=group) if several else None
     law, doubts = law_of_plan(comparison)
     fit = fit_utility(sweep.frame, group=group, **PLANNED[law])
     ensemble = from_fit(bootstrap(fit, replicates, seed=seed), group=group)
@@ -106,7 +107,7 @@ def advise_on_pools(
         other_laws=others,
         all_pools_from=found.switches[-1].budget if found.switches else None,
         doublings=beyond_runs(ensemble, fit, found.chosen),
-        warnings=(*warnings, *doubts, *_parting(others, found)),
+        warnings=(*doubts, *_parting(others, found)),
         ensemble=ensemble,
     )
 
@@ -122,21 +123,15 @@ def _unpruned(sweep: Sweep) -> Sweep:
     return Sweep.from_frame(frame.loc[whole], sweep.source)
 
 
-def _compared(sweep: Sweep, group: str | None) -> tuple[LawComparison | None, list[Note]]:
-    """Laws side by side, unless nothing can be held out."""
-    if len(np.unique(sweep["samples_seen"])) > 1:
-        return compare_laws(sweep, group=group), []
-    text = "all runs saw the same number of samples: no law can be judged by a larger budget"
-    return None, [Note("law_not_judged", text)]
-
-
 def law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
     """The best law that a plan can use, and what is to be said if that is not the best law."""
     if comparison is None:
-        return "utility", []
-    best = comparison.best
+        text = "all runs saw the same number of samples: no law can be judged by a larger budget"
+        return "utility", [Note("law_not_judged", text)]
+    best, alike = comparison.best, "; ".join(comparison.undecided)
     if best is not None and best in PLANNED:
-        return best, _alike(comparison, best)
+        text = f"the runs do not tell {best} from {alike}: beyond them these may part"
+        return best, [Note("law_undecided", text)] if alike else []
     usable = [name for name in comparison.table["law"] if name in PLANNED]
     chosen = usable[0] if usable else "utility"
     if best is None:
@@ -156,15 +151,6 @@ def law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
             "be right where its errors are not: trust its interval less than it says"
         )
     return chosen, [Note("law_of_plan", text)]
-
-
-def _alike(comparison: LawComparison, best: str) -> list[Note]:
-    """Laws that the runs do not tell from the one used."""
-    if not comparison.undecided:
-        return []
-    names = "; ".join(comparison.undecided)
-    text = f"the runs do not tell {best} from {names}: beyond them these may part"
-    return [Note("law_undecided", text)]
 
 
 def _other_laws(
