@@ -109,10 +109,7 @@ def _scarce_optimum(
     def tilt(k: Int[np.ndarray, " m"], log_n: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         return np.arcsinh(_imbalance(law, log_n, log_total[k], log_u[k]))  # some are 1e100
 
-    low, high = law.log_matched(log_u), log_total - log_u
-    every = np.arange(low.size)
-    root, _ = bracketed_roots(tilt, low, high, tilt(every, low), tilt(every, high), _CLOSE)
-    return root
+    return bracketed_roots(tilt, law.log_matched(log_u), log_total - log_u, _CLOSE)[0]
 
 
 def _unique_or_unlimited(unique_samples: Any) -> Float[np.ndarray, "..."]:

@@ -27,7 +27,7 @@ from jaxtyping import Bool, Float, Shaped
 from prunelaw.checks import check_choice, check_real
 from prunelaw.keep import threshold
 from prunelaw.numerics.gaussian import Array
-from prunelaw.numerics.roots import bracketed_roots, common, log_grid, sign_changes
+from prunelaw.numerics.roots import bracketed_roots, common, log_grid, scanned_roots
 from prunelaw.perceptron.sensitivity import influence
 from prunelaw.perceptron.solver import solve
 from prunelaw.pruning.band import ALL_SCANNED, BestBand, best_band
@@ -126,15 +126,10 @@ def band_boundary(
 
     values = slope(np.repeat(np.arange(n), SCAN), np.tile(grid, n)).reshape(n, SCAN)
     values = np.where(np.abs(values) < NOISE, 0.0, values)
-    point, before, after = sign_changes(values)
-    # The rule is best nearby above a rise (hard), below a fall (easy).
-    wanted = (values[point, after] > 0.0) == (kind == "hard")
-    root, left = bracketed_roots(
-        lambda k, x: slope(point[k], x),
-        grid[before], grid[after], values[point, before], values[point, after],
-    )  # fmt: skip
+    point, root, left, rises = scanned_roots(slope, np.tile(grid, (n, 1)), values)
     alpha, residual = np.full(n, np.nan), np.full(n, np.nan)
-    order = np.flatnonzero(wanted)
+    # The rule is best nearby above a rise (hard), below a fall (easy).
+    order = np.flatnonzero(rises == (kind == "hard"))
     for k in order if kind == "hard" else order[::-1]:  # the last written stays
         alpha[point[k]], residual[point[k]] = np.exp(root[k]), left[k]
     transition, jump = _transition(kind, alpha, fraction, angle, grid)
@@ -143,12 +138,20 @@ def band_boundary(
     ]
     always = np.isnan(alpha) & (values > 0.0).all(axis=1)
     reason = np.where(always, f"{kind} is the best band nearby in the whole range", reason)
-    roots = tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(n))
+    columns = (angle, fraction, alpha, transition, jump, residual, reason)
+    return _boundary(kind, alpha_range, shape, columns, point, root)
+
+
+def _boundary(kind: str, alpha_range: Any, shape: Any, columns: Any, point: Any, root: Any):
+    """The arrays in their shape, and the roots of each point."""
+    angle, fraction, alpha, transition, jump, residual, reason = (
+        column.reshape(shape) for column in columns
+    )
+    low, high = alpha_range
+    roots = tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(angle.size))
     return Boundary(
-        kind, (float(alpha_range[0]), float(alpha_range[1])),
-        angle.reshape(shape), fraction.reshape(shape), alpha.reshape(shape),
-        transition.reshape(shape), jump.reshape(shape), residual.reshape(shape),
-        roots, reason.reshape(shape),
+        kind, (float(low), float(high)), angle, fraction, alpha, transition, jump, residual,
+        roots, reason,
     )  # fmt: skip
 
 
@@ -180,12 +183,13 @@ def _transition(
         if not better.size or better[-1] + 1 >= len(values):
             continue
         k = int(better[-1])
-        ends = beyond[k : k + 1], beyond[k + 1 : k + 2]
-        at = values[k : k + 1], np.maximum(values[k + 1 : k + 2], -1.0)
         root, _ = bracketed_roots(
-            lambda _, x, i=i: np.maximum(ahead(int(i), x), -1.0), *ends, *at, tolerance=1e-9
-        )
-        result[i], jump[i] = np.exp(root[0]), True
+            lambda _, x, i=i: np.maximum(ahead(int(i), x), -1.0),
+            beyond[k : k + 1], beyond[k + 1 : k + 2], 1e-9,
+        )  # fmt: skip
+        # Beyond may be better still, by no more than rounding.
+        last = root[0] if np.isfinite(root[0]) else beyond[k + 1]
+        result[i], jump[i] = np.exp(last), True
     return result, jump
 
 
@@ -218,18 +222,10 @@ def gain_boundary(
         return np.concatenate(gains) - level
 
     values = excess(np.repeat(np.arange(n), SCAN), np.tile(grid, n)).reshape(n, SCAN)
-    point, before, after = sign_changes(values)
-    root, left = bracketed_roots(
-        lambda k, x: excess(point[k], x),
-        grid[before], grid[after], values[point, before], values[point, after], 1e-9,
-    )  # fmt: skip
+    point, root, left, rises = scanned_roots(excess, np.tile(grid, (n, 1)), values, 1e-9)
     alpha, residual = np.full(n, np.nan), np.full(n, np.nan)
-    for k in np.flatnonzero(values[point, after] < 0.0):
+    for k in np.flatnonzero(~rises):
         alpha[point[k]], residual[point[k]] = np.exp(root[k]), left[k]
     reason = np.where(np.isfinite(alpha), "", "the gain does not fall through it in the range")
-    return Boundary(
-        f"gain {level:g}", (float(alpha_range[0]), float(alpha_range[1])),
-        angle.reshape(shape), fraction.reshape(shape), alpha.reshape(shape),
-        alpha.reshape(shape), np.zeros(shape, bool), residual.reshape(shape),
-        tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(n)), reason.reshape(shape),
-    )  # fmt: skip
+    columns = (angle, fraction, alpha, alpha, np.zeros(n, bool), residual, reason)
+    return _boundary(f"gain {level:g}", alpha_range, shape, columns, point, root)

@@ -19,7 +19,7 @@ from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.keep import as_rule
 from prunelaw.numerics.gaussian import Array
-from prunelaw.numerics.roots import bracketed_roots, common, log_grid, sign_changes
+from prunelaw.numerics.roots import bracketed_roots, common, log_grid, scanned_roots
 from prunelaw.perceptron.sensitivity import sensitivity
 from prunelaw.perceptron.solver import solve
 
@@ -97,10 +97,7 @@ def best_fraction(
     owner, place = np.repeat(np.arange(n), SCAN), np.tile(grid, n)
     error, change = (value.reshape(n, SCAN) for value in slope(owner, place))
     point, cell = np.nonzero((change[:, :-1] < 0.0) & (change[:, 1:] > 0.0))
-    root, _ = bracketed_roots(
-        lambda k, x: slope(point[k], x)[1],
-        grid[cell], grid[cell + 1], change[point, cell], change[point, cell + 1],
-    )  # fmt: skip
+    root, _ = bracketed_roots(lambda k, x: slope(point[k], x)[1], grid[cell], grid[cell + 1])
     at_root, left = slope(point, np.where(np.isnan(root), grid[cell], root))
     columns = [(point, np.exp(root), at_root, left, np.full(len(point), "", dtype="<U4"))]
     # At f = 1 a hard rule's derivative is 0, the influence of examples at infinity.
@@ -269,13 +266,8 @@ def switch(
     )
     places, gap = _with_dips(both, places, gap, slope)
     gap = np.where(np.abs(gap) < NOISE, 0.0, gap)
-    point, cell, after = sign_changes(gap)
-    root, _ = bracketed_roots(
-        lambda k, x: both(point[k], x)[0],
-        places[point, cell], places[point, after], gap[point, cell], gap[point, after],
-    )  # fmt: skip
+    point, root, _, upward = scanned_roots(lambda k, x: both(k, x)[0], places, gap)
     left, _, error = both(point, np.where(np.isnan(root), grid[0], root))
-    upward = gap[point, after] > 0.0
     results = {name: np.full(n, np.nan) for name in ("alpha_tot", "error", "residual")}
     for k in np.flatnonzero(upward)[::-1]:
         results["alpha_tot"][point[k]] = np.exp(root[k])
