@@ -24,18 +24,21 @@ _CLOSE = 1e-14  # width of a bracket of log N ≈ 20 at which it counts as found
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """What `compute_optimal` found. `...` is the shape of compute and unique_samples together."""
+    """What `compute_optimal` found. `...` is the shape of compute and unique_samples together.
+
+    Attributes:
+        parameters: N.
+        samples_seen: D = C / 6N.
+        epochs: D / U, at least 1: with less data than U a fresh part of it is seen once.
+        loss: the least loss at this compute.
+        imbalance: log of (−∂L/∂log N) / (−∂L/∂log D), 0 at the optimum: what rounding has left.
+    """
 
     parameters: Float[np.ndarray, "..."]
-    """N"""
     samples_seen: Float[np.ndarray, "..."]
-    """D = C / 6N"""
     epochs: Float[np.ndarray, "..."]
-    """D / U, at least 1: with less data than U a fresh part of it is seen once"""
     loss: Float[np.ndarray, "..."]
-    """the least loss at this compute"""
     imbalance: Float[np.ndarray, "..."]
-    """log of (−∂L/∂log N) / (−∂L/∂log D), 0 at the optimum: what rounding has left"""
 
 
 def compute_optimal(law: Any, compute: Any, unique_samples: Any = math.inf) -> Allocation:
@@ -48,7 +51,12 @@ def compute_optimal(law: Any, compute: Any, unique_samples: Any = math.inf) -> A
 
     found in log N to rounding. `compute` C > 0 in floating-point operations; `unique_samples` U > 0
     or inf; arrays broadcast. R*_D > 0 and R*_N > 0, else no optimum need be the only one.
-    `InputError` otherwise. Source: arXiv 2305.16264, sections 3.1 and 5; arXiv 2203.15556, eq. 4.
+
+    Raises:
+        InputError: outside these ranges.
+
+    Source:
+        arXiv 2305.16264, sections 3.1 and 5; arXiv 2203.15556, eq. 4.
     """
     if not isinstance(law, DataConstrained):
         raise InputError(f"law must be a DataConstrained, got {law!r}")

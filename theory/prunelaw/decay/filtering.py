@@ -32,21 +32,26 @@ _ROUNDS = 4  # closer looks at near-crossings; what stays unseen is narrower tha
 
 @dataclass(frozen=True, eq=False)
 class FilterChoice:
-    """What `best_filter` found. `...` is the shape of `samples_seen`."""
+    """What `best_filter` found. `...` is the shape of `samples_seen`.
+
+    Attributes:
+        samples_seen: the budget: samples seen in training, with a selection cost the scoring
+            included.
+        n_pools: size of the best union: keep the best `n_pools` pools.
+        error: its error.
+        advantage: error of the second-best union minus `error`; ≥ 0, inf when there is only one
+            union.
+        errors: error of every union: errors[p − 1] keeps the best p pools; inf where scoring would
+            eat up the whole budget.
+        names: names of the pools, best to worst.
+    """
 
     samples_seen: Float[np.ndarray, "..."]
-    """the budget: samples seen in training, with a selection cost the scoring included"""
     n_pools: Int[np.ndarray, "..."]
-    """size of the best union: keep the best `n_pools` pools"""
     error: Float[np.ndarray, "..."]
-    """its error"""
     advantage: Float[np.ndarray, "..."]
-    """error of the second-best union minus `error`; ≥ 0, inf when there is only one union"""
     errors: Float[np.ndarray, "n_unions ..."]
-    """error of every union: errors[p − 1] keeps the best p pools; inf where scoring would eat up
-    the whole budget"""
     names: tuple[str, ...]
-    """names of the pools, best to worst"""
 
     @property
     def beyond_range(self) -> Bool[np.ndarray, "..."]:
@@ -56,14 +61,17 @@ class FilterChoice:
 
 @dataclass(frozen=True)
 class SwitchPoint:
-    """Above `samples_seen` keep the best `to_pools`, just below it the best `from_pools`."""
+    """Above `samples_seen` keep the best `to_pools`, just below it the best `from_pools`.
+
+    Attributes:
+        residual: difference of the two unions' errors at `samples_seen`; rounding only.
+    """
 
     samples_seen: float
     from_pools: int
     to_pools: int
     error: float
     residual: float
-    """difference of the two unions' errors at `samples_seen`; rounding only"""
 
     @property
     def beyond_range(self) -> bool:
@@ -108,7 +116,10 @@ def best_filter(
     `pools` are ordered best to worst and share a, d and convention. Unions equal to 1e-13
     (relative) count as a tie and the smallest of them is named. With `selection_cost` c > 0,
     `samples_seen` is the budget in units of one sample of training, from which scoring is paid
-    (`training_samples`). `InputError` on bad input.
+    (`training_samples`).
+
+    Raises:
+        InputError: for bad input.
     """
     seen = check_real("samples_seen", samples_seen, 1.0)
     errors = union_errors(pools, seen, selection_cost=selection_cost)
@@ -150,12 +161,14 @@ class ParetoCurve:
 
     The arrays hold an even grid in log budget and, exactly, every switch; the curve itself is a
     function, `curve(budget)`, evaluated afresh and not interpolated.
+
+    Attributes:
+        n_pools: the best union from this budget on: at a switch, the one above it.
     """
 
     budget: Float[np.ndarray, " n"]
     error: Float[np.ndarray, " n"]
     n_pools: Int[np.ndarray, " n"]
-    """the best union from this budget on: at a switch, the one above it"""
     is_switch: Bool[np.ndarray, " n"]
     switches: tuple[SwitchPoint, ...]
     pools: tuple[Pool, ...]

@@ -43,21 +43,25 @@ _MOVES = 500  # exchanges of probability from one start, far more than a descent
 
 @dataclass(frozen=True, eq=False)
 class MixtureChoice:
-    """What `best_weights` found."""
+    """What `best_weights` found.
+
+    Attributes:
+        weights: probability that a sample is drawn from each pool; they sum to 1.
+        violation: steepest fall of the error per unit of probability moved from one pool to
+            another, ≥ 0; 0 to rounding at a first-order optimum. At the end of a pass (to 1e-9) the
+            one-sided slopes count.
+        optimum: "global" where the problem is convex and a first-order optimum is the best there is
+            (paper convention or d = 0, stretch = 0); "local", the best of all starts, elsewhere.
+        union: the best uniform draw: of the best p pools, in the order given, or of one pool alone.
+    """
 
     samples_seen: float
     names: tuple[str, ...]
     weights: Float[np.ndarray, " pools"]
-    """probability that a sample is drawn from each pool; they sum to 1"""
     error: float
     violation: float
-    """steepest fall of the error per unit of probability moved from one pool to another, ≥ 0; 0 to
-    rounding at a first-order optimum. At the end of a pass (to 1e-9) the one-sided slopes count."""
     optimum: str
-    """"global" where the problem is convex and a first-order optimum is the best there is (paper
-    convention or d = 0, stretch = 0); "local", the best of all starts, elsewhere"""
     union: tuple[str, ...]
-    """the best uniform draw: of the best p pools, in the order given, or of one pool alone"""
     union_error: float
     starts: int
 
@@ -120,7 +124,8 @@ def best_weights(pools: Sequence[Pool], samples_seen: Any, *, stretch: Real = 1.
     feasible direction (paper, or d = 0; under official_code the pool that is used up first couples
     them, and the certificate is for pairs).
 
-    `InputError` for the effective_data convention, whose exponent does not separate.
+    Raises:
+        InputError: for the effective_data convention, whose exponent does not separate.
     """
     search = _Search.of(pools, check_number("samples_seen", samples_seen, 1.0), stretch)
     starts = search.starts()
@@ -153,7 +158,11 @@ def _best_uniform(
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """The error as a function of the weights, for one number of samples seen."""
+    """The error as a function of the weights, for one number of samples seen.
+
+    Attributes:
+        log_x: A = log(a n/1e5).
+    """
 
     seen: float
     stretch: float
@@ -161,7 +170,6 @@ class _Search:
     b: Float[np.ndarray, " pools"]
     tau: Float[np.ndarray, " pools"]
     log_x: float
-    """A = log(a n/1e5)"""
     d: float
     official: bool
 

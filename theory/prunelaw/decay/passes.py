@@ -43,11 +43,14 @@ _ZETA_SLOPES = (  # ζ′(−n) (−1)^n/n!
 
 
 class _Rule(NamedTuple):
-    """Nodes t and, for both integrals, weights; of the integrand (1 − x^M) / ((1 − x) e^t)."""
+    """Nodes t and, for both integrals, weights; of the integrand (1 − x^M) / ((1 − x) e^t).
+
+    Attributes:
+        growing: e^t − 1.
+    """
 
     t: Float[np.ndarray, " nodes"]
     growing: Float[np.ndarray, " nodes"]
-    """e^t − 1"""
     weights: Float[np.ndarray, "nodes 2"]
 
 

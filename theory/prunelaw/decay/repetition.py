@@ -31,8 +31,8 @@ from prunelaw.errors import InputError
 class NoDecay:
     """y = (a n/1e5)^b + d: the error falls with samples seen, however often they repeat.
 
-    `a` > 0, `b` ≤ 0, `d` ≥ 0, `InputError` otherwise; `a` inside the power with the divisor 1e5,
-    as in `prunelaw.decay.utility`, of whose "paper" convention this is the case τ = ∞.
+    `a` > 0 stands inside the power with the divisor 1e5, b ≤ 0, d ≥ 0: the case τ = ∞ of the
+    "paper" convention of `prunelaw.decay.utility`.
     """
 
     a: Real
@@ -61,12 +61,17 @@ class DataConstrained:
         N_eff = U_N (1 + S(N/U_N − 1, R*_N)),    U_N = min(N, N_opt(U_D))
         S(R, R*) = R* (1 − exp(−R/R*)),          N_opt(U) = ((αA/βB) U^β)^(1/α)
 
-    N_opt(U) is the N for which U is the compute-optimal amount of data: along 6 N D = const,
-    αA/N^α = βB/D^β. So `r_n` < inf weakens a model that is too large for its unique data, repeated
-    or not. r_d = r_n = inf is the law of Hoffmann et al. (2022); r_d = 0 makes repeats worthless.
+    N_opt(U) is the N for which U is the compute-optimal amount of data: along 6 N D = const, αA/N^α
+    = βB/D^β. So `r_n` < inf weakens a model that is too large for its unique data, repeated or not.
+    r_d = r_n = inf is the law of Hoffmann et al. (2022); r_d = 0 makes repeats worthless.
 
-    `E` ≥ 0; `A`, `B`, `alpha`, `beta` > 0; `r_d`, `r_n` in [0, inf] are R*_D, R*_N. `InputError`
-    otherwise. Source: Muennighoff et al. 2023, arXiv 2305.16264, section 3.1 and appendix A.
+    `E` ≥ 0; `A`, `B`, `alpha`, `beta` > 0; `r_d`, `r_n` in [0, inf] are R*_D, R*_N.
+
+    Raises:
+        InputError: outside these ranges.
+
+    Source:
+        Muennighoff et al. 2023, arXiv 2305.16264, section 3.1 and appendix A.
     """
 
     E: Real
@@ -164,7 +169,7 @@ class Overfit:
     is open and no form predicts them.
 
     `law`: a `DataConstrained`, `NoDecay` or `UtilityLaw`. `c` ≥ 0, `q` ≥ 0, `p` > 0, `r_star` > 0
-    or inf; `InputError` otherwise. With q = 0 the penalty needs no `parameters`.
+    or inf. With q = 0 the penalty needs no `parameters`.
     """
 
     law: Monotone
@@ -217,10 +222,12 @@ class Overfit:
 class PowerLaw:
     """y = k C^s + d in compute C alone: it knows neither the data nor how often they repeat.
 
-    C is the total of a training run in GMACs: giga multiply-accumulates of one forward pass, of
-    one sample, times the samples seen (`gmacs_total` of the public OpenCLIP tables). `k` > 0,
-    `s` ≤ 0, `d` ≥ 0 (published: 0); `InputError` otherwise.
-    Source: Cherti et al. 2023, arXiv 2212.07143, section 4 (E = β C^α there).
+    C is the total of a training run in GMACs: giga multiply-accumulates of one forward pass, of one
+    sample, times the samples seen (`gmacs_total` of the public OpenCLIP tables). `k` > 0, `s` ≤ 0,
+    `d` ≥ 0 (published: 0).
+
+    Source:
+        Cherti et al. 2023, arXiv 2212.07143, section 4 (E = β C^α there).
     """
 
     k: Real

@@ -44,7 +44,7 @@ class ScoredPool:
 
     Each is a number, an array of values at evenly spaced quantiles from 0 to 1 (linear between
     them), or a function of an array of quantiles. a, d and the convention are those of
-    `UtilityLaw`. `InputError` where a value leaves its range.
+    `UtilityLaw`.
     """
 
     size: Real
@@ -90,19 +90,23 @@ class ScoredPool:
 
 @dataclass(frozen=True)
 class BestFraction:
-    """What `best_fraction` found."""
+    """What `best_fraction` found.
+
+    Attributes:
+        fraction: the fraction to keep.
+        high: bracket: a (local) minimum lies between them, since the errors there are not below
+            `error`.
+        bucket_effect: by how much twice as many buckets change `error` at `fraction`.
+    """
 
     fraction: float
-    """the fraction to keep"""
     error: float
     low: float
     high: float
-    """bracket: a (local) minimum lies between them, since the errors there are not below `error`"""
     low_error: float
     high_error: float
     keep_all_error: float
     bucket_effect: float
-    """by how much twice as many buckets change `error` at `fraction`"""
 
     @property
     def beyond_range(self) -> bool:
@@ -115,10 +119,13 @@ def best_fraction(
 ) -> BestFraction:
     """The fraction f of a scored pool to keep with the least error at `samples_seen` ≥ 1.
 
-    f in [1e-4, 1], and no less than one sample. A grid in log f that includes the ends of passes
-    (n = k f N, where the slope jumps) finds the valley, closer and closer grids the bottom; the
+    f in [1e-4, 1], and no less than one sample. A grid in log f that includes the ends of passes (n
+    = k f N, where the slope jumps) finds the valley, closer and closer grids the bottom; the
     bracket is three errors computed, not a model: low ≤ f ≤ high with f the least of them. At the
-    end of the range the bracket ends there. `InputError` on bad input.
+    end of the range the bracket ends there.
+
+    Raises:
+        InputError: for bad input.
     """
     seen = check_number("samples_seen", samples_seen, 1.0)
     size = float(pool.size)

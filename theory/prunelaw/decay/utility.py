@@ -54,8 +54,15 @@ else:
 
 @dataclass(frozen=True)
 class UtilityLaw:
-    """The law of one pool. `a` > 0; `b` ≤ 0 (0: useless data); `tau` > 0 epochs, inf for no decay;
-    `d` ≥ 0 the irreducible error; `convention` one of CONVENTIONS. `InputError` otherwise."""
+    """The law of one pool.
+
+    Attributes:
+        a: above 0.
+        b: at most 0; 0 is useless data.
+        tau: half-life in epochs, above 0; inf for no decay.
+        d: irreducible error, at least 0.
+        convention: one of CONVENTIONS.
+    """
 
     a: Real
     b: Real
@@ -120,8 +127,8 @@ def mixture_error(
 ) -> Float[np.ndarray, "..."]:
     """Error after `samples_seen` ≥ 1 samples drawn from `pools`, by default from their union.
 
-    In a union of N̂ samples, a pool of N_i is repeated less often per sample seen: τ̂_i = (N̂/N_i) τ_i
-    (p τ_i for p equal pools). With w_i = N_i/N̂ (1/p for equal pools, as published), pass k has
+    In a union of N̂ samples, a pool of N_i is repeated less often per sample seen: τ̂_i = (N̂/N_i)
+    τ_i (p τ_i for p equal pools). With w_i = N_i/N̂ (1/p for equal pools, as published), pass k has
 
         utility conventions   b_eff(k) = Σ w_i b_i δ̂_i^k
         effective_data        y = (a N̂/1e5)^b_eff(0) ∏_k (E_{k+1}/E_k)^b_eff(k) + d,
@@ -142,8 +149,10 @@ def mixture_error(
     this is the theorem and which the extension.
 
     All pools must have names of their own and share a, d and the convention (`InputError`), as the
-    published fits do. Source: arXiv 2404.07177, section on mixtures of pools, and the authors'
-    published functions.
+    published fits do.
+
+    Source:
+        arXiv 2404.07177, section on mixtures of pools, and the authors' published functions.
     """
     law = shared_law(pools)
     seen = check_real("samples_seen", samples_seen, 1.0)

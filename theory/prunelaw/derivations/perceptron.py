@@ -1,8 +1,8 @@
 """The formulas of the two theories derived by computer algebra, step by step.
 
 Each function returns a `Derivation`: sentences with SymPy relations that documentation can print,
-and a verdict that tests can check.  A step is checked by SymPy when the function runs; a `given`
-step is a definition, or a consequence that its sentence draws from the checked ones.  Identities
+and a verdict that tests can check. A step is checked by SymPy when the function runs; a `given`
+step is a definition, or a consequence that its sentence draws from the checked ones. Identities
 between integrals are reduced to identities between integrands at fixed fields, for a generic keep
 rule w; `tests/theory/derivations/test_derivations.py` adds the integrals at random parameters.
 
@@ -28,7 +28,7 @@ from prunelaw.derivations.steps import (
 
 
 def all_derivations() -> tuple[Derivation, ...]:
-    """Every derivation of this module, in reading order.  Takes some seconds."""
+    """Every derivation of this module, in reading order. Takes some seconds."""
     return (
         smoothed_hinge(),
         perfect_probe(),

@@ -1,8 +1,8 @@
 """What a keep rule is: a weight on the axis of the signed margin, seen as segments.
 
 A rule is a function w ∈ [0, 1]; an example is kept with probability w, and f = E[w] is the kept
-fraction.  The probe's field is z = J_probe·x ~ N(0, 1), the label y = sign(t), and the signed
-margin m = y z.  Three kinds of rule differ in what w is a function of:
+fraction. The probe's field is z = J_probe·x ~ N(0, 1), the label y = sign(t), and the signed
+margin m = y z. Three kinds of rule differ in what w is a function of:
 
     of="abs"     |z|         needs no labels
     of="z"       z           needs no labels; labels are odd in x, so w(z) acts as the mean of

@@ -103,7 +103,7 @@ def _side_panels(
 ) -> Panels:
     """Panels of [low, high] cut where the inner integral changes character.
 
-    `margin` = κ − ρ·anchor.  The changes: z = 0, where the teacher's edge L(z) enters the
+    `margin` = κ − ρ·anchor. The changes: z = 0, where the teacher's edge L(z) enters the
     Gaussian (scale tan θ); z = κ/ρ, where the corner m = 0 does (scale √(1−ρ²)/ρ); and
     z = κ s/b, where the two meet (scale s σ/b).
     """

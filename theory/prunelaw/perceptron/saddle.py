@@ -9,7 +9,7 @@ and the student solves Ψ = 0, ∂Ψ/∂ω = 0, ∂Ψ/∂χ = 0 in the angles
 
     J = cos ω T + sin ω (cos χ e_u + sin χ e_⊥),     so     R = cos ω and ε = ω/π,
 
-which lose nothing to cancellation when ε is 1e−12.  The unknowns are log ω, log tan(χ/2) and κ.
+which lose nothing to cancellation when ε is 1e−12. The unknowns are log ω, log tan(χ/2) and κ.
 At θ = 0 the plane is a line: χ = π/2 and two equations remain.
 
 Newton's method starts where `prunelaw.perceptron.path` leads; its last steps are repeated on finer
@@ -83,7 +83,7 @@ class State(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Points that are solved together; all arrays of shape (n,).  `planar` is False at θ = 0."""
+    """Points that are solved together; all arrays of shape (n,). `planar` is False at θ = 0."""
 
     alpha: Array
     theta: Array
@@ -159,14 +159,17 @@ class Outcome(NamedTuple):
 
 
 class _Angles(NamedTuple):
-    """Derivatives of h (as coefficients on t and u) and of σ in the angles ω and χ."""
+    """Derivatives of h (as coefficients on t and u) and of σ in the angles ω and χ.
+
+    Attributes:
+        balance: factors of the three equations, shape (n, 3): their terms become of order 1.
+    """
 
     h_w: tuple[Array, Array]
     h_c: tuple[Array, Array]
     s_w: Array
     s_c: Array
     balance: Array
-    """factors of the three equations, shape (n, 3): their terms become of order 1"""
 
 
 def _angles(state: State, fields: Fields) -> _Angles:

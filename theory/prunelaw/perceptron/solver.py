@@ -2,8 +2,8 @@
 
 Setting (Sorscher, Geirhos, Shekhar, Ganguli, Morcos, NeurIPS 2022, arXiv 2206.14486):
 inputs x ~ N(0, I_N), labels sign(T·x) from a teacher T, P = α_tot N examples; a probe at angle θ
-from the teacher ranks them by |z|, z = J_probe·x, and a fraction f is kept.  The student J is the
-max-margin separator of the kept examples.  For N → ∞ its test error is ε = arccos(J·T)/π.
+from the teacher ranks them by |z|, z = J_probe·x, and a fraction f is kept. The student J is the
+max-margin separator of the kept examples. For N → ∞ its test error is ε = arccos(J·T)/π.
 """
 
 from __future__ import annotations
@@ -41,17 +41,18 @@ STATUS = (
 
 @dataclass(frozen=True)
 class Solution:
-    """Order parameters of the student, with their proof.  All arrays have the broadcast shape.
+    """Order parameters of the student, with their proof. All arrays have the broadcast shape.
 
-    error      ε = arccos(R)/π, test error probability
-    R          J·T, overlap with the teacher
-    rho        J·J_probe, overlap with the probe
-    kappa      margin at |J| = 1
-    residual   largest scaled residual of the saddle-point equations on the finest quadrature
-               used, before the last Newton step removed it
-    change     largest relative difference of the unknowns between the last two quadratures
-    converged  True where `change` < 2e-11; elsewhere error, R, rho and kappa are NaN
-    status     index into `prunelaw.perceptron.STATUS`
+    Attributes:
+        error: ε = arccos(R)/π, test error probability.
+        R: J·T, overlap with the teacher.
+        rho: J·J_probe, overlap with the probe.
+        kappa: margin at |J| = 1.
+        residual: largest scaled residual of the saddle-point equations on the finest quadrature
+            used, before the last Newton step removed it.
+        change: largest relative difference of the unknowns between the last two quadratures.
+        converged: True where `change` < 2e-11; elsewhere error, R, rho and kappa are NaN.
+        status: index into `prunelaw.perceptron.STATUS`.
     """
 
     alpha_tot: Float[np.ndarray, "*shape"]
@@ -86,19 +87,22 @@ def solve(
 
     The arguments broadcast against each other and are solved as one batch:
 
-    alpha_tot  examples per dimension before pruning, P/N, in (0, ∞); checked on [1e-3, 1e6]
-    f          fraction kept, in (0, 1]; checked on [1e-4, 1]; None: as the rule implies (bands)
-    theta      angle between probe and teacher in radians, in [0, π/2]
-    rule       "hard" (keep small |z|), "easy" (keep large |z|), "random", or another text or
-               object of `prunelaw.keep` (bands, signed margins, mixtures, any w); or an array
-    throw      True: raise `ConvergenceError` if a point cannot be solved.
-               False: flag it in `converged`, with NaN in error, R, rho and kappa.
-    executor   a `concurrent.futures` executor of processes, to share many points among cores;
-               threads would wait for each other
-
     Solves Ψ = 0 and ∂Ψ = 0 (`prunelaw.perceptron.saddle`), whose gradient gives the published
-    equations (arXiv 2206.14486, appendix A).  Relative accuracy of the error 1e-10 or better.
-    Raises `InputError` for arguments outside their range.
+    equations (arXiv 2206.14486, appendix A). Relative accuracy of the error 1e-10 or better.
+
+    Args:
+        alpha_tot: examples per dimension before pruning, P/N, in (0, ∞); checked on [1e-3, 1e6].
+        f: fraction kept, in (0, 1]; checked on [1e-4, 1]; None: as the rule implies (bands).
+        theta: angle between probe and teacher in radians, in [0, π/2].
+        rule: "hard" (keep small |z|), "easy" (keep large |z|), "random", or another text or object
+            of `prunelaw.keep` (bands, signed margins, mixtures, any w); or an array.
+        throw: True: raise `ConvergenceError` if a point cannot be solved. False: flag it in
+            `converged`, with NaN in error, R, rho and kappa.
+        executor: a `concurrent.futures` executor of processes, to share many points among cores;
+            threads would wait for each other.
+
+    Raises:
+        InputError: for arguments outside their range.
 
     >>> import prunelaw
     >>> solution = prunelaw.solve(alpha_tot=3.0, f=0.5, theta=0.3, rule="hard")

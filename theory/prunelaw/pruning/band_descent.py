@@ -1,7 +1,7 @@
 """From a start to the best band nearby: student and band are improved side by side.
 
 Bands that keep the fraction f are places s = log((y + BEND)/(1 − y)), y = x/(1 − f) ∈ [0, 1], with
-x = P(|z| < low).  A look at a place takes one Newton step of the student and asks the influence of
+x = P(|z| < low). A look at a place takes one Newton step of the student and asks the influence of
 the examples at the two edges for the sign of dε/ds; a safeguarded secant moves s.
 """
 

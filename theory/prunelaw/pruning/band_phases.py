@@ -1,16 +1,16 @@
 """Where the best band of |z| is keep-hard, where keep-easy, and what a band gains between them.
 
 A *band* keeps low < |z| < high; hard (x = 0) and easy
-(x = 1 − f, high = ∞) are its two ends.  What is found about them (checked on
+(x = 1 − f, high = ∞) are its two ends. What is found about them (checked on
 f ∈ [.05, .8], θ ∈ [0, 1], α_tot ∈ [.1, 1e6]):
 
-- θ > 0: hard is *exactly* the best band above some α_tot.  `band_boundary("hard", …)` finds where
+- θ > 0: hard is *exactly* the best band above some α_tot. `band_boundary("hard", …)` finds where
   I(γ) = I(0), below which moving outward pays; for small θ another band is still better there and
   hard takes over later, by a jump (`transition`, `jump`).
 - θ = 0: I(γ) < I(0) for every α_tot: hard is never exactly the best band, but its loss dies out
-  exponentially in α_tot.  There, boundaries exist by tolerance only: `gain_boundary`.
+  exponentially in α_tot. There, boundaries exist by tolerance only: `gain_boundary`.
 - easy is the best band where I(γ) > 0 = I(∞), i.e. where an example just below the threshold
-  harms: small α_tot and large f.  Elsewhere the best band drops the far tail, which at small
+  harms: small α_tot and large f. Elsewhere the best band drops the far tail, which at small
   α_tot holds exponentially little mass: again a matter of tolerance.
 
 """
@@ -40,9 +40,10 @@ NOISE = 1e-10  # log ratios of errors below this are rounding, not a difference
 class BandGain:
     """What the best band gains over the plain rules; arrays of one shape.
 
-    gain    1 − ε_band/min(ε_hard, ε_easy, ε_random), NaN where anything failed
-    plain   which of the three is best
-    band    the best band
+    Attributes:
+        gain: 1 − ε_band/min(ε_hard, ε_easy, ε_random), NaN where anything failed.
+        plain: which of the three is best.
+        band: the best band.
     """
 
     gain: Float[np.ndarray, "*shape"]
@@ -70,11 +71,12 @@ def band_gain(alpha_tot: Any, f: Any, theta: Any = 0.0) -> BandGain:
 class Boundary:
     """A line α_tot(f, θ) between phases of the best band; arrays have the shape of (theta, f).
 
-    alpha_tot   the boundary, NaN if there is none in the range (`reason`)
-    transition  band_boundary: where the rule becomes (hard) or ceases to be (easy) the best band;
-                equal to alpha_tot unless another band is better there, which is the `jump`
-    residual    what is left of the equation at alpha_tot
-    roots       per point (flattened), all roots found, ascending
+    Attributes:
+        alpha_tot: the boundary, NaN if there is none in the range (`reason`).
+        transition: band_boundary: where the rule becomes (hard) or ceases to be (easy) the best
+            band; equal to alpha_tot unless another band is better there, which is the `jump`.
+        residual: what is left of the equation at alpha_tot.
+        roots: per point (flattened), all roots found, ascending.
     """
 
     kind: str
@@ -94,16 +96,18 @@ def band_boundary(
 ) -> Boundary:
     """Where the hard, or the easy, rule stops being optimal among bands near it.
 
-    kind  "hard": I(0) = I(γ) under the hard rule; above alpha_tot (the largest root) moving the
-          band outward harms.  "easy": I(γ) = 0 = I(∞) under the easy rule; below alpha_tot (the
-          smallest root) moving it inward harms.
-    theta, f  broadcast; f in (0, 1), θ in [0, π/2] rad
-
     `transition` is where the rule is the best of all bands: beyond alpha_tot where a distant band
-    is still better (small θ), found as the root of log ε_rule − log ε_of the other minimum.
-    At θ = 0 the hard boundary does not exist; easy needs f above a bound between .5 and .6
-    (`reason`).
-    Raises `InputError`.
+    is still better (small θ), found as the root of log ε_rule − log ε_of the other minimum. At θ =
+    0 the hard boundary does not exist; easy needs f above a bound between .5 and .6 (`reason`).
+
+    Args:
+        kind: "hard": I(0) = I(γ) under the hard rule; above alpha_tot (the largest root) moving the
+            band outward harms.  "easy": I(γ) = 0 = I(∞) under the easy rule; below alpha_tot (the
+            smallest root) moving it inward harms.
+        theta, f: broadcast; f in (0, 1), θ in [0, π/2] rad.
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     check_choice("kind", kind, ("hard", "easy"))
     angle = check_real("theta", theta, 0.0, np.pi / 2)
@@ -201,11 +205,15 @@ def gain_boundary(
 ) -> Boundary:
     """The largest α_tot at which the best band gains `tolerance` over hard, easy and random.
 
-    theta, f   broadcast; f in (0, 1), θ in [0, π/2] rad
-    tolerance  of `band_gain`, in (0, 1)
+    `roots` holds both ends of every range of α_tot in which the gain is above the tolerance. Unlike
+    `band_boundary` this exists at θ = 0 too.
 
-    `roots` holds both ends of every range of α_tot in which the gain is above the tolerance.
-    Unlike `band_boundary` this exists at θ = 0 too.  Raises `InputError`.
+    Args:
+        theta, f: broadcast; f in (0, 1), θ in [0, π/2] rad.
+        tolerance: of `band_gain`, in (0, 1).
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     level = float(check_real("tolerance", tolerance, 0.0, 1.0, low_open=True, high_open=True))
     angle = check_real("theta", theta, 0.0, np.pi / 2)

@@ -1,7 +1,7 @@
 """Best fractions, Pareto frontiers, and where one keep rule takes over from another.
 
 All places are roots of exact quantities, never minima of grids: ∂ε/∂f and ∂ε/∂α come from
-`prunelaw.perceptron.sensitivity`.  A coarse scan only brackets.
+`prunelaw.perceptron.sensitivity`. A coarse scan only brackets.
 
 Setting: Sorscher et al. 2022 (arXiv 2206.14486).
 """
@@ -32,12 +32,13 @@ NOISE = 1e-10  # log ratios of errors below this are rounding, not a difference
 class BestFraction:
     """The fraction of least error; arrays have the broadcast shape of alpha and theta.
 
-    fixed        "alpha_tot" or "alpha_prune": which was held
-    f, error     where ε is least in `f_range`, and ε there
-    derivative   d log ε/d log f at f: about 0 inside, one-sided at an end
-    at_end       "" inside; "low" or "high": the least error lies at that end of `f_range`
-    minima       per point (flattened), all local minima found as (f, error), best first
-    converged    False if part of the scan failed: the minimum may have been missed
+    Attributes:
+        fixed: "alpha_tot" or "alpha_prune": which was held.
+        f, error: where ε is least in `f_range`, and ε there.
+        derivative: d log ε/d log f at f: about 0 inside, one-sided at an end.
+        at_end: "" inside; "low" or "high": the least error lies at that end of `f_range`.
+        minima: per point (flattened), all local minima found as (f, error), best first.
+        converged: False if part of the scan failed: the minimum may have been missed.
     """
 
     fixed: str
@@ -63,14 +64,18 @@ def best_fraction(
 ) -> BestFraction:
     """The kept fraction of least error, at fixed α_tot (what to keep) or α_prune (what to buy).
 
-    alpha_tot, alpha_prune  exactly one of them, in (0, ∞); at fixed α_prune, α_tot = α_prune/f
-    theta                   in [0, π/2] rad; broadcasts with alpha
-    rule                    any rule that works at every f
-    f_range                 where to look, within (0, 1]
+    Roots of d log ε/d log f, bracketed by a scan of 33 f, polished to 1e-11 in log f; minima closer
+    than a scan step may be missed. With a perfect probe (θ = 0) and α_prune > 2 the best f runs to
+    the low end of any range: `at_end` says so.
 
-    Roots of d log ε/d log f, bracketed by a scan of 33 f, polished to 1e-11 in log f; minima
-    closer than a scan step may be missed.  With a perfect probe (θ = 0) and α_prune > 2 the best f
-    runs to the low end of any range: `at_end` says so.  Raises `InputError`.
+    Args:
+        alpha_tot, alpha_prune: exactly one of them, in (0, ∞); at fixed α_prune, α_tot = α_prune/f.
+        theta: in [0, π/2] rad; broadcasts with alpha.
+        rule: any rule that works at every f.
+        f_range: where to look, within (0, 1].
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     if (alpha_tot is None) == (alpha_prune is None):
         raise InputError("exactly one of alpha_tot and alpha_prune must be given")
@@ -139,9 +144,10 @@ def best_fraction(
 class Frontier:
     """ε*(α_prune): the least error over f in `f_range`, over `rules`, and over not pruning.
 
-    f, rule      what reaches it; rule "unpruned" where f = 1 is best
-    at_end       as in `BestFraction`: where "low", the frontier is that of the range
-    derivative   d log ε/d log f at fixed α_prune
+    Attributes:
+        f, rule: what reaches it; rule "unpruned" where f = 1 is best.
+        at_end: as in `BestFraction`: where "low", the frontier is that of the range.
+        derivative: d log ε/d log f at fixed α_prune.
     """
 
     f_range: tuple[float, float]
@@ -165,7 +171,9 @@ def pareto(
     """The frontier ε*(α_prune) = min over f and rules, f = 1 included; arguments broadcast.
 
     With θ = 0 it depends on `f_range` above α_prune = 2 (see `best_fraction`): state the range.
-    Raises `InputError`.
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     if not rules:
         raise InputError("rules must name at least one rule, got none")
@@ -199,13 +207,14 @@ def pareto(
 
 @dataclass(frozen=True, eq=False)
 class Switch:
-    """The α_tot at which two rules have the same error.  Arrays have the shape of (theta, f).
+    """The α_tot at which two rules have the same error. Arrays have the shape of (theta, f).
 
-    alpha_tot   the first crossing above which `second` is better; NaN if there is none
-    error       ε of both there
-    residual    log(ε_first/ε_second) there
-    crossings   per point (flattened): all α_tot found, ascending, with the rule better above
-    reason      "" or why there is none
+    Attributes:
+        alpha_tot: the first crossing above which `second` is better; NaN if there is none.
+        error: ε of both there.
+        residual: log(ε_first/ε_second) there.
+        crossings: per point (flattened): all α_tot found, ascending, with the rule better above.
+        reason: "" or why there is none.
     """
 
     first: str
@@ -230,13 +239,17 @@ def switch(
 ) -> Switch:
     """Where `second` overtakes `first` as α_tot grows: roots of log(ε_first/ε_second) in log α_tot.
 
-    theta, f       broadcast; f may be None where a rule implies it
-    first, second  any rules of `prunelaw.solve`
-    alpha_range    where to look
-
     Bracketed by a scan of 33 α_tot, whose exact slopes also find pairs of crossings inside one
-    step; polished to 1e-11 in log α_tot.  Published at θ = 0 (easy → hard): 9.67, 4.93, 5.05,
-    5.76, 7.21, 10.3, 20.1 for f = .8, .6, .5, .4, .3, .2, .1.  Raises `InputError`.
+    step; polished to 1e-11 in log α_tot. Published at θ = 0 (easy → hard): 9.67, 4.93, 5.05, 5.76,
+    7.21, 10.3, 20.1 for f = .8, .6, .5, .4, .3, .2, .1.
+
+    Args:
+        theta, f: broadcast; f may be None where a rule implies it.
+        first, second: any rules of `prunelaw.solve`.
+        alpha_range: where to look.
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     angle = check_real("theta", theta, 0.0, np.pi / 2)
     rules = as_rule(first), as_rule(second)

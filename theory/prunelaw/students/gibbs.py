@@ -1,8 +1,8 @@
 """What a kept example tells: the Gibbs student (a random consistent perceptron) on pruned data.
 
 The student J is drawn uniformly from the version space, the directions that give every kept
-example the teacher's label.  The probe is the teacher (θ = 0), so an example with teacher field t
-is kept with probability w(|t|).  With q the overlap of two such students, R the overlap of
+example the teacher's label. The probe is the teacher (θ = 0), so an example with teacher field t
+is kept with probability w(|t|). With q the overlap of two such students, R the overlap of
 student and teacher, and
 
     A = R/√(1−q),    B = √(q−R²)/√(1−q),    u = A t + B x,    x ~ N(0, 1),
@@ -11,7 +11,7 @@ two replica-symmetric order parameters make the entropy of the version space per
 
     s(q, R) = ½ log(1−q) + (q−R²)/(2(1−q)) + α_tot · 2 ∫_{t>0} Dt w(t) ∫ Dx log Φ(u)
 
-stationary (the version space is convex: replica symmetry is exact).  With r = φ/Φ the conditions
+stationary (the version space is convex: replica symmetry is exact). With r = φ/Φ the conditions
 ∂s/∂A = 0 and ∂s/∂B = 0 read, after Stein's lemma in x,
 
     A/(1+A²+B²) = α_tot · 2 ∫ Dt w t ∫ Dx r(u),     q = α_tot · 2 ∫ Dt w ∫ Dx r(u) (u + r(u)).
@@ -19,8 +19,8 @@ stationary (the version space is convex: replica symmetry is exact).  With r = �
 Unpruned data give q = R, because teacher and student are then two draws from one posterior.
 A student that does not know the keep rule has another posterior: a kept example also says that
 the *teacher's* field lies in the window, and the likelihood of a Bayesian who knows the rule
-would hold the factor w(|J·x|).  So q = R fails: q > R for keep-hard, q < R for keep-easy, with
-q/R → f / ∫ Dt w |t| √(π/2) as α → 0.  Keep-hard comes back to q = R, exponentially fast, once
+would hold the factor w(|J·x|). So q = R fails: q > R for keep-hard, q < R for keep-easy, with
+q/R → f / ∫ Dt w |t| √(π/2) as α → 0. Keep-hard comes back to q = R, exponentially fast, once
 √(1−R) is far below the window γ; keep-easy goes to q = R² instead.
 
 The published information per kept example (arXiv 2206.14486, appendix on information gain) sets
@@ -55,19 +55,20 @@ AGREEMENT = 1e-9  # of two quadratures on log A and log B, and of the equations 
 
 @dataclass(frozen=True)
 class GibbsSolution:
-    """The Gibbs student and its proof.  All arrays have the broadcast shape of the arguments.
+    """The Gibbs student and its proof. All arrays have the broadcast shape of the arguments.
 
-    error        ε = arccos(R)/π, test error probability
-    vote_error   arccos(R/√q)/π, of the majority vote of the version space (its centre of mass);
-                 the Bayes-optimal error where the data are unpruned
-    R            overlap of student and teacher
-    q            overlap of two students
-    entropy      s, log volume of the version space per dimension, nats; 0 without data
-    information  −ds/dα_prune at fixed rule and f, nats per kept example: minus the mean log of the
-                 factor by which one more kept example shrinks the version space
-    residual     largest residual of the logarithms of the two sides of the equations
-    change       largest difference of log A, log B between two quadratures
-    converged    both below 1e-9; elsewhere error, vote_error, R, q, entropy, information are NaN
+    Attributes:
+        error: ε = arccos(R)/π, test error probability.
+        vote_error: arccos(R/√q)/π, of the majority vote of the version space (its centre of mass);
+            the Bayes-optimal error where the data are unpruned.
+        R: overlap of student and teacher.
+        q: overlap of two students.
+        entropy: s, log volume of the version space per dimension, nats; 0 without data.
+        information: −ds/dα_prune at fixed rule and f, nats per kept example: minus the mean log of
+            the factor by which one more kept example shrinks the version space.
+        residual: largest residual of the logarithms of the two sides of the equations.
+        change: largest difference of log A, log B between two quadratures.
+        converged: both below 1e-9; elsewhere error, vote_error, R, q, entropy, information are NaN.
     """
 
     alpha_tot: Float[np.ndarray, "*shape"]
@@ -104,18 +105,20 @@ def gibbs(
     equal_overlaps: bool = False,
     throw: bool = True,
 ) -> GibbsSolution:
-    """Solve the Gibbs student on pruned data with a perfect probe, N → ∞.  Arguments broadcast.
+    """Solve the Gibbs student on pruned data with a perfect probe, N → ∞. Arguments broadcast.
 
-    alpha_tot       examples per dimension before pruning, in (0, ∞); checked on [1e-3, 1e6]
-    f               fraction kept, in (0, 1]; checked on [1e-3, 1]; None for a rule that implies it
-    rule            "hard", "easy", "random" or "band:LOW,HIGH" (`prunelaw.keep`: any rule that
-                    keeps one window of |z|); one, or an array of texts
-    equal_overlaps  True: force q = R as published, and solve ∂s/∂R = 0 alone there; ∂s/∂q = 0
-                    then fails unless the data are unpruned.
-    throw           True: raise `ConvergenceError` if a point cannot be solved.
-                    False: flag it in `converged`, with NaN in its numbers.
+    Args:
+        alpha_tot: examples per dimension before pruning, in (0, ∞); checked on [1e-3, 1e6].
+        f: fraction kept, in (0, 1]; checked on [1e-3, 1]; None for a rule that implies it.
+        rule: "hard", "easy", "random" or "band:LOW,HIGH" (`prunelaw.keep`: any rule that keeps one
+            window of |z|); one, or an array of texts.
+        equal_overlaps: True: force q = R as published, and solve ∂s/∂R = 0 alone there; ∂s/∂q = 0
+            then fails unless the data are unpruned.
+        throw: True: raise `ConvergenceError` if a point cannot be solved. False: flag it in
+            `converged`, with NaN in its numbers.
 
-    Raises `InputError` for arguments outside their range.
+    Raises:
+        InputError: for arguments outside their range.
 
     >>> from prunelaw.students.gibbs import gibbs
     >>> student = gibbs(alpha_tot=10.0, f=0.2, rule="hard")
@@ -144,13 +147,15 @@ def published_information(R: Any, f: Any = None, rule: Any = "hard") -> Float[np
 
         −(2/f) ∫ Dt [H(a t) − H((γ + √R t)/√(1−R))] log H(a t),    a = √(R/(1−R)),
 
-    for keep-hard with window γ, and likewise for the other rules.  R in (0, 1), f in (0, 1]
-    broadcast.  Limits: log 2 as R → 0; for f → 0 it is −∫ Dt log H(√R t), which rises to 1 nat as
-    R → 1.  The limits do not commute: at fixed f it falls to (c/f) √(2(1−R)/π), c = ∫ φ²/Φ dx, as
-    R → 1, which is 1/α_prune.  The 1 nat needs γ ≪ √(1−R) ≪ 1.  No Gibbs student gets there: as
-    f → 0 it has R → 0 below α_prune = 2, where its information grows about like f^(−4/5), and
-    above it √(1−R) ∝ γ.
-    Source: arXiv 2206.14486, appendix on information gain, without a factor α quoted there.
+    for keep-hard with window γ, and likewise for the other rules. R in (0, 1), f in (0, 1]
+    broadcast. Limits: log 2 as R → 0; for f → 0 it is −∫ Dt log H(√R t), which rises to 1 nat as R
+    → 1. The limits do not commute: at fixed f it falls to (c/f) √(2(1−R)/π), c = ∫ φ²/Φ dx, as R →
+    1, which is 1/α_prune. The 1 nat needs γ ≪ √(1−R) ≪ 1. No Gibbs student gets there: as f → 0 it
+    has R → 0 below α_prune = 2, where its information grows about like f^(−4/5), and above it
+    √(1−R) ∝ γ.
+
+    Source:
+        arXiv 2206.14486, appendix on information gain, without a factor α quoted there.
     """
     columns = _columns(R, f, rule, first="R", high=1.0)
     overlap, fraction, rules = (column.ravel() for column in columns)
@@ -164,9 +169,9 @@ def published_information(R: Any, f: Any = None, rule: Any = "hard") -> Float[np
 def learning_constant(student: str) -> float:
     """lim ε·α for unpruned data, of a "gibbs", "bayes" or "max_margin" student (≈ .62, .44, .50).
 
-    With c = ∫ φ²/Φ dx: Gibbs 1/(c√π), Bayes 1/(c√(2π)).  Max margin: 1/(√(2π)(xΦ(x) + φ(x)))
+    With c = ∫ φ²/Φ dx: Gibbs 1/(c√π), Bayes 1/(c√(2π)). Max margin: 1/(√(2π)(xΦ(x) + φ(x)))
     at the root of x³Φ(x) + (x²−1)φ(x) = 0, the large-α limit of the two equations of
-    `prunelaw.solve` with x = κ/(πε) and ∫G = ((x³+3x)Φ + (x²+2)φ)/3.  About 14 digits.
+    `prunelaw.solve` with x = κ/(πε) and ∫G = ((x³+3x)Φ + (x²+2)φ)/3. About 14 digits.
     """
     check_choice("student", student, ("gibbs", "bayes", "max_margin"))
     if student == "max_margin":
@@ -368,8 +373,9 @@ def _chunks(alpha, f, rules):
 def one_window(rule: str, f: Array) -> Windows:
     """The kept teacher fields of `rule` at fractions f, shape (n,), and θ = 0.
 
-    Raises `InputError` for rules that are not one interval of |z| with one weight, and for an f
-    that contradicts the rule.
+    Raises:
+        InputError: for rules that are not one interval of |z| with one weight, and for an f that
+            contradicts the rule.
     """
     keep, angle = as_rule(rule), np.zeros_like(f)
     parts = keep.segments(checked_fraction(keep, f, angle), angle)

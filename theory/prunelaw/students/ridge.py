@@ -1,19 +1,19 @@
 """Test error of a ridge classifier trained on pruned data: `solve_ridge` and its `RidgeSolution`.
 
 A second solvable student behind the calling convention of `prunelaw.solve`, to ask whether a
-finding about pruning belongs to the data or to the max-margin student.  Inputs x ~ N(0, I_d),
+finding about pruning belongs to the data or to the max-margin student. Inputs x ~ N(0, I_d),
 n = α_tot d examples before pruning, labels y = sign(T·x), q_μ = 1 for the kept ones; the student is
 
     w = argmin (1/n) Σ_μ q_μ (y_μ − w·x_μ)² + λ |w|²
 
-with n counting the examples BEFORE pruning.  For d → ∞ at fixed φ = d/n = 1/α_tot its error is a
+with n counting the examples BEFORE pruning. For d → ∞ at fixed φ = d/n = 1/α_tot its error is a
 closed form (Dohmatob, Pezeshki, Askari-Hemmat, arXiv 2511.03492; Feng, Dohmatob, Yang, Charton,
-Kempe, arXiv 2502.15588 for the setting).  Labels may also come from a generator that differs from
+Kempe, arXiv 2502.15588 for the setting). Labels may also come from a generator that differs from
 the teacher on whom the student is tested.
 
-How it follows.  Split w into its part in the span of probe and label direction and the rest.
+How it follows. Split w into its part in the span of probe and label direction and the rest.
 Integrating out the rest multiplies the weight of every example by 1/(1 + φm), m = m(−λ) the
-Stieltjes transform of the kept data's covariance, m (p/(1 + φm) + λ) = 1 with p = E q.  What
+Stieltjes transform of the kept data's covariance, m (p/(1 + φm) + λ) = 1 with p = E q. What
 remains is ridge regression in two dimensions, diagonal in (probe, orthogonal) with curvatures
 γ = E[q z²] and p, and linear terms β̃ = E[q y z] and β = E[q y u], sums over the layers of the rule:
 
@@ -21,7 +21,7 @@ remains is ridge regression in two dimensions, diagonal in (probe, orthogonal) w
     (1 + φm)² |w_rest|² = φ m′ E[q (y − w_plane·v)²]
 
 Their sum is the papers' ν₀ = pφm′ + r′ − 2φm′r/(1 + φm), r = β²m + β̃²m̃, written without its
-cancellation.  (With √(1 − ρ²) β in place of β in r, a version met in print, the overlap R can
+cancellation. (With √(1 − ρ²) β in place of β in r, a version met in print, the overlap R can
 exceed 1, and simulation disagrees; tests/sim/simulation/test_ridge_reference.py.)
 """
 
@@ -54,13 +54,15 @@ SMALL_FIELD = 0.5
 
 @dataclass(frozen=True)
 class RidgeSolution:
-    """The ridge student in the limit d → ∞.  All arrays have the broadcast shape.
+    """The ridge student in the limit d → ∞. All arrays have the broadcast shape.
 
-    error            ε = arccos(R)/π, probability of disagreeing with the teacher
-    R                w·T/|w|, overlap with the teacher
-    rho              w·J_probe/|w|, overlap with the probe
-    residual         |m (p/(1 + φm) + λ) − 1|, by which m misses its self-consistent equation
-    alpha_tot, f, theta, rule, ridge, generator_theta, generator_turn    the arguments; rule by name
+    Attributes:
+        error: ε = arccos(R)/π, probability of disagreeing with the teacher.
+        R: w·T/|w|, overlap with the teacher.
+        rho: w·J_probe/|w|, overlap with the probe.
+        residual: |m (p/(1 + φm) + λ) − 1|, by which m misses its self-consistent equation.
+        alpha_tot, f, theta, rule, ridge, generator_theta, generator_turn: the arguments; rule by
+            name.
     """
 
     alpha_tot: Float[np.ndarray, "*shape"]
@@ -91,28 +93,31 @@ def solve_ridge(
     generator_theta: Any = 0.0,
     generator_turn: Any = np.pi / 2,
 ) -> RidgeSolution:
-    """Error of the ridge classifier on pruned data, d → ∞.  The arguments broadcast.
+    """Error of the ridge classifier on pruned data, d → ∞. The arguments broadcast.
 
-    alpha_tot        examples per dimension before pruning, n/d, in (0, ∞); checked on [1e-3, 1e6]
-    f                fraction kept, in (0, 1], checked on [1e-3, 1]; None: as the rule implies
-    theta            angle between probe and teacher in radians, in [0, π/2]
-    rule             "hard" (keep small |z|), "easy" (large |z|), "random", or another text or
-                     object of `prunelaw.keep` that is made of layers of |z|; or an array of them
-    ridge            λ of the objective above, in (0, ∞); checked on [1e-12, 1e6]
-    generator_theta  angle between the label generator and the teacher in radians, in [0, π/2]
-    generator_turn   angle around the teacher from the probe's error to the generator's, in [0, π]:
-                     0 the same error, π/2 unrelated errors, π opposite ones.  No effect where
-                     theta or generator_theta is 0
+    A given λ weighs more the fewer examples are kept: random keeping equals unpruned learning at f
+    α_tot with λ/f. With a generator far from the teacher the error may exceed 1/2. Relative
+    accuracy 1e-10 or better for hard, easy and random; narrow bands lose a further (b/(b − a))².
 
-    A given λ weighs more the fewer examples are kept: random keeping equals unpruned learning at
-    f α_tot with λ/f.  With a generator far from the teacher the error may exceed 1/2.
-    Relative accuracy 1e-10 or better for hard, easy and random; narrow bands lose a further
-    (b/(b − a))².
-    Raises `InputError` for arguments outside their range, an f that contradicts the rule, and for
-    rules of the signed margin and rules that are functions, which have no closed form here.
+    Args:
+        alpha_tot: examples per dimension before pruning, n/d, in (0, ∞); checked on [1e-3, 1e6].
+        f: fraction kept, in (0, 1], checked on [1e-3, 1]; None: as the rule implies.
+        theta: angle between probe and teacher in radians, in [0, π/2].
+        rule: "hard" (keep small |z|), "easy" (large |z|), "random", or another text or object of
+            `prunelaw.keep` that is made of layers of |z|; or an array of them.
+        ridge: λ of the objective above, in (0, ∞); checked on [1e-12, 1e6].
+        generator_theta: angle between the label generator and the teacher in radians, in [0, π/2].
+        generator_turn: angle around the teacher from the probe's error to the generator's, in [0,
+            π]: 0 the same error, π/2 unrelated errors, π opposite ones. No effect where theta or
+            generator_theta is 0.
 
-    Source: arXiv 2511.03492 (error, m, m̃, p, γ, β, β̃); `generator_*`: the derivation above, with
-    the label direction in place of the teacher.
+    Raises:
+        InputError: for arguments outside their range, an f that contradicts the rule, and for rules
+            of the signed margin and rules that are functions, which have no closed form here.
+
+    Source:
+        arXiv 2511.03492 (error, m, m̃, p, γ, β, β̃); `generator_*`: the derivation above, with the
+        label direction in place of the teacher.
 
     >>> round(float(solve_ridge(alpha_tot=10 / 3, f=0.5, theta=0.451, rule="hard").error), 4)
     0.1628
@@ -211,7 +216,9 @@ def rule_moments(
     """The kept fractions, NaN filled in as the rules imply, and the moments of `KeepRule`s.
 
     All moments are linear in the weight, so those of a rule are sums over its layers.
-    Raises `InputError` for rules that are not made of layers of |z|, and for f that contradict.
+
+    Raises:
+        InputError: for rules that are not made of layers of |z|, and for f that contradict.
     """
     moments = Moments(*(np.zeros(f.shape) for _ in Moments._fields))
     for rule in dict.fromkeys(rules.flat):
