@@ -15,6 +15,7 @@ from prunelaw.keep.plain import (
     SignedHard,
     threshold,
 )
+from prunelaw.keep.points import points
 from prunelaw.keep.rule import (
     FAR,
     SAME_FRACTION,
@@ -22,7 +23,6 @@ from prunelaw.keep.rule import (
     Segments,
     Slopes,
     checked_fraction,
-    kept_fractions,
 )
 from prunelaw.keep.text import (
     KINDS,
@@ -31,7 +31,6 @@ from prunelaw.keep.text import (
     kept_from_pruned,
     number_in,
     register,
-    rule_array,
     split_rules,
 )
 
@@ -58,11 +57,10 @@ __all__ = [
     "as_rule",
     "checked_fraction",
     "grammar",
-    "kept_fractions",
     "kept_from_pruned",
     "number_in",
+    "points",
     "register",
-    "rule_array",
     "split_rules",
     "threshold",
 ]

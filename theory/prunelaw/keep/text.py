@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import numpy as np
-
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.keep.rule import KeepRule
@@ -70,20 +68,6 @@ def number_in(text: str, part: str) -> float:
         return float(part)
     except ValueError as cause:
         raise InputError(f"rule {text!r}: {part!r} is not a number") from cause
-
-
-def rule_array(rule: Any) -> np.ndarray:
-    """An array of `KeepRule` objects from names and objects, one or an array of them."""
-    given = np.empty((), dtype=object)
-    if isinstance(rule, KeepRule | str):
-        given[()] = rule
-    else:
-        given = np.asarray(rule, dtype=object)
-    known = {name: as_rule(name) for name in set(given.ravel().tolist())}
-    rules = np.empty(given.shape, dtype=object)
-    for index, name in np.ndenumerate(given):
-        rules[index] = known[name]
-    return rules
 
 
 def kept_from_pruned(pruned: Any) -> Array:

@@ -41,7 +41,7 @@ from scipy.special import erf, gammainc, ndtr
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep import FAR, Segments, kept_fractions, rule_array
+from prunelaw.keep import FAR, Segments, points
 from prunelaw.numerics.arrays import broadcast
 from prunelaw.numerics.gaussian import (
     SQRT_2,
@@ -403,13 +403,8 @@ def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> 
 
 
 def _arrays(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[np.ndarray, ...]:
-    """(α, f, θ, rules) in their common shape, f as given or as the rules imply."""
-    fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
-    theta = check_real("theta", theta, 0.0, np.pi / 2)
-    alpha, f, theta, rules = broadcast(
-        alpha_tot=alpha, f=fraction, theta=theta, rule=rule_array(rule)
-    )
-    return alpha, kept_fractions(rules, f, theta), theta, rules
+    """(α, f, θ, rules) in their common shape."""
+    return tuple(points(f, theta, rule, alpha_tot=alpha).values())
 
 
 def _groups(alpha: Array, f: Array, theta: Array, rules: np.ndarray):

@@ -7,12 +7,13 @@ small it is.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from prunelaw.keep import Segments
+from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import Array
 
 # exp(−REACH²/2) = 1e−18 relative to the largest value in the window: beyond, nothing counts.
@@ -42,9 +43,7 @@ class Fields(NamedTuple):
     slack: Array
     edge: Array  # smallest kept |z|
 
-    def take(self, index: Any) -> Fields:
-        """The points `index`."""
-        return Fields(*(column[index] for column in self))
+    take = taken
 
 
 class Resolution(NamedTuple):

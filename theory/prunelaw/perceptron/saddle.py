@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from prunelaw.keep import Segments
+from prunelaw.numerics.arrays import overwritten, taken
 from prunelaw.numerics.gaussian import Array, normal_cdf
 from prunelaw.perceptron.closed_form import cancellation
 from prunelaw.perceptron.moments import (
@@ -68,14 +69,7 @@ class State(NamedTuple):
         """n points of which nothing is known yet."""
         return State(*np.full((4, n), np.nan))
 
-    def take(self, index: Any) -> State:
-        """The points `index`."""
-        return State(*(column[index] for column in self))
-
-    def put(self, index: Any, values: State) -> None:
-        """Overwrite the points `index`."""
-        for column, value in zip(self, values, strict=True):
-            column[index] = value
+    take, put = taken, overwritten
 
     def copy(self) -> State:
         """One that can be overwritten."""
@@ -90,9 +84,7 @@ class Problem(NamedTuple):
     segments: Segments
     planar: bool
 
-    def take(self, index: Any) -> Problem:
-        """The points `index`."""
-        return Problem(self.alpha[index], self.theta[index], self.segments.take(index), self.planar)
+    take = taken
 
     def moments(self, state: State, resolution: Resolution) -> Moments:
         """Averages over the kept examples."""
@@ -144,15 +136,7 @@ class Outcome(NamedTuple):
     converged: Bool[np.ndarray, " n"]
     started: Bool[np.ndarray, " n"]
 
-    def take(self, index: Any) -> Outcome:
-        """The points `index`."""
-        return Outcome(self.state.take(index), *(column[index] for column in self[1:]))
-
-    def put(self, index: Any, other: Outcome) -> None:
-        """Overwrite the points `index`."""
-        self.state.put(index, other.state)
-        for column, value in zip(self[1:], other[1:], strict=True):
-            column[index] = value
+    take, put = taken, overwritten
 
 
 # --- equations --------------------------------------------------------------------------------

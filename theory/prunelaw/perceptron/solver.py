@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
-from prunelaw.keep import KeepRule, Random, kept_fractions, rule_array
-from prunelaw.numerics.arrays import broadcast
+from prunelaw.keep import KeepRule, Random, points
 from prunelaw.numerics.gaussian import Array
 from prunelaw.perceptron.path import follow_path
 from prunelaw.perceptron.saddle import Outcome, Problem, State, refined
@@ -174,13 +173,10 @@ def solved_points(
 ) -> SolvedBatch:
     """`solve`, with the saddle points themselves for those who differentiate through them."""
     alpha_tot = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
-    theta = check_real("theta", theta, 0.0, np.pi / 2)
-    fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
-    arrays = broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=rule_array(rule))
-    shape = arrays[0].shape
-    alpha_tot, fraction, theta, rules = (array.ravel() for array in arrays)
-    fraction = kept_fractions(rules, fraction, theta)
-    flat, parts = _solve_flat(alpha_tot, fraction, theta, rules, executor)
+    given = points(f, theta, rule, alpha_tot=alpha_tot)
+    shape = given["f"].shape
+    alpha_tot, fraction, angle, rules = (array.ravel() for array in given.values())
+    flat, parts = _solve_flat(alpha_tot, fraction, angle, rules, executor)
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
     solution = Solution(**{name: value.reshape(shape) for name, value in flat.items()})

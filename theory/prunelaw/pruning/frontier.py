@@ -104,39 +104,30 @@ def best_fraction(
     point, cell = np.nonzero((change[:, :-1] < 0.0) & (change[:, 1:] > 0.0))
     root, _ = bracketed_roots(lambda k, x: slope(point[k], x)[1], grid[cell], grid[cell + 1])
     at_root, left = slope(point, np.where(np.isnan(root), grid[cell], root))
-    columns = [(point, np.exp(root), at_root, left, np.full(len(point), "", dtype="<U4"))]
-    # At f = 1 a hard rule's derivative is 0, the influence of examples at infinity.
-    for end, column, name, here in (
-        (change[:, 0] > 0.0, 0, "low", change[:, 0]),
-        ((change[:, -1] <= 0.0) & (change[:, -2] <= 0.0), -1, "high", change[:, -1]),
-    ):
-        k = np.flatnonzero(end)
-        f = np.full(len(k), min(float(np.exp(grid[column])), 1.0))
-        columns.append((k, f, error[k, column], here[k], np.full(len(k), name, dtype="<U4")))
-    owner, f, at, left, end = (np.concatenate(part) for part in zip(*columns, strict=True))
-    order = np.lexsort((at, owner))
-    owner, f, at, left, end = (part[order] for part in (owner, f, at, left, end))
-    first = np.searchsorted(owner, np.arange(n))
-    minima = tuple(
-        tuple(zip(f[owner == i].tolist(), at[owner == i].tolist(), strict=True)) for i in range(n)
-    )
-    has = np.array([len(found) > 0 for found in minima], dtype=bool)
-    pick = np.minimum(first, max(len(owner) - 1, 0))
-
-    def best(values: Array) -> Array:
-        chosen = values[pick] if len(values) else np.full(n, np.nan)
-        return np.where(has, chosen, np.nan).reshape(shape)
-
-    fraction = best(f)
-    names = np.where(has, end[pick] if len(end) else "", "").reshape(shape)
+    minima: list[list[tuple[float, float, float, str]]] = [[] for _ in range(n)]
+    for i, at, f, slope_left in zip(point, at_root, np.exp(root), left, strict=True):
+        minima[i].append((float(at), float(f), float(slope_left), ""))
+    ends = float(np.exp(grid[0])), min(float(np.exp(grid[-1])), 1.0)
+    for i in range(n):
+        if change[i, 0] > 0.0:
+            minima[i].append((float(error[i, 0]), ends[0], float(change[i, 0]), "low"))
+        # At f = 1 a hard rule's derivative is 0, the influence of examples at infinity.
+        if change[i, -1] <= 0.0 and change[i, -2] <= 0.0:
+            minima[i].append((float(error[i, -1]), ends[1], float(change[i, -1]), "high"))
+        minima[i].sort(key=lambda found: np.nan_to_num(found[0], nan=np.inf))
+    nothing = (np.nan, np.nan, np.nan, "")
+    best = np.array([tuple(found[0]) if found else nothing for found in minima], dtype=object)
+    best = best.reshape(n, 4)
+    least, fraction, derivative = (best[:, k].astype(float).reshape(shape) for k in range(3))
     given = alpha.reshape(shape)
-    total = given * np.ones_like(fraction) if fixed == "alpha_tot" else given / fraction
-    kept = given * fraction if fixed == "alpha_tot" else given * np.ones_like(fraction)
-    sound = has & np.isfinite(error).all(axis=1)
-    total, kept = np.asarray(total), np.asarray(kept)
+    total = given if fixed == "alpha_tot" else np.asarray(given / fraction)
+    kept = given if fixed == "alpha_prune" else np.asarray(given * fraction)
+    sound = np.array([len(found) > 0 for found in minima]) & np.isfinite(error).all(axis=1)
     return BestFraction(
         fixed, keep.name, (float(f_range[0]), float(f_range[1])), total, kept,
-        angle.reshape(shape), fraction, best(at), best(left), names, minima, sound.reshape(shape),
+        angle.reshape(shape), fraction, least, derivative,
+        best[:, 3].astype(str).reshape(shape),
+        tuple(tuple((f, at) for at, f, *_ in found) for found in minima), sound.reshape(shape),
     )  # fmt: skip
 
 

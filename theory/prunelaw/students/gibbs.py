@@ -40,7 +40,8 @@ from scipy.optimize import brentq
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw.keep import KeepRule, as_rule, checked_fraction
+from prunelaw.keep import KeepRule, points
+from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.students.gibbs_averages import Averages, Resolution, Windows, averages, inverse_mills
 
@@ -92,9 +93,7 @@ class Load(NamedTuple):
     kept: Windows
     f: Array
 
-    def take(self, index) -> Load:
-        kept = Windows(*(column[index] for column in self.kept))
-        return Load(self.alpha[index], kept, self.f[index])
+    take = taken
 
 
 def gibbs(
@@ -125,9 +124,10 @@ def gibbs(
     >>> [round(float(number), 6) for number in (student.q, student.R, student.information)]
     [0.950981, 0.886484, 1.204775]
     """
-    columns = _columns(alpha_tot, f, rule)
-    shape = columns[0].shape
-    alpha, fraction, rules = (column.ravel() for column in columns)
+    load = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
+    given = points(f, 0.0, rule, alpha_tot=load)
+    shape = given["f"].shape
+    alpha, fraction, _, rules = (column.ravel() for column in given.values())
     solver = _solve_equal if equal_overlaps else _solve_pair
     names = ("A", "B", "residual", "change", "entropy", "information")
     flat = {name: np.full(len(alpha), np.nan) for name in names}
@@ -136,7 +136,8 @@ def gibbs(
             solved = solver(load)
         for name, value in solved.items():
             flat[name][index] = value
-    solution = _solution(alpha, fraction, rules, flat, shape)
+    names = np.array([one.name for one in rules], dtype=str)
+    solution = _solution(alpha, fraction, names, flat, shape)
     if throw and not solution.converged.all():
         raise ConvergenceError(_failure_text(solution))
     return solution
@@ -157,13 +158,14 @@ def published_information(R: Any, f: Any = None, rule: Any = "hard") -> Float[np
     Source:
         arXiv 2206.14486, appendix on information gain, without a factor α quoted there.
     """
-    columns = _columns(R, f, rule, first="R", high=1.0)
-    overlap, fraction, rules = (column.ravel() for column in columns)
+    overlap = check_real("R", R, 0.0, 1.0, low_open=True, high_open=True)
+    given = points(f, 0.0, rule, R=overlap)
+    overlap, fraction, _, rules = (column.ravel() for column in given.values())
     value = np.empty(len(overlap))
     for index, load in _chunks(overlap, fraction, rules):
         A, B = _equal_fields(load.alpha)
         value[index] = -averages(A, B, load.kept, Resolution(*FINE)).log_cdf / load.f
-    return value.reshape(columns[0].shape)
+    return value.reshape(given["f"].shape)
 
 
 def learning_constant(student: str) -> float:
@@ -342,43 +344,25 @@ def _equal_balance(log_A: float, load: Load, resolution: Resolution) -> float:
 # --- input and output -------------------------------------------------------------------------
 
 
-def _columns(first_value, f, rule, *, first: str = "alpha_tot", high: float = np.inf):
-    """The checked arguments in their common shape."""
-    value = check_real(first, first_value, 0.0, high, low_open=True, high_open=True)
-    rules = np.asarray(rule.name if isinstance(rule, KeepRule) else rule)
-    if f is None and rules.ndim == 0:
-        f = checked_fraction(as_rule(str(rules)), None, np.zeros(()))
-    fraction = check_real("f", f, 0.0, 1.0, low_open=True)
-    try:
-        return np.broadcast_arrays(value, fraction, rules)
-    except ValueError as cause:
-        shapes = f"{first} {value.shape}, f {fraction.shape}, rule {rules.shape}"
-        raise InputError(f"arguments must broadcast to one shape, got {shapes}") from cause
-
-
-def _chunks(alpha, f, rules):
+def _chunks(alpha: Array, f: Array, rules: np.ndarray):
     """(index, load) of points with one rule, few enough to be solved together.
 
     Random keeping is unpruned learning at α_prune: w = f enters as the weight of one window.
     """
-    for name in np.unique(rules):
-        chosen = np.flatnonzero(rules == name)
+    for rule in dict.fromkeys(rules):
+        chosen = np.flatnonzero(np.equal(rules, rule))
         for first in range(0, len(chosen), CHUNK):
             index = chosen[first : first + CHUNK]
-            kept = one_window(str(name), f[index])
-            fraction = checked_fraction(as_rule(str(name)), f[index], np.zeros(len(index)))
-            yield index, Load(alpha[index], kept, fraction)
+            yield index, Load(alpha[index], one_window(rule, f[index]), f[index])
 
 
-def one_window(rule: str, f: Array) -> Windows:
+def one_window(rule: KeepRule, f: Array) -> Windows:
     """The kept teacher fields of `rule` at fractions f, shape (n,), and θ = 0.
 
     Raises:
-        InputError: for rules that are not one interval of |z| with one weight, and for an f that
-            contradicts the rule.
+        InputError: for rules that are not one interval of |z| with one weight.
     """
-    keep, angle = as_rule(rule), np.zeros_like(f)
-    parts = keep.segments(checked_fraction(keep, f, angle), angle)
+    parts = rule.segments(f, np.zeros_like(f))
     positive = ((parts.low >= 0.0) & (parts.high > parts.low)).any(axis=0)
     if len(f) and (parts.profile is not None or positive.sum() != 1):
         raise InputError(f"rule must keep one window of |z| with one weight, got {rule}")

@@ -37,8 +37,7 @@ from scipy.special import erf, erfc, gammainc, gammaincc
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep import KeepRule, Segments, kept_fractions, rule_array
-from prunelaw.numerics.arrays import broadcast
+from prunelaw.keep import KeepRule, Segments, points
 from prunelaw.numerics.gaussian import SQRT_2, Array, gauss_legendre, normal_pdf
 
 SQRT_2_OVER_PI = float(np.sqrt(2.0 / np.pi))
@@ -122,23 +121,19 @@ def solve_ridge(
     >>> round(float(solve_ridge(alpha_tot=10 / 3, f=0.5, theta=0.451, rule="hard").error), 4)
     0.1628
     """
-    right_angle = np.pi / 2
-    names = ("alpha_tot", "f", "theta", "rule", "ridge", "generator_theta", "generator_turn")
-    fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
-    arrays = broadcast(
+    given = points(
+        f,
+        theta,
+        rule,
         alpha_tot=check_real("alpha_tot", alpha_tot, 0.0, low_open=True),
-        f=fraction,
-        theta=check_real("theta", theta, 0.0, right_angle),
-        rule=rule_array(rule),
         ridge=check_real("ridge", ridge, 0.0, low_open=True),
-        generator_theta=check_real("generator_theta", generator_theta, 0.0, right_angle),
+        generator_theta=check_real("generator_theta", generator_theta, 0.0, np.pi / 2),
         generator_turn=check_real("generator_turn", generator_turn, 0.0, np.pi),
     )
-    given = dict(zip(names, arrays, strict=True))
     geometry = _geometry(given["theta"], given["generator_theta"], given["generator_turn"])
-    given["f"], moments = rule_moments(given["rule"], given["f"], given["theta"], geometry)
+    moments = rule_moments(given["rule"], given["f"], given["theta"], geometry)
     student = _student(given["alpha_tot"], geometry, moments, given["ridge"])
-    given["rule"] = _names(given["rule"])
+    given["rule"] = np.array([one.name for one in given["rule"].flat]).reshape(given["f"].shape)
     norm = np.hypot(student.along, student.across)
     return RidgeSolution(
         **given,
@@ -160,11 +155,6 @@ def ridge_error(
     moments = window_moments(geometry.label_cos, geometry.label_sin, Window(low, high, weight))
     student = _student(alpha_tot, geometry, moments, ridge)
     return np.arctan2(student.across, student.along) / np.pi
-
-
-def _names(rules: Shaped[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
-    """The rules' names, in an array of text."""
-    return np.array([rule.name for rule in rules.flat], dtype=str).reshape(rules.shape)
 
 
 class Geometry(NamedTuple):
@@ -210,31 +200,21 @@ class Moments(NamedTuple):
     beta_tilde: Array  # E[q y z] = 2 E[q z Φ(τz)]
 
 
-def rule_moments(
-    rules: Shaped[np.ndarray, "*shape"], f: Array, theta: Array, geometry: Geometry
-) -> tuple[Array, Moments]:
-    """The kept fractions, NaN filled in as the rules imply, and the moments of `KeepRule`s.
-
-    All moments are linear in the weight, so those of a rule are sums over its layers.
-
-    Raises:
-        InputError: for rules that are not made of layers of |z|, and for f that contradict.
-    """
+def rule_moments(rules: np.ndarray, f: Array, theta: Array, geometry: Geometry) -> Moments:
+    """The moments of `KeepRule`s: linear in the weight, so sums over a rule's layers."""
     moments = Moments(*(np.zeros(f.shape) for _ in Moments._fields))
     for rule in dict.fromkeys(rules.flat):
         check_layers(rule)
-    f = kept_fractions(rules, f, theta)
-    for rule in dict.fromkeys(rules.flat):
         mine = np.equal(rules, rule).astype(bool)
         layers = layer_windows(rule.segments(f[mine], theta[mine]))
         cos, sin = geometry.label_cos[mine][:, None], geometry.label_sin[mine][:, None]
         for total, part in zip(moments, window_moments(cos, sin, layers), strict=True):
             total[mine] = part.sum(axis=-1)
-    return f, moments
+    return moments
 
 
 def check_layers(rule: KeepRule) -> None:
-    """Raises `InputError` if the rule is not made of layers of |z|."""
+    """`InputError` if the rule is not made of layers of |z|."""
     if rule.uses_labels or rule.profile_of() is not None:
         kind = "acts on the signed margin" if rule.uses_labels else "is a function"
         raise InputError(
