@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw.checks import check_real
+from prunelaw.checks import check_finite, check_real
 from prunelaw.decay.repetition import DataConstrained, saturated
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 from prunelaw.numerics.roots import bracketed_roots
 
+_TERMS = "A, B, alpha, beta and compute"
 FLOPS = 6.0
 """Operations to train one parameter on one token (Hoffmann et al. 2022)."""
 _CLOSE = 1e-14  # width of a bracket of log N ≈ 20 at which it counts as found
@@ -34,11 +36,11 @@ class Allocation:
         imbalance: log of (−∂L/∂log N) / (−∂L/∂log D), 0 at the optimum: what rounding has left.
     """
 
-    parameters: Float[np.ndarray, "..."]
-    samples_seen: Float[np.ndarray, "..."]
-    epochs: Float[np.ndarray, "..."]
-    loss: Float[np.ndarray, "..."]
-    imbalance: Float[np.ndarray, "..."]
+    parameters: Array
+    samples_seen: Array
+    epochs: Array
+    loss: Array
+    imbalance: Array
 
 
 def compute_optimal(law: Any, compute: Any, unique_samples: Any = math.inf) -> Allocation:
@@ -73,19 +75,14 @@ def compute_optimal(law: Any, compute: Any, unique_samples: Any = math.inf) -> A
         log_n[repeats] = _scarce_optimum(law, log_total[repeats], log_u[repeats])
     log_d = np.asarray(log_total - log_n)
     with np.errstate(over="ignore"):
-        size = _finite(np.exp(log_n))
-        seen = _finite(np.exp(log_d))
+        size = check_finite(_TERMS, np.exp(log_n))
+        seen = check_finite(_TERMS, np.exp(log_d))
     used = np.where(repeats, unique, seen)
     left = _imbalance(law, log_n, log_total, np.asarray(np.minimum(log_u, log_d)))
     return Allocation(size, seen, np.asarray(seen / used), law.loss(seen, used, size), left)
 
 
-def _imbalance(
-    law: DataConstrained,
-    log_n: Float[np.ndarray, "..."],
-    log_total: Float[np.ndarray, "..."],
-    log_u: Float[np.ndarray, "..."],
-) -> Float[np.ndarray, "..."]:
+def _imbalance(law: DataConstrained, log_n: Array, log_total: Array, log_u: Array) -> Array:
     """log of how much more a factor in N lowers the loss than the same factor in D = C/6N.
 
     Strictly decreasing in log N. With N = N_opt(U) e^x, R = e^x − 1 and S = S(R, R*):
@@ -97,9 +94,7 @@ def _imbalance(
     return np.asarray(gain_n + law.beta * effective_d - elastic_d)
 
 
-def _effective(
-    log_used: Float[np.ndarray, "..."], log_base: Float[np.ndarray, "..."], r_star: float
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def _effective(log_used: Array, log_base: Array, r_star: float) -> tuple[Array, Array]:
     """log of the effective amount, and log of its elasticity (0 without repeats)."""
     excess = np.maximum(log_used - log_base, 0.0)
     with np.errstate(over="ignore"):
@@ -120,7 +115,7 @@ def _scarce_optimum(
     return bracketed_roots(tilt, law.log_matched(log_u), log_total - log_u, _CLOSE)[0]
 
 
-def _unique_or_unlimited(unique_samples: Any) -> Float[np.ndarray, "..."]:
+def _unique_or_unlimited(unique_samples: Any) -> Array:
     """Positive numbers, inf among them."""
     try:
         given = np.asarray(unique_samples, dtype=np.float64)
@@ -128,9 +123,3 @@ def _unique_or_unlimited(unique_samples: Any) -> Float[np.ndarray, "..."]:
         return check_real("unique_samples", unique_samples, 0.0, low_open=True)
     check_real("unique_samples", np.where(given == np.inf, 1.0, given), 0.0, low_open=True)
     return given
-
-
-def _finite(value: Any) -> Float[np.ndarray, "..."]:
-    if not np.isfinite(value).all():
-        raise InputError("A, B, alpha, beta and compute give an optimum beyond the range of floats")
-    return np.asarray(value)

@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import brentq
 
 from prunelaw.checks import check_integer, check_number, check_real
-from prunelaw.decay.utility import Pool, Real, exceeds_one, mixture_error
+from prunelaw.decay.utility import MayExceedOne, Pool, Real, exceeds_one, mixture_error
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
+from prunelaw.numerics.roots import one_root
 
 _TIE = 1e-13  # relative; two unions closer than this are equal, and the smaller one is named
 _GRID = 256  # points of the first look between `low` and `high`; roots are refined to rounding
@@ -46,10 +47,10 @@ class FilterChoice:
         names: names of the pools, best to worst.
     """
 
-    samples_seen: Float[np.ndarray, "..."]
+    samples_seen: Array
     n_pools: Int[np.ndarray, "..."]
-    error: Float[np.ndarray, "..."]
-    advantage: Float[np.ndarray, "..."]
+    error: Array
+    advantage: Array
     errors: Float[np.ndarray, "n_unions ..."]
     names: tuple[str, ...]
 
@@ -60,7 +61,7 @@ class FilterChoice:
 
 
 @dataclass(frozen=True)
-class SwitchPoint:
+class SwitchPoint(MayExceedOne):
     """Above `samples_seen` keep the best `to_pools`, just below it the best `from_pools`.
 
     Attributes:
@@ -72,11 +73,6 @@ class SwitchPoint:
     to_pools: int
     error: float
     residual: float
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def union_errors(
@@ -174,7 +170,7 @@ class ParetoCurve:
     pools: tuple[Pool, ...]
     selection_cost: float
 
-    def __call__(self, budget: Any) -> Float[np.ndarray, "..."]:
+    def __call__(self, budget: Any) -> Array:
         """The least error at any budget ≥ 1."""
         return best_filter(self.pools, budget, selection_cost=self.selection_cost).error
 
@@ -211,9 +207,7 @@ def _best_union(errors: Float[np.ndarray, "n_unions ..."]) -> Int[np.ndarray, ".
     return np.asarray(np.argmax(errors <= errors.min(axis=0) * (1.0 + _TIE), axis=0))
 
 
-def _runner_up(
-    errors: Float[np.ndarray, "n_unions ..."], best: Int[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def _runner_up(errors: Float[np.ndarray, "n_unions ..."], best: Int[np.ndarray, "..."]) -> Array:
     others = np.arange(len(errors)).reshape(-1, *[1] * best.ndim) != best
     return np.asarray(np.min(errors, axis=0, where=others, initial=np.inf))
 
@@ -286,5 +280,4 @@ class _Envelope:
             return high
         if values[0] * values[1] >= 0.0:
             return low if abs(values[0]) < abs(values[1]) else high
-        root: Any = brentq(gap, *ends, xtol=1e-15)
-        return math.exp(root)
+        return math.exp(one_root(gap, *ends))

@@ -23,9 +23,9 @@ from jaxtyping import Float
 from prunelaw.checks import check_number
 from prunelaw.decay.utility import (
     DIVISOR,
+    MayExceedOne,
     Pool,
     Real,
-    exceeds_one,
     growth_and_slope,
     mixture_error,
     sampling_weights,
@@ -42,7 +42,7 @@ _MOVES = 500  # exchanges of probability from one start, far more than a descent
 
 
 @dataclass(frozen=True, eq=False)
-class MixtureChoice:
+class MixtureChoice(MayExceedOne):
     """What `best_weights` found.
 
     Attributes:
@@ -69,11 +69,6 @@ class MixtureChoice:
     def gain(self) -> float:
         """By how much the weights beat the best union; 0 where that is the answer itself."""
         return self.union_error - self.error
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def mixture_assumptions(
@@ -158,18 +153,14 @@ def _best_uniform(
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """The error as a function of the weights, for one number of samples seen.
-
-    Attributes:
-        log_x: A = log(a n/1e5).
-    """
+    """The error as a function of the weights, for one number of samples seen."""
 
     seen: float
     stretch: float
     size: Float[np.ndarray, " pools"]
     b: Float[np.ndarray, " pools"]
     tau: Float[np.ndarray, " pools"]
-    log_x: float
+    log_x: float  # A = log(a n/1e5)
     d: float
     official: bool
 

@@ -35,7 +35,7 @@ from jaxtyping import Float, Int
 
 from prunelaw.checks import check_number
 from prunelaw.decay.mixtures import best_weights
-from prunelaw.decay.utility import DIVISOR, Pool, UtilityLaw, exceeds_one, shared_law
+from prunelaw.decay.utility import DIVISOR, MayExceedOne, Pool, UtilityLaw, shared_law
 from prunelaw.errors import InputError
 
 _CHUNKS = 2**20  # passes in one schedule, over all pools
@@ -54,7 +54,7 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule:
+class Schedule(MayExceedOne):
     """What `best_schedule` found, beside the best that does not change over time.
 
     Attributes:
@@ -81,11 +81,6 @@ class Schedule:
         """How much the schedule beats the best fixed weights. Negative is possible where a small
         good pool is used up before n0, which fixed weights do more slowly."""
         return self.weights_error - self.error
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def best_schedule(pools: Sequence[Pool], samples_seen: Any) -> Schedule:

@@ -23,8 +23,9 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw.checks import check_choice, check_integer, check_number, check_real
-from prunelaw.decay.utility import CONVENTIONS, Pool, Real, UtilityLaw, exceeds_one, mixture_error
+from prunelaw.decay.utility import CONVENTIONS, MayExceedOne, Pool, Real, UtilityLaw, mixture_error
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 
 if TYPE_CHECKING:
     Profile = float | Float[np.ndarray, " k"] | Callable[[Float[np.ndarray, " n"]], Any]
@@ -82,14 +83,14 @@ class ScoredPool:
 
     def kept_error(
         self, keep: Real, samples_seen: Any, *, n_buckets: int = 64, stretch: Real = 1.0
-    ) -> Float[np.ndarray, "..."]:
+    ) -> Array:
         """Error after `samples_seen` ≥ 1 samples drawn uniformly from the best fraction `keep`."""
         pools = self.buckets(n_buckets, keep=keep, stretch=stretch)
         return mixture_error(pools, samples_seen, stretch=stretch)
 
 
 @dataclass(frozen=True)
-class BestFraction:
+class BestFraction(MayExceedOne):
     """What `best_fraction` found.
 
     Attributes:
@@ -107,11 +108,6 @@ class BestFraction:
     high_error: float
     keep_all_error: float
     bucket_effect: float
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def best_fraction(

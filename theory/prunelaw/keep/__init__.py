@@ -16,14 +16,7 @@ from prunelaw.keep.plain import (
     threshold,
 )
 from prunelaw.keep.points import points
-from prunelaw.keep.rule import (
-    FAR,
-    SAME_FRACTION,
-    KeepRule,
-    Segments,
-    Slopes,
-    checked_fraction,
-)
+from prunelaw.keep.rule import FAR, SAME_FRACTION, KeepRule, Segments, Slopes, checked_fraction
 from prunelaw.keep.text import (
     KINDS,
     as_rule,

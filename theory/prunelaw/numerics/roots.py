@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.optimize import root_scalar
 from scipy.optimize.elementwise import find_root
 
 from prunelaw.checks import check_real
@@ -35,6 +36,12 @@ def bracketed_roots(
         tolerances={"xatol": tolerance, "xrtol": 0.0}, maxiter=ROUNDS,
     )  # fmt: skip
     return found.x, found.f_x
+
+
+def one_root(function: Callable[..., float], low: float, high: float, *args: float) -> float:
+    """The root between two arguments of opposite sign, to rounding."""
+    ends: Any = (low, high)
+    return float(root_scalar(function, args, "brentq", ends, xtol=1e-16, rtol=1e-15).root)
 
 
 def scanned_roots(

@@ -31,12 +31,11 @@ Sources: Opper & Kinzel in "Models of Neural Networks III" (1996) for C; Sorsche
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar, root_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import erf, gammainc, ndtr
 
 from prunelaw.checks import check_real
@@ -51,6 +50,7 @@ from prunelaw.numerics.gaussian import (
     normal_cdf,
     normal_pdf,
 )
+from prunelaw.numerics.roots import one_root
 
 NODES = 20  # Gauss-Legendre nodes on each unit of z, and of z/sin θ
 TINY = 1e-300  # kept densities below this count as 0
@@ -64,15 +64,7 @@ def _universal_ratio() -> float:
     def gap(q: float) -> float:
         return q**3 * ndtr(q) - (1 - q * q) * np.exp(-0.5 * q * q) / SQRT_2PI
 
-    return _root(gap, 0.0, 1.0)
-
-
-def _root(function: Callable[..., float], low: float, high: float, *args: float) -> float:
-    """The root between low and high, to rounding."""
-    found = root_scalar(
-        function, args, method="brentq", bracket=(low, high), xtol=1e-16, rtol=1e-15
-    )
-    return float(found.root)
+    return one_root(gap, 0.0, 1.0)
 
 
 def _powers(x: Array, highest: int) -> list[Array]:
@@ -292,7 +284,7 @@ def _useful(sine: float, excess: float) -> float:
         return float(erf(x * sine / SQRT_2) - target * erf(x / SQRT_2))
 
     low = 1e-4 * np.sqrt(min(excess, 1.0))
-    return float(erf(_root(gap, low, FAR / sine) * sine / SQRT_2))
+    return float(erf(one_root(gap, low, FAR / sine) * sine / SQRT_2))
 
 
 def best_fraction(alpha_prune: Any, theta: Any) -> Array:
@@ -385,7 +377,7 @@ def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> 
         reach = 1.0
         while slope(reach, q) > 0.0 or slope(-reach, q) < 0.0:
             reach *= 2.0
-        return _root(slope, -reach, reach, q)
+        return one_root(slope, -reach, reach, q)
 
     def gap(q: float) -> float:
         *_, square, cube = _powers(q - tilt(q) * u, 3)
@@ -394,7 +386,7 @@ def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> 
     high = 1.0
     while gap(high) > 0.0:
         high *= 2.0
-    q = _root(gap, 0.0, high)
+    q = one_root(gap, 0.0, high)
     beta = tilt(q)
     return float(np.hypot(1.0, beta) / (SQRT_2PI * (weight @ _powers(q - beta * u, 3)[3]) / 3.0))
 

@@ -220,9 +220,4 @@ def _turn(
     A3 = k * k * E + 2.0 * A1 - ratio * F2
     g_1, g_2 = M * A1 - zeta * A2 + sigma * F1, M * A2 - zeta * A3 + sigma * F2
     G = sigma**2 * A1 + M * M * A1 - 2.0 * M * zeta * A2 + zeta**2 * A3
-    return [
-        G + sigma * (M * F1 - zeta * F2),
-        c * z * g_1 + s * g_2,
-        s * z * g_1 - c * g_2,
-        A1,
-    ]
+    return [G + sigma * (M * F1 - zeta * F2), c * z * g_1 + s * g_2, s * z * g_1 - c * g_2, A1]

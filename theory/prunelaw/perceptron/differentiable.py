@@ -54,11 +54,8 @@ def error(alpha_tot: Any, f: Any = None, theta: Any = 0.0, rule: Any = "hard") -
     """ε of `prunelaw.solve`, differentiable in α_tot, f and θ; the arguments broadcast.
 
     Args:
-        alpha_tot: examples per dimension before pruning, in (0, ∞).
-        f: fraction kept, in (0, 1]; None for rules that imply it (bands).  ∂ε/∂f at f = 1 is that
-            from below; it is NaN for rules that imply f, so leave f out there.
-        theta: angle between probe and teacher in radians, in [0, π/2]; the derivative for rules
-            that imply f is at fixed edges, not at fixed f.
+        alpha_tot, f, theta: as in `prunelaw.solve`. ∂ε/∂f at f = 1 is that from below. For rules
+            that imply f, leave it out: ∂ε/∂f is NaN, and ∂ε/∂θ that at fixed edges.
         rule: one rule, by name or as an object of `prunelaw.keep`; static.
 
     Raises:
@@ -95,10 +92,7 @@ def _typed(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Host:
-    """What runs outside JAX: ε, or with `derivatives` ε and ∂ε/∂(α_tot, f, θ), in one call.
-
-    Equal for equal rules, so that JAX compiles once for each.
-    """
+    """What runs outside JAX: ε, or with `derivatives` ε and ∂ε/∂(α_tot, f, θ), in one call."""
 
     rule: KeepRule
     derivatives: bool

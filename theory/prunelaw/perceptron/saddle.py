@@ -143,17 +143,13 @@ class Outcome(NamedTuple):
 
 
 class _Angles(NamedTuple):
-    """Derivatives of h (as coefficients on t and u) and of σ in the angles ω and χ.
-
-    Attributes:
-        balance: factors of the three equations, shape (n, 3): their terms become of order 1.
-    """
+    """Derivatives of h (as coefficients on t and u) and of σ in the angles ω and χ."""
 
     h_w: tuple[Array, Array]
     h_c: tuple[Array, Array]
     s_w: Array
     s_c: Array
-    balance: Array
+    balance: Array  # factors of the equations, shape (n, 3): their terms become of order 1
 
 
 def _angles(state: State, fields: Fields) -> _Angles:

@@ -73,7 +73,7 @@ def sensitivity(
     values = {name: np.full(shape, np.nan).ravel() for name in ("alpha_tot", "f", "theta")}
     for part in (part.good() for part in solved.parts):
         for name, value in _derivatives(part).items():
-            values[name][part.index] = value
+            values[name][part.place] = value
     return Sensitivity(
         solved.solution.error,
         *(value.reshape(shape) for value in values.values()),
@@ -111,8 +111,8 @@ def influence(
     for part in solved.parts:
         problem = part.problem_of_rule()
         adjoint = adjoint_of_error(problem, part.state)
-        lines = np.broadcast_to(fields, (len(part.index), len(fields)))
-        result[part.index] = influence_at(problem, part.state, adjoint, lines, signed=signed)
+        lines = np.broadcast_to(fields, (len(part.place), len(fields)))
+        result[part.place] = influence_at(problem, part.state, adjoint, lines, signed=signed)
     return result.reshape(*shape, len(fields))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
 from prunelaw.keep import KeepRule, Random, points
+from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import Array
 from prunelaw.perceptron.path import follow_path
 from prunelaw.perceptron.saddle import Outcome, Problem, State, refined
@@ -84,8 +85,7 @@ def solve(
 ) -> Solution:
     """Solve the replica saddle point of the pruned max-margin perceptron, N → ∞.
 
-    The arguments broadcast against each other and are solved as one batch:
-
+    The arguments broadcast against each other and are solved as one batch.
     Solves Ψ = 0 and ∂Ψ = 0 (`prunelaw.perceptron.saddle`), whose gradient gives the published
     equations (arXiv 2206.14486, appendix A). Relative accuracy of the error 1e-10 or better.
 
@@ -111,15 +111,14 @@ def solve(
     return solved_points(alpha_tot, f, theta, rule, throw=throw, executor=executor).solution
 
 
-@dataclass(frozen=True)
-class Solved:
+class Solved(NamedTuple):
     """Solved points of one rule, with what their derivatives need.
 
-    `index` is where they stand in the flattened batch, `theta` the angle of their probe; `problem`
+    `place` is where they stand in the flattened batch, `theta` the angle of their probe; `problem`
     has θ = 0 where the probe does not matter.
     """
 
-    index: Int[np.ndarray, " n"]
+    place: Int[np.ndarray, " n"]
     rule: KeepRule
     problem: Problem
     fraction: Array
@@ -136,11 +135,7 @@ class Solved:
         """The converged points."""
         if self.outcome.converged.all():
             return self
-        take = np.flatnonzero(self.outcome.converged)
-        return Solved(
-            self.index[take], self.rule, self.problem.take(take), self.fraction[take],
-            self.theta[take], self.alpha_tot[take], self.outcome.take(take),
-        )  # fmt: skip
+        return taken(self, np.flatnonzero(self.outcome.converged))
 
     def problem_of_rule(self) -> Problem:
         """The problem with the rule's own layers, of which `state` is the solution.
@@ -154,8 +149,7 @@ class Solved:
         return Problem(self.alpha_tot, theta, layers, planar)
 
 
-@dataclass(frozen=True)
-class SolvedBatch:
+class SolvedBatch(NamedTuple):
     """A `Solution`, and its points by rule."""
 
     solution: Solution
@@ -269,7 +263,7 @@ def _shared_out(index: Int[np.ndarray, " n"], most: int):
 
 def _store(result: dict[str, np.ndarray], part: Solved) -> None:
     """Write one part's outcome into the result arrays."""
-    outcome, index, problem = part.outcome, part.index, part.problem
+    outcome, index, problem = part.outcome, part.place, part.problem
     good = outcome.converged
     if problem.planar:
         rho = problem.fields(outcome.state).rho

@@ -54,11 +54,7 @@ class Stabilities:
 
 
 def stabilities(
-    margin: Any,
-    alpha_tot: Any,
-    f: Any = None,
-    theta: Any = 0.0,
-    rule: Any = "hard",
+    margin: Any, alpha_tot: Any, f: Any = None, theta: Any = 0.0, rule: Any = "hard"
 ) -> Stabilities:
     """The distribution of margins of the max-margin student's own (kept) examples, N → ∞.
 
@@ -88,9 +84,7 @@ def _mass_below(keep: KeepRule, solution: Solution) -> float:
     return float(np.clip(weights @ _untrained(nodes, keep, solution), 0.0, 1.0))
 
 
-def below_kappa(
-    kappa: float,
-) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+def below_kappa(kappa: float) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
     """Nodes and weights on (−∞, κ], in panels that double away from κ: p₀ is as narrow as 1/α."""
     farthest = int(np.ceil(np.log2((_REACH + abs(kappa)) / _NEAREST)))
     edges = kappa - _NEAREST * 2.0 ** np.arange(farthest, -1.0, -1.0)

@@ -231,10 +231,7 @@ def _scanned(points: Points) -> Starts:
 
 
 def _looks_at_bands(points: Points) -> tuple[State, Float[np.ndarray, " m"]]:
-    """Students of every scanned band, flat, and g there (NaN where there is none).
-
-    From both ends, which are charted, by the tangent to the middle.
-    """
+    """Students of every scanned band, flat, and g there (NaN where there is none)."""
     n, places = len(points.alpha), place_of(SCANNED)
     count = len(places)
     state, g = [State.unknown(n)] * count, np.full((count, n), np.nan)

@@ -198,10 +198,7 @@ def _transition(
 
 
 def gain_boundary(
-    theta: Any,
-    f: Any,
-    tolerance: float = 0.01,
-    alpha_range: Sequence[float | int] = (1e-1, 1e4),
+    theta: Any, f: Any, tolerance: float = 0.01, alpha_range: Sequence[float | int] = (1e-1, 1e4)
 ) -> Boundary:
     """The largest α_tot at which the best band gains `tolerance` over hard, easy and random.
 

@@ -26,11 +26,7 @@ from scipy.optimize import minimize, root
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
 from prunelaw.keep import Piecewise
-from prunelaw.numerics.gaussian import (
-    Array,
-    central_half_width,
-    signed_margin_quantile,
-)
+from prunelaw.numerics.gaussian import Array, central_half_width, signed_margin_quantile
 from prunelaw.perceptron.saddle import REFINEMENTS, Outcome, Problem, State, newton, refined
 from prunelaw.perceptron.sensitivity import adjoint_of_error, influence_at
 from prunelaw.perceptron.solver import SMALLEST_ANGLE, solve, solve_points
@@ -117,9 +113,7 @@ def optimal_rule(
     Optimality is local (see the module): the condition is of first order.
 
     Args:
-        alpha_tot: examples per dimension before pruning, in (0, ∞).
-        f: fraction kept, in (0, 1).
-        theta: angle of probe and teacher in radians, in [0, π/2].
+        alpha_tot, f, theta: one point, as in `prunelaw.solve`, f below 1.
         signed: True: rules may use labels and rank by m = y z.
         throw: False: return the best found even if its certificate fails (`certified`).
 

@@ -30,19 +30,18 @@ Replica method: Engel & Van den Broeck, "Statistical Mechanics of Learning", CUP
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
-from scipy.optimize import brentq
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.keep import KeepRule, points
 from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
+from prunelaw.numerics.roots import one_root
 from prunelaw.students.gibbs_averages import Averages, Resolution, Windows, averages, inverse_mills
 
 PATH, COARSE, FINE = (8, 24), (16, 64), (24, 96)  # nodes a panel in u, nodes in t
@@ -107,14 +106,11 @@ def gibbs(
     """Solve the Gibbs student on pruned data with a perfect probe, N → ∞. Arguments broadcast.
 
     Args:
-        alpha_tot: examples per dimension before pruning, in (0, ∞); checked on [1e-3, 1e6].
-        f: fraction kept, in (0, 1]; checked on [1e-3, 1]; None for a rule that implies it.
-        rule: "hard", "easy", "random" or "band:LOW,HIGH" (`prunelaw.keep`: any rule that keeps one
-            window of |z|); one, or an array of texts.
+        alpha_tot, f: as in `prunelaw.solve`; checked on [1e-3, 1e6] and [1e-3, 1].
+        rule: as there, of those that keep one window of |z|.
         equal_overlaps: True: force q = R as published, and solve ∂s/∂R = 0 alone there; ∂s/∂q = 0
             then fails unless the data are unpruned.
-        throw: True: raise `ConvergenceError` if a point cannot be solved. False: flag it in
-            `converged`, with NaN in its numbers.
+        throw: as in `prunelaw.solve`.
 
     Raises:
         InputError: for arguments outside their range.
@@ -177,7 +173,7 @@ def learning_constant(student: str) -> float:
     """
     check_choice("student", student, ("gibbs", "bayes", "max_margin"))
     if student == "max_margin":
-        x = np.array(_root(_margin_balance, 0.1, 2.0))
+        x = np.array(one_root(_margin_balance, 0.1, 2.0))
         return float(1 / (SQRT_2PI * (x * normal_cdf(x) + normal_pdf(x))))
     nodes, weights = gauss_legendre(200)
     x = 40.0 * nodes - 20.0
@@ -188,15 +184,6 @@ def learning_constant(student: str) -> float:
 def _margin_balance(x: float) -> float:
     at = np.array(x)
     return float(at**3 * normal_cdf(at) + (at * at - 1) * normal_pdf(at))
-
-
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """The root between two arguments of opposite sign, to the last digits."""
-    root: Any = brentq(function, low, high, xtol=1e-15)
-    return float(root)
-
-
-# --- averages ---------------------------------------------------------------------------------
 
 
 # --- saddle point -----------------------------------------------------------------------------
@@ -288,10 +275,7 @@ def _newton(logs: Float[np.ndarray, "n 2"], load: Load, resolution: Resolution):
 def _entropy(A: Array, B: Array, load: Load, mean: Averages) -> dict[str, Array]:
     """Entropy s, and information per kept example: the explicit α-derivative of s (envelope)."""
     free = 0.5 * B * B - 0.5 * np.log1p(A * A + B * B)
-    return {
-        "entropy": free + load.alpha * mean.log_cdf,
-        "information": -mean.log_cdf / load.f,
-    }
+    return {"entropy": free + load.alpha * mean.log_cdf, "information": -mean.log_cdf / load.f}
 
 
 # --- q = R ------------------------------------------------------------------------------------
@@ -325,7 +309,7 @@ def _equal_root(load: Load, resolution: Resolution) -> float:
         low, high = high, high + 0.5
     if low == high or not np.isfinite(_equal_balance(high, load, resolution)):
         return np.nan
-    return _root(lambda log_A: _equal_balance(log_A, load, resolution), low, high)
+    return one_root(lambda log_A: _equal_balance(log_A, load, resolution), low, high)
 
 
 def _on_diagonal(log_A: float) -> tuple[Array, Array]:

@@ -38,6 +38,7 @@ from scipy.special import erf, erfc, gammainc, gammaincc
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, Segments, points
+from prunelaw.keep.points import rule_array
 from prunelaw.numerics.gaussian import SQRT_2, Array, gauss_legendre, normal_pdf
 
 SQRT_2_OVER_PI = float(np.sqrt(2.0 / np.pi))
@@ -99,11 +100,8 @@ def solve_ridge(
     accuracy 1e-10 or better for hard, easy and random; narrow bands lose a further (b/(b − a))².
 
     Args:
-        alpha_tot: examples per dimension before pruning, n/d, in (0, ∞); checked on [1e-3, 1e6].
-        f: fraction kept, in (0, 1], checked on [1e-3, 1]; None: as the rule implies.
-        theta: angle between probe and teacher in radians, in [0, π/2].
-        rule: "hard" (keep small |z|), "easy" (large |z|), "random", or another text or object of
-            `prunelaw.keep` that is made of layers of |z|; or an array of them.
+        alpha_tot, f, theta: as in `prunelaw.solve`, α_tot = n/d.
+        rule: as there, of those that are made of layers of |z|.
         ridge: λ of the objective above, in (0, ∞); checked on [1e-12, 1e6].
         generator_theta: angle between the label generator and the teacher in radians, in [0, π/2].
         generator_turn: angle around the teacher from the probe's error to the generator's, in [0,
@@ -121,6 +119,8 @@ def solve_ridge(
     >>> round(float(solve_ridge(alpha_tot=10 / 3, f=0.5, theta=0.451, rule="hard").error), 4)
     0.1628
     """
+    for one in dict.fromkeys(rule_array(rule).flat):
+        check_layers(one)
     given = points(
         f,
         theta,
@@ -144,19 +144,6 @@ def solve_ridge(
     )
 
 
-def ridge_error(
-    alpha_tot: Array, theta: Array, low: Array, high: Array, weight: Array, ridge: Array
-) -> Array:
-    """ε for keeping examples with low < |z| < high with probability `weight`, in (0, 1].
-
-    alpha_tot, theta and ridge as in `solve_ridge`; labels from the teacher; no argument is checked.
-    """
-    geometry = _geometry(theta, 0.0 * theta, 0.0 * theta)
-    moments = window_moments(geometry.label_cos, geometry.label_sin, Window(low, high, weight))
-    student = _student(alpha_tot, geometry, moments, ridge)
-    return np.arctan2(student.across, student.along) / np.pi
-
-
 class Geometry(NamedTuple):
     """Probe, label direction and teacher in the frame (probe, label's part ⊥ probe, third)."""
 
@@ -166,11 +153,7 @@ class Geometry(NamedTuple):
 
 
 def _geometry(theta: Array, generator_theta: Array, turn: Array) -> Geometry:
-    """From the angles at the teacher to the probe's frame, without cancellation at small angles.
-
-    With T = e_z and the probe in the xz plane, the label direction has the parts `inward`, towards
-    T, and `sideways` orthogonal to the probe.
-    """
+    """From the angles at the teacher to the probe's frame, without cancellation at small angles."""
     cos, sin = np.cos(theta), np.sin(theta)
     offset = np.sin(generator_theta) * np.cos(turn)
     inward = np.cos(generator_theta) * sin - cos * offset
@@ -204,7 +187,6 @@ def rule_moments(rules: np.ndarray, f: Array, theta: Array, geometry: Geometry) 
     """The moments of `KeepRule`s: linear in the weight, so sums over a rule's layers."""
     moments = Moments(*(np.zeros(f.shape) for _ in Moments._fields))
     for rule in dict.fromkeys(rules.flat):
-        check_layers(rule)
         mine = np.equal(rules, rule).astype(bool)
         layers = layer_windows(rule.segments(f[mine], theta[mine]))
         cos, sin = geometry.label_cos[mine][:, None], geometry.label_sin[mine][:, None]
