@@ -20,8 +20,7 @@ extensions = [
     "sphinx.ext.napoleon",
 ]
 napoleon_numpy_docstring = False
-napoleon_custom_sections = ["Source"]
-napoleon_use_ivar = True  # fields are listed once, in the class's own text
+napoleon_custom_sections = ["Source", ("Attributes", "params_style")]
 html_theme = "furo"
 html_title = "prunelaw"
 html_copy_source = False
@@ -41,6 +40,7 @@ os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ[
 os.environ["COLUMNS"] = "100"
 
 autodoc_member_order = "bysource"
+autodoc_default_options = {"ignore-module-all": True}  # a name is shown where it is defined
 autodoc_typehints = "none"  # signatures carry them
 apidoc_automodule_options = {"members", "show-inheritance"}
 apidoc_modules = [

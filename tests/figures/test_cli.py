@@ -210,7 +210,7 @@ BAD = [
     (["simulate", "--alpha-tot", "-3", "--keep", "0.5"], ["--alpha-tot", "(0, inf)", "-3"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--trials", "0"], ["--trials", "2", "0"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--seed", "-1"], ["--seed", "0", "-1"]),
-    ([*SIMULATE, "--student", "svm"], ["--student must be max-margin, ridge:LAMBDA", "'svm'"]),
+    ([*SIMULATE, "--student", "svm"], ["--student must be logistic:LAMBDA, max-margin", "'svm'"]),
     ([*SIMULATE, "--student", "ridge:0"], ["LAMBDA of student ridge", "(0, inf)", "0.0"]),
     ([*SIMULATE, "--inputs", "student-t:3"], ["NU of student-t", "(4, inf)", "3.0"]),
     ([*SIMULATE, "--probe", "trained"], ["--probe must be given, independent:ALPHA", "'trained'"]),
@@ -374,7 +374,7 @@ class TestPhaseDiagram:
         names = {file.name for file in tmp_path.iterdir()}
         assert names == {"plane.npz", "plane.png", "plane.svg"}
         again = run(*self.AXES, "--theta", 0.5, "--rules", "hard,random", "--out", out)
-        assert again.exit_code == 2 and "plane.npz exists" in again.stderr
+        assert again.exit_code == 2 and "plane.npz, which exists" in again.stderr
 
     def test_goes_on_from_a_partial_file(self, tmp_path, monkeypatch):
         import prunelaw.pruning.phase
@@ -401,7 +401,10 @@ class TestPhaseDiagram:
     @pytest.mark.parametrize(
         "options, message",
         [
-            (("--theta", 0.5, "--out", "nowhere/plane"), "must lie in a folder that exists"),
+            (
+                ("--theta", 0.5, "--out", "nowhere/plane"),
+                "--out must be a new file in a folder that exists",
+            ),
             (("--keep", 0.2), "theta must be given"),
         ],
     )

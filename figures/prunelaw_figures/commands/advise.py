@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json, require_new_file
+from prunelaw_figures.terminal.output import Amount, print_json
 from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def command(
         from prunelaw_figures.plots.advice import advise_figure
         from prunelaw_figures.plots.style import save
 
-        save(advise_figure(found), figure)
+        save(advise_figure(found), figure, "--figure")
         click.echo(f"wrote {figure}", err=True)
     if output_kept is not None and found.scores is not None:
-        found.scores.write_kept(output_kept)
+        found.scores.write_kept(output_kept, "--output-kept")
         click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
     if as_json:
         print_json(found)
@@ -115,7 +115,8 @@ def _check(
     """Complaints that name the option, before anything is read."""
     from prunelaw.checks import check_choice
     from prunelaw.errors import InputError
-    from prunelaw_sim.scores.files import HIGH, check_new_file
+    from prunelaw_sim.common.new_file import check_new_file
+    from prunelaw_sim.scores.files import HIGH, check_score_file
 
     of_scores = {
         "--scores-high": high,
@@ -128,10 +129,8 @@ def _check(
             raise InputError(f"{name} belongs to --scores, which was not given")
     if high is not None:
         check_choice("--scores-high", high, HIGH)
-    for name, path in (("--output-kept", output_kept), ("--figure", figure)):
-        require_new_file(name, path)
-    if output_kept is not None:
-        check_new_file(output_kept)
+    check_new_file("--figure", figure)
+    check_score_file("--output-kept", output_kept)
 
 
 def _scores(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, require_new_file
+from prunelaw_figures.terminal.output import print_json
 from prunelaw_figures.terminal.reading_options import asked, pairs, reading_options
 
 if TYPE_CHECKING:
@@ -202,6 +202,7 @@ def _check(
     """Complaints that name the option, before anything is read."""
     from prunelaw.checks import check_choice, check_real
     from prunelaw.decay.utility import CONVENTIONS
+    from prunelaw_sim.common.new_file import check_new_file
 
     check_choice("--law", law, LAWS)
     if convention is not None:
@@ -212,17 +213,16 @@ def _check(
     if level is not None:
         check_real("--intervals", level, 0.0, 1.0, low_open=True, high_open=True)
         check_choice("--law with --intervals", law, LAWS[:-2])
-    if figure is None:
-        return
-    check_choice("--law with --figure", law, ("all",))
-    require_new_file("--figure", figure)
+    if figure is not None:
+        check_choice("--law with --figure", law, ("all",))
+    check_new_file("--figure", figure)
 
 
 def _draw(found: "LawComparison", path: Path) -> None:
     from prunelaw_figures.plots.law_comparison import law_comparison
     from prunelaw_figures.plots.style import save
 
-    save(law_comparison(found), path)
+    save(law_comparison(found), path, "--figure")
     click.echo(f"wrote {path}", err=True)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json, require_new_file
+from prunelaw_figures.terminal.output import Amount, print_json
 from prunelaw_figures.terminal.reading_options import map_option, mapping_option, pairs
 
 if TYPE_CHECKING:
@@ -91,9 +91,10 @@ def command(
     """
     from prunelaw_figures.words.document import print_blocks
     from prunelaw_figures.words.plan import plan_blocks
+    from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.pools.plan import plan
 
-    require_new_file("--figure", figure)
+    check_new_file("--figure", figure)
     ensemble, notes = _read(table, **about_table)
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -110,7 +111,7 @@ def command(
         from prunelaw_figures.plots.decision_map import decision_map
         from prunelaw_figures.plots.style import save
 
-        save(decision_map(ensemble, found), figure)
+        save(decision_map(ensemble, found), figure, "--figure")
     if as_json:
         print_json(found)
     else:

@@ -59,16 +59,15 @@ def command(
     from; `prunelaw_sim.scores.files.read_scores` reads it.  An existing file is never overwritten.
     """
     from prunelaw_sim.scores import as_score, as_scores, compute_score
-    from prunelaw_sim.scores.files import check_new_file, write_scores
+    from prunelaw_sim.scores.files import check_score_file, write_scores
 
-    if output is not None:
-        check_new_file(output)
+    check_score_file("--output", output)
     family = as_score(score, "--score")
     inputs = _inputs(dataset, model, recipe, outside, seed)
     result = compute_score(family, inputs)
     scores = as_scores(family, inputs, result)
     if output is not None:
-        write_scores(output, scores)
+        write_scores(output, scores, "--output")
     about: dict[str, object] = {**scores.provenance, "examples": len(scores), "tied": scores.ties}
     about |= {"seed": seed, "cost_samples": result.cost_samples}
     if result.probe_error is not None:

@@ -83,7 +83,7 @@ def _pruning_parameters() -> dict:
 
     return {
         "sizes": list(FULL_PRUNING.sizes),
-        "keep": list(FULL_PRUNING.keep_fractions),
+        "keep": list(FULL_PRUNING.values),
         "seeds": FULL_PRUNING.seeds,
         "dimension": DIMENSION,
         "probe_images": PROBE_IMAGES,
@@ -96,7 +96,7 @@ def _repetition_parameters() -> dict:
 
     return {
         "sizes": list(FULL_REPETITION.sizes),
-        "epochs": list(FULL_REPETITION.epochs),
+        "epochs": list(FULL_REPETITION.values),
         "seeds": FULL_REPETITION.seeds,
         "noise": NOISE,
         "test_images": TEST_IMAGES,

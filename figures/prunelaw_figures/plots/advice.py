@@ -143,7 +143,7 @@ def _line(
 ) -> None:
     """The law; dashed beyond the runs.  Of the theory, as fitted without the held-out runs."""
     from prunelaw.errors import InputError
-    from prunelaw_sim.advice.keep_laws import Cell
+    from prunelaw_sim.advice.cell_laws import Cell
 
     most = max(float(sizes.max()), found.choice.best.dataset_size)
     x = np.geomspace(float(sizes.min()), most, POINTS)

@@ -17,8 +17,8 @@ from prunelaw_figures.plots.style import (
 )
 from prunelaw_sim.laws.pruning import PruningFit
 from prunelaw_sim.laws.pruning_intervals import PruningIntervals
+from prunelaw_sim.studies.answers import Estimate
 from prunelaw_sim.studies.pareto_slopes import ParetoCurves
-from prunelaw_sim.studies.probe_angles import ProbeAngle
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class ProbeStudy:
 
     errors: PairedErrors
     found: PruningIntervals
-    by_error: ProbeAngle
-    by_correlation: ProbeAngle
+    by_error: Estimate
+    by_correlation: Estimate
 
 
 def real_study(
@@ -104,8 +104,8 @@ _OTHERS = ((COLOURS["orange"], "v"), (COLOURS["purple"], "P"))
 def _angles(panel, probes: Mapping[int, ProbeStudy]) -> None:
     place = np.arange(len(probes))
     fitted = [(one.found.fit.theta, one.found.intervals["theta"]) for one in probes.values()]
-    by_error = [(one.by_error.theta, one.by_error.interval) for one in probes.values()]
-    twins = [(one.by_correlation.theta, one.by_correlation.interval) for one in probes.values()]
+    by_error = [(one.by_error.value, one.by_error.interval) for one in probes.values()]
+    twins = [(one.by_correlation.value, one.by_correlation.interval) for one in probes.values()]
     series = (
         ("fitted θ_eff", fitted, COLOURS["black"], "o"),
         ("arccos √corr", twins, COLOURS["green"], "s"),

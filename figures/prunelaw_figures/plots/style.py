@@ -128,12 +128,8 @@ def legend(axes: "Axes", **options: Any) -> None:
     axes.legend(fontsize=options.pop("fontsize", 8), frameon=False, **options)
 
 
-def save(figure: "Figure", path: Path) -> None:
-    """Writes the figure to a new PNG file; `InputError` where that cannot be."""
-    from prunelaw.errors import InputError
+def save(figure: "Figure", path: str | Path, name: str = "path") -> None:
+    """Writes the figure as a new PNG; `name`: what errors call the path.  Raises `InputError`."""
+    from prunelaw_sim.common.new_file import write_new_file
 
-    try:
-        with open(path, "xb") as file:
-            figure.savefig(file, format="png", dpi=DPI)
-    except OSError as cause:
-        raise InputError(f"the figure {path} cannot be written: {cause.strerror}") from cause
+    write_new_file(name, path, encoded(figure, "png"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,14 +78,6 @@ class Amount(click.ParamType):
             return parse_amount("it", value)
         except InputError as error:
             self.fail(str(error), param, ctx)
-
-
-def require_new_file(option: str, path: str | Path | None) -> None:
-    """Before any work: `InputError` if the file of this option exists or its folder does not."""
-    from prunelaw.errors import InputError
-
-    if path is not None and (Path(path).exists() or not Path(path).absolute().parent.is_dir()):
-        raise InputError(f"{option} must be a new file in a folder that exists, got {path}")
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,5 @@
-"""What the verbs of `prunelaw sweep` share: running a design, telling what was done, new files."""
+"""What the verbs of `prunelaw sweep` share: running a design, telling what was done."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,8 +10,6 @@ import click
 from prunelaw_figures.terminal.output import print_json, progress_bar
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from prunelaw_sim.sweeps.design import SweepDesign
     from prunelaw_sim.sweeps.runner import Progress, SweepRun
 
@@ -53,29 +50,6 @@ def whole_number(option: str, value: float, low: int) -> int:
     if value != int(value):
         raise InputError(f"{option} must be whole numbers of at least {low}, got {value:g}")
     return int(value)
-
-
-def check_new_file(output: Path) -> None:
-    """Before any work: `InputError` if the file exists or its folder does not."""
-    from prunelaw.errors import InputError
-
-    if output.exists():
-        raise InputError(f"--output must be new: {output} exists; choose another name")
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"--output must lie in a folder that exists, got {output}")
-
-
-def write_csv(table: "DataFrame", output: Path) -> None:
-    """The table in a file, whole or not at all."""
-    from prunelaw.errors import InputError
-
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        table.to_csv(partial, index=False)
-        os.replace(partial, output)
-    except OSError as cause:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"--output {output} cannot be written: {cause.strerror}") from cause
 
 
 def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:

@@ -71,11 +71,11 @@ class ScoreAdvice:
         borders = [dict(vars(border)) for border in self.borders]
         return {**named, "borders": borders, "notes": [note.message for note in self.notes]}
 
-    def write_kept(self, path: str | os.PathLike[str]) -> Path:
+    def write_kept(self, path: str | os.PathLike[str], name: str = "path") -> Path:
         """Writes id and score of the kept examples to a new .csv or .tsv file.
 
-        Ids are those of the file, or numbers of examples from 0.  Raises `InputError` for a file
-        that exists and another ending.
+        Ids are those of the file, or numbers of examples from 0.  `name`: what errors call the
+        path.  Raises `InputError` for a file that exists and another ending.
         """
         ids = self.scores.ids or tuple(map(str, range(self.examples)))
         said = {"rule": self.rule, "keep_fraction": f"{self.keep_fraction:.6g}"}
@@ -87,7 +87,7 @@ class ScoreAdvice:
             self.high,
             {**self.scores.provenance, **said},
         )
-        write_scores(path, chosen)
+        write_scores(path, chosen, name)
         return Path(path)
 
 

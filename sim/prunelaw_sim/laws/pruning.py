@@ -11,7 +11,7 @@ the theory, and the result says so (`describes`, `reasons`).
 
 Given (N_eff, θ_eff) the law is linear in (floor, scale) and is solved by non-negative least
 squares.  The two that are left are searched by `pruning_search`; θ_eff may be held at what the
-probe itself says (`probe_angles`).  `pruning_intervals` gives intervals over seeds, `best_keep`
+probe itself says (`probe_angles`).  `pruning_intervals` gives intervals over seeds, `advise`
 what to keep.
 """
 

@@ -39,6 +39,7 @@ from jaxtyping import Float
 from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.kept_examples import tied_count
+from prunelaw_sim.common.new_file import check_new_file, write_new_file
 from prunelaw_sim.scores.arrays import ScoreTable, read_arrays
 
 HIGH = ("keep", "hard", "easy")
@@ -117,16 +118,16 @@ def read_scores(
     return _matched(file, scores, examples)
 
 
-def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
+def write_scores(path: str | os.PathLike[str], scores: Scores, name: str = "path") -> None:
     """Writes a CSV or TSV file with its provenance; `read_scores` gives the same scores back.
 
-    Without ids the column `id` counts from 0.
+    Without ids the column `id` counts from 0.  `name`: what errors call the path.
 
     **Raises:** `InputError` for another ending than .csv and .tsv, a file that exists, and ids or
     keys of provenance that would not read back.
     """
     file = Path(path)
-    check_new_file(file)
+    check_score_file(name, file)
     text = io.StringIO(newline="")
     for key, value in {**scores.provenance, "high": scores.high}.items():
         if not key.strip() or ":" in key or len(key.splitlines()) > 1:
@@ -140,30 +141,14 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
         if text_id != text_id.strip() or len(text_id.splitlines()) != 1:
             raise InputError(f"ids must be one line without outer spaces, got {text_id!r}")
     rows.writerows(zip(ids, map(repr, values.tolist()), strict=True))
-    _write_new(file, text.getvalue())
+    write_new_file(name, file, text.getvalue())
 
 
-def check_new_file(file: Path) -> None:
-    """`InputError` unless scores can be written to this name: a new file, .csv or .tsv."""
-    if file.suffix not in DELIMITERS:
-        raise InputError(f"{file}: scores are written to a file that ends in .csv or .tsv")
-    if file.exists():
-        raise InputError(f"{file} exists and is not overwritten")
-
-
-def _write_new(file: Path, text: str) -> None:
-    """All of it or nothing; never over a file that exists."""
-    created = False
-    try:
-        with open(file, "x", encoding="utf-8", newline="") as target:
-            created = True
-            target.write(text)
-    except FileExistsError as cause:
-        raise InputError(f"{file} exists and is not overwritten") from cause
-    except OSError as cause:
-        if created:
-            file.unlink(missing_ok=True)
-        raise InputError(f"{file}: cannot be written: {cause.strerror}") from cause
+def check_score_file(name: str, path: str | os.PathLike[str] | None) -> None:
+    """Before any work: whether scores can be written to a new file, .csv or .tsv (`InputError`)."""
+    if path is not None and Path(path).suffix not in DELIMITERS:
+        raise InputError(f"{name} must end in .csv or .tsv for scores, got {path}")
+    check_new_file(name, path)
 
 
 def _read_table(file: Path) -> ScoreTable:

@@ -49,7 +49,7 @@ def runs_sweep(store: Store, design: RealDesign) -> Sweep:
     """Every trained model as a row of a `Sweep`.  Raises `TableError` for an empty store."""
     runs = runs_table(store, design).drop(columns=["classes_kept", "probe_error"], errors="ignore")
     note = "error_se is the sampling error of the test set alone"
-    return Sweep.from_frame(runs, str(store.path), notes=[note])
+    return Sweep.from_frame(runs, str(store.path), notes=[note, *design.notes])
 
 
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +91,7 @@ def _run(
     point: Mapping[str, Any], columns: Columns, f: float, rule: str, index: int
 ) -> dict[str, Any]:
     """One trained model as a row."""
-    kept = kept_count(f, point["size"])
+    kept = kept_count(point, f)
     seen = as_recipe(point["recipe"]).samples_seen(kept)
     error = float(columns[cell_name("error", (f, rule))][index])
     probe_error = float(columns["probe_error"][index]) if "probe_error" in columns else np.nan

@@ -26,6 +26,7 @@ from typing import Any
 
 from prunelaw.checks import check_choice, check_number
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.new_file import write_new_file
 
 UNITS = ("fraction", "percent")
 MEASURED = ("error", "accuracy")
@@ -106,15 +107,9 @@ class ColumnMapping:
         except InputError as cause:
             raise TableError(f"{path}: {cause}") from cause
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a mapping file; `InputError` if the file exists: it is never overwritten."""
-        try:
-            with open(path, "x", encoding="utf-8", newline="\n") as file:
-                file.write(self.to_toml())
-        except FileExistsError as cause:
-            raise InputError(f"{os.fspath(path)} exists and is not overwritten") from cause
-        except OSError as cause:
-            raise InputError(f"{os.fspath(path)} cannot be written: {cause.strerror}") from cause
+    def save(self, path: str | os.PathLike[str], name: str = "path") -> None:
+        """Writes a new mapping file; `name`: what errors call it.  Raises `InputError`."""
+        write_new_file(name, path, self.to_toml())
 
     def to_toml(self) -> str:
         """The text of the mapping file."""

@@ -8,7 +8,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import TableError
+from prunelaw_sim.common.kept_examples import old_band_note, read_old_band
+from prunelaw_sim.common.new_file import write_new_file
+from prunelaw_sim.common.text_forms import SIMULATED
 from prunelaw_sim.tables.columns import COLUMNS, Where, check_column, check_error_rates, series
 
 EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
@@ -55,7 +58,7 @@ class Sweep:
         columns = {name: check_column(series(frame, name), COLUMNS[name], where) for name in known}
         table = pd.DataFrame(columns, index=frame.index)
         said = list(notes) + _dropped_columns(frame)
-        said += _fill_metric(table) + _complete_counts(table)
+        said += _fill_metric(table) + _complete_counts(table) + _read_old_bands(table)
         _check_epochs(table, where)
         _check_batches(table, where)
         _check_pool(table, where)
@@ -141,15 +144,9 @@ class Sweep:
         source = " + ".join(dict.fromkeys(sweep.source for sweep in sweeps))
         return Sweep(table, source, tuple(dict.fromkeys(notes)))
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table; an existing file is never overwritten (`InputError`)."""
-        try:
-            with open(path, "x", encoding="utf-8", newline="") as file:
-                self._frame.to_csv(file, index=False)
-        except FileExistsError as cause:
-            raise InputError(f"{os.fspath(path)} exists and is not overwritten") from cause
-        except OSError as cause:
-            raise InputError(f"{os.fspath(path)} cannot be written: {cause.strerror}") from cause
+    def to_csv(self, path: str | os.PathLike[str], name: str = "path") -> None:
+        """Writes the table to a new file; `name`: what errors call it.  Raises `InputError`."""
+        write_new_file(name, path, self._frame.to_csv(index=False))
 
     def _rows(self, match: np.ndarray) -> "Sweep":
         frame = _reindexed(self._frame, list(self.columns), match)
@@ -198,6 +195,15 @@ def _complete_counts(table: pd.DataFrame) -> list[str]:
         return []
     table[missing[0]] = formulas[missing[0]](table)
     return [f"computed {missing[0]} from samples_seen = epochs * unique_samples"]
+
+
+def _read_old_bands(table: pd.DataFrame) -> list[str]:
+    """Rules `band:` of real runs become `quantiles:`; simulated runs have bands of |z|."""
+    if "rule" not in table.columns:
+        return []
+    rules = series(table, "rule").where(series(table, "metric") != SIMULATED, "")
+    table["rule"] = series(table, "rule").where(rules == "", rules.map(read_old_band))
+    return old_band_note(rules)
 
 
 def _check_epochs(table: pd.DataFrame, where: Where) -> None:

@@ -85,7 +85,7 @@ def test_figure_is_written_once(tmp_path):
     assert content.startswith(b"\x89PNG")
     assert "--figure must be a new file" in refused(*arguments)
     assert path.read_bytes() == content
-    assert "in a folder that exists" in refused(*arguments[:-1], tmp_path / "no" / "plan.png")
+    assert "--figure must be a new file" in refused(*arguments[:-1], tmp_path / "no" / "plan.png")
 
 
 def pools_csv(tmp_path, *lines, header="name,size,b,tau,a,d"):

@@ -15,7 +15,6 @@ from scipy.special import ndtr
 
 import prunelaw
 from prunelaw_figures.cli import main
-from prunelaw_figures.commands.demo import _write_all
 from prunelaw_figures.demo import build, cells, make_tables, tables
 from prunelaw_figures.demo.cells import EMPTY, LEAF, Cells, Frame, decode, encode, fit
 
@@ -236,14 +235,6 @@ class TestCommand:
         result = run("--output", tmp_path / name, "--no-open")
         assert result.exit_code == 2 and "--output" in result.stderr
         assert list(tmp_path.iterdir()) == []
-
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-    def test_a_full_disk_leaves_no_half_page(self, tmp_path):
-        path = tmp_path / "page.html"
-        path.write_bytes(b"half")
-        with pytest.raises(OSError, match="space"), open("/dev/full", "wb", buffering=0) as full:
-            _write_all(full, b"page", path)
-        assert not path.exists()
 
     def test_it_opens_the_page(self, monkeypatch, tmp_path):
         opened = []

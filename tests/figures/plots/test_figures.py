@@ -26,7 +26,7 @@ from prunelaw_sim.laws.comparison import compare_laws
 from prunelaw_sim.laws.pruning_intervals import pruning_intervals
 from prunelaw_sim.laws.scaling import fit_data_constrained
 from prunelaw_sim.laws.utility import fit_utility
-from prunelaw_sim.studies.probe_angles import ProbeAngle
+from prunelaw_sim.studies.answers import Estimate
 from prunelaw_sim.tables.paired_errors import PairedErrors
 from prunelaw_sim.verification.published import check_utility
 from prunelaw_sim.verification.real import check_sweeps
@@ -121,7 +121,7 @@ def test_rising_loss_rings_what_no_falling_law_fits(tmp_path):
 
 def test_save_never_overwrites(tmp_path):
     (tmp_path / "figure.png").write_text("mine")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="which exists and is not overwritten"):
         save(Figure(), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_text() == "mine"
 
@@ -183,7 +183,7 @@ def test_real_study_shows_every_probe_and_what_was_held_out(tmp_path):
     error = prunelaw.solve(size / 30.0, f, 0.4, rule.astype(str)).error
     noise = 0.004 * np.random.default_rng(0).normal(size=(len(frame), 6))
     errors = PairedErrors(frame, error[:, None] + noise, tuple(range(6)))
-    angle = ProbeAngle(0.4, 0.02, (0.37, 0.43), "given")
+    angle = Estimate(0.4, 0.02, (0.37, 0.43))
     found = pruning_intervals(errors, hold_out_above=200, resamples=20)
     one = ProbeStudy(errors, found, angle, angle)
     left, middle, right = drawn(

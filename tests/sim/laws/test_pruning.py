@@ -89,7 +89,7 @@ def test_too_few_points_are_refused():
 
 def test_unknown_rule_is_named():
     frame = frame_of(lambda *_: 0.2).assign(rule="el2n")
-    with pytest.raises(prunelaw.InputError, match=r"rule must be one of .* got 'el2n'"):
+    with pytest.raises(prunelaw.InputError, match=r"rule must be hard, easy, .* got 'el2n'"):
         fit_pruning(Sweep.from_frame(frame, "scores.csv"))
 
 

@@ -16,6 +16,7 @@ from prunelaw.keep.plain import (
     threshold,
 )
 from prunelaw.keep.points import points
+from prunelaw.keep.quantiles import Quantiles
 from prunelaw.keep.rule import FAR, SAME_FRACTION, KeepRule, Segments, Slopes, checked_fraction
 from prunelaw.keep.text import (
     KINDS,
@@ -41,6 +42,7 @@ __all__ = [
     "KeepRule",
     "Mixture",
     "Piecewise",
+    "Quantiles",
     "Random",
     "Segments",
     "SignedBand",

@@ -45,21 +45,33 @@ def split_rules(text: str) -> list[str]:
     """The rules of a list with commas between them, and inside those that have several numbers."""
     rules: list[str] = []
     for part in text.split(","):
-        if rules and _unfinished(rules[-1]):
+        begins = part.partition(":")[0] in KINDS
+        if rules and _unfinished(rules[-1]) and not (begins and _reads(rules[-1])):
             rules[-1] += "," + part
         else:
             rules.append(part)
     return rules
 
 
-def _unfinished(text: str) -> bool:
-    """Whether the text of a rule has fewer parts than its form, or ends in such a rule."""
+def _reads(text: str) -> bool:
+    """Whether this is a rule as it stands: quantiles may have one number or two."""
+    try:
+        as_rule(text)
+    except InputError:
+        return False
+    return True
+
+
+def _continues(text: str, part: str) -> bool:
+    """Whether `part`, after a comma, still belongs to the rule `text`, by that rule's form."""
     kind, colon, rest = text.partition(":")
     if not colon or kind not in KINDS:
         return False
-    wanted = KINDS[kind].form.count(",")
-    parts = rest.split(",", wanted)
-    return len(parts) <= wanted or _unfinished(parts[-1])
+    form = KINDS[kind].form
+    parts = rest.split(",", form.count(","))
+    if len(parts) > form.count(","):
+        return _continues(parts[-1], part)
+    return form.endswith("RULE") or part.partition(":")[0] not in KINDS
 
 
 def number_in(text: str, part: str) -> float:

@@ -12,10 +12,8 @@ from prunelaw_figures.terminal.sweep_output import (
     JSON,
     STORE,
     WORKERS,
-    check_new_file,
     run_design,
     whole_number,
-    write_csv,
 )
 
 if TYPE_CHECKING:
@@ -139,14 +137,15 @@ def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
     prunelaw sweep export runs.db --output runs.csv
     prunelaw sweep export runs.db --output trials.csv --trials
     """
+    from prunelaw_sim.common.new_file import check_new_file, write_new_file
     from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.sweeps.tables import points_table, trials_table
 
-    check_new_file(output)
+    check_new_file("--output", output)
     with Store.open(store) as opened:
         table = trials_table(opened) if trials else points_table(opened)
         complete = opened.status().complete
-    write_csv(table, output)
+    write_new_file("--output", output, table.to_csv(index=False))
     values = {"file": str(output), "rows": len(table), "complete": complete}
     if as_json:
         print_json(values)
@@ -175,16 +174,16 @@ def check(store: Path, order: int | None, output: Path | None, points: int, as_j
     for their number. Exit code 1 if they disagree (p < 0.001 for the three together).
     """
     from prunelaw.checks import check_integer
+    from prunelaw_sim.common.new_file import check_new_file, write_new_file
     from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.verification.store_check import check_theory
 
     check_integer("--points", points, 0)
-    if output is not None:
-        check_new_file(output)
+    check_new_file("--output", output)
     with Store.open(store) as opened:
         found = check_theory(opened, order=order)
     if output is not None:
-        write_csv(found.table, output)
+        write_new_file("--output", output, found.table.to_csv(index=False))
     judged = found.agreement
     values = {
         "store": str(store),

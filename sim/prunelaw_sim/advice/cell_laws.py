@@ -7,7 +7,15 @@
 Random keeping of a fraction f of P is a data set of f P: it has one curve, of any fraction.
 
 Both answer `errors(cells)` with a row a law: the best estimate first, then the replicates, which
-are refits to resampled runs (`resampled`).
+are refits to errors as other seeds might have given them.  Cells that share a seed share test set
+and pool, so their noise is common, and a difference of two cells is known better than either.  With
+three seeds or more in every cell a draw keeps that: the vector of mean errors moves by
+
+    Σ_s g_s (e_s − ē) / √(n(n−1)) · √((n−1)/χ²),      g_s ~ N(0, 1), χ² with n − 1 degrees
+
+whose covariance is that of the means, with Student's tails as the few seeds deserve (whole seeds
+drawn with replacement, as in `pruning_intervals`, are too coarse for three).  Otherwise the points
+move independently by their standard errors, or by the fit's own misfit where they have none.
 """
 
 from __future__ import annotations
@@ -23,12 +31,17 @@ from scipy.interpolate import RectBivariateSpline
 
 import prunelaw
 from prunelaw.errors import InputError
+from prunelaw_sim.laws.pruning import PARAMETERS, PruningFit
+from prunelaw_sim.laws.pruning_intervals import refitted
 from prunelaw_sim.laws.theory_rules import theory_rules
+from prunelaw_sim.tables.sweep import Sweep
 
 NODES_PER_DECADE, LEAST_NODES = 16, 8
 ANGLE_NODES = 8
 LEAST_SPREAD = 0.02  # radians: the table's range of angles where the replicates agree
 RANDOM = (1.0, "random")
+KEYS = ["dataset_size", "keep_fraction", "rule"]
+LEAST_SEEDS = 3
 FLOORS = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19), [0.98]])  # of the least error
 
 
@@ -44,9 +57,21 @@ class Cell(NamedTuple):
         """Examples trained on."""
         return self.size * self.keep_fraction
 
+    @property
+    def at_random(self) -> Cell:
+        """As many examples, kept at random."""
+        return self._replace(rule="random")
+
+    @property
+    def curve(self) -> tuple[tuple[float, str], float]:
+        """The (fraction, rule) whose power law it lies on, and its size there."""
+        if self.rule == "random" or self.keep_fraction == 1.0:
+            return RANDOM, self.kept
+        return (self.keep_fraction, self.rule), self.size
+
 
 @runtime_checkable
-class KeepLaws(Protocol):
+class CellLaws(Protocol):
     """Errors of cells under the best estimate and its replicates."""
 
     def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
@@ -69,26 +94,20 @@ class TheoryLaws:
         The table is good to a thousandth as a rule, and to a hundredth where keep-hard at a small
         fraction changes sharply: far less than replicates differ there.
         """
-        named, sizes = zip(*map(curve_of, cells), strict=True)
+        named, sizes = zip(*(cell.curve for cell in cells), strict=True)
         pairs = list(dict.fromkeys(named))
         place = np.array([pairs.index(pair) for pair in named])
         f = np.array([fraction for fraction, _ in pairs])
         rules = theory_rules(np.array([rule for _, rule in pairs], dtype=object), f)
         log_load = np.log(sizes) - np.log(self.dimension)[:, None]
         exact = prunelaw.solve(np.exp(log_load[0]), f[place], self.theta[0], rules[place]).error
-        splines = _splines(
-            [_nodes(log_load[:, place == i]) for i in range(len(pairs))],
-            _angles(self.theta),
-            f,
-            rules,
-        )
+        loads = [_nodes(log_load[:, place == i]) for i in range(len(pairs))]
+        theta = np.broadcast_to(self.theta[:, None], log_load.shape)
         found = np.empty_like(log_load)
-        for i, spline in enumerate(splines):
+        for i, spline in enumerate(_splines(loads, _angles(self.theta), f, rules)):
             mine = place == i
-            theta = np.broadcast_to(self.theta[:, None], log_load[:, mine].shape)
-            found[:, mine] = np.exp(spline.ev(log_load[:, mine], theta))
-        found *= exact / found[0]
-        return self.floor[:, None] + self.scale[:, None] * found
+            found[:, mine] = np.exp(spline.ev(log_load[:, mine], theta[:, mine]))
+        return self.floor[:, None] + self.scale[:, None] * (found * (exact / found[0]))
 
 
 def _splines(
@@ -125,8 +144,8 @@ def _angles(theta: Float[np.ndarray, " laws"]) -> Float[np.ndarray, " nodes"]:
 class CurveLaws:
     """A power law in the data-set size for every measured (keep_fraction, rule), one floor.
 
-    Of rule "random" there is one pair, `RANDOM`, a power law in the kept examples.  log_scales are
-    those at size `centre`; floor has shape (laws,), the others (laws, curves).
+    Of rule "random" there is one pair, `RANDOM`, a power law in the kept examples.  The log_scales
+    are those at size `centre`.
     """
 
     pairs: tuple[tuple[float, str], ...]
@@ -137,7 +156,7 @@ class CurveLaws:
 
     def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
         """`InputError` for a fraction and rule that were not measured at two sizes."""
-        pairs, sizes = zip(*(curve_of(cell) for cell in cells), strict=True)
+        pairs, sizes = zip(*(cell.curve for cell in cells), strict=True)
         for f, rule in pairs:
             if (f, rule) not in self.pairs:
                 raise InputError(
@@ -150,28 +169,17 @@ class CurveLaws:
         return self.floor[:, None] + curve
 
 
-def curve_of(cell: Cell) -> tuple[tuple[float, str], float]:
-    """The pair of `CurveLaws` that a cell belongs to, and its size there."""
-    if cell.rule == "random" or cell.keep_fraction == 1.0:
-        return RANDOM, cell.kept
-    return (cell.keep_fraction, cell.rule), cell.size
-
-
-def curves_of(points: pd.DataFrame) -> tuple[list[tuple[float, str]], Float[np.ndarray, " points"]]:
-    """`curve_of` of every point."""
-    cells = points[["dataset_size", "keep_fraction", "rule"]].itertuples(index=False, name=None)
-    named = (Cell(float(size), float(f), str(rule)) for size, f, rule in cells)
-    pairs, sizes = zip(*map(curve_of, named), strict=True)
-    return list(pairs), np.array(sizes, dtype=float)
+def cells_of(points: pd.DataFrame) -> list[Cell]:
+    """The cell of every point."""
+    rows = points[KEYS].itertuples(index=False, name=None)
+    return [Cell(float(size), float(f), str(rule)) for size, f, rule in rows]
 
 
 def measured_curves(points: pd.DataFrame) -> tuple[tuple[float, str], ...]:
-    """Pairs with two sizes or more."""
-    pairs, sizes = curves_of(points)
-    seen: dict[tuple[float, str], set[float]] = {}
-    for pair, size in zip(pairs, sizes.tolist(), strict=True):
-        seen.setdefault(pair, set()).add(size)
-    return tuple(sorted(pair for pair, found in seen.items() if len(found) > 1))
+    """(fraction, rule) with two sizes or more."""
+    seen = {cell.curve for cell in cells_of(points)}
+    pairs = [pair for pair, _ in seen]
+    return tuple(sorted(pair for pair in set(pairs) if pairs.count(pair) > 1))
 
 
 def fit_curves(
@@ -179,15 +187,21 @@ def fit_curves(
 ) -> CurveLaws:
     """Curves of least weighted squares of log(error − floor), for each row of `errors`.
 
-    points: dataset_size, keep_fraction, rule of each column of `errors`.  The shared floor is the
-    best of 21 from 0 to .98 of the least error.  Curves fall or are flat (β ≥ 0).  (keep_fraction,
-    rule) of one size have no curve.  Raises `InputError` if none has two.
+    The shared floor is the best of 21 from 0 to .98 of the least error.  Curves fall or are flat
+    (β ≥ 0).  (keep_fraction, rule) of one size have no curve.
+
+    Args:
+        points: dataset_size, keep_fraction, rule of each column of `errors`.
+
+    Raises:
+        InputError: if none has two sizes.
     """
     pairs = measured_curves(points)
     if not pairs:
         raise InputError("no fraction and rule was measured at two sizes: no curve can be fitted")
-    keys, size = curves_of(points)
+    keys, sizes = zip(*(cell.curve for cell in cells_of(points)), strict=True)
     member = np.array([[key == pair for key in keys] for pair in pairs], dtype=float)
+    size = np.array(sizes)
     centre = float(np.exp(np.log(size).mean()))
     used = member.any(axis=0)
     fitted = [
@@ -221,3 +235,57 @@ def _curves(
     curve = np.exp((scale @ member) + (slope @ member) * x)
     misfit = np.sum(((curve - above) / se) ** 2, axis=1)
     return misfit, floor, scale, -slope
+
+
+def stated_errors(points: pd.DataFrame) -> Float[np.ndarray, " points"] | None:
+    """Standard error of every point, if all have one."""
+    se = points["error_se"].to_numpy(float)
+    return se if (np.isfinite(se) & (se > 0)).all() else None
+
+
+def resampled(
+    sweep: Sweep,
+    points: pd.DataFrame,
+    se: Float[np.ndarray, " points"],
+    replicates: int,
+    seed: int,
+) -> tuple[Float[np.ndarray, "replicates points"], str]:
+    """Errors of the points in each replicate, and in words how they were drawn.
+
+    Errors stay positive: they move as e exp(δ/e).
+    """
+    random = np.random.default_rng([seed, 7])
+    by_seed = errors_by_seed(sweep, points)
+    if by_seed is None:
+        moved = random.standard_normal((replicates, len(points))) * se
+        kind = f"{replicates} refits to errors moved by their standard errors, independently"
+    else:
+        count = by_seed.shape[1]
+        away = by_seed - by_seed.mean(axis=1, keepdims=True)
+        tails = np.sqrt((count - 1) / random.chisquare(count - 1, (replicates, 1)))
+        draws = random.standard_normal((replicates, count)) * tails
+        moved = draws @ away.T / np.sqrt(count * (count - 1))
+        kind = f"{replicates} refits to errors moved as {count} seeds scatter, in all cells at once"
+    error = points["error"].to_numpy(float)
+    return error * np.exp(np.divide(moved, error, out=np.zeros_like(moved), where=error > 0)), kind
+
+
+def errors_by_seed(sweep: Sweep, points: pd.DataFrame) -> Float[np.ndarray, "points seeds"] | None:
+    """Errors by point and seed, if every point has the same three seeds or more, each once."""
+    if "seed" not in sweep.columns:
+        return None
+    frame = sweep.frame
+    if frame.duplicated([*KEYS, "seed"]).any():
+        return None
+    wide = frame.pivot(index=KEYS, columns="seed", values="error")
+    cells = pd.MultiIndex.from_tuples(cells_of(points), names=KEYS)
+    errors = wide.reindex(cells).to_numpy(float)
+    return errors if errors.shape[1] >= LEAST_SEEDS and np.isfinite(errors).all() else None
+
+
+def theory_replicates(
+    fit: PruningFit, points: pd.DataFrame, errors: Float[np.ndarray, "replicates points"]
+) -> TheoryLaws:
+    """The best estimate, then the best fit to every row of `errors`, of the points fitted."""
+    drawn = refitted(points, fit, errors)
+    return TheoryLaws(*(np.insert(drawn[name], 0, getattr(fit, name)) for name in PARAMETERS))

@@ -1,12 +1,20 @@
-"""The question of an advice on pruning, and the cells that could answer it.
+"""The question of an advice on pruning, the cells that could answer it, and the next run.
 
-examples P      the data set there is: which rule and fraction of it
-kept n          the examples that can be trained on: which rule, from a data set of n/f
-both            of P examples at most n are kept
+    examples P    the data set there is: which rule and fraction of it
+    kept n        the examples that can be trained on: which rule, from a data set of n/f
+    both          of P examples at most n are kept
+
+The next run is the one that says most of the difference D between two choices.  Over the replicates
+D and the outcome m of a run are correlated; a run with scatter σ leaves of the variance of D
+
+    var(D | y) = var D − cov(D, m)² / (var m + σ²),
+
+if both are normal.  Runs are ranked by it; of equal ones the cheaper comes first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +23,8 @@ import pandas as pd
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.advice.keep_choice import KeepChoice
-from prunelaw_sim.advice.keep_laws import RANDOM, Cell, KeepLaws, measured_curves
-from prunelaw_sim.advice.keep_next_run import CellRun, rank_cells
+from prunelaw_sim.advice.cell_laws import RANDOM, Cell, CellLaws, measured_curves, stated_errors
+from prunelaw_sim.advice.choice import KeepChoice
 from prunelaw_sim.laws.pruning import PruningFit
 from prunelaw_sim.tables.sweep import Sweep
 
@@ -38,10 +45,10 @@ class Question:
     @classmethod
     def of(cls, examples: Any, kept: Any, level: Any, replicates: int, seed: int) -> Question:
         """Raises `InputError` for what is out of range, and if nothing is given."""
-        if examples is None and kept is None:
-            raise InputError("examples or kept must be given: a data set, or how many are kept")
         if examples is not None:
             examples = check_number("examples", examples, 1.0)
+        elif kept is None:
+            raise InputError("examples or kept must be given: a data set, or how many are kept")
         if kept is not None:
             kept = check_number("kept", kept, 1.0, np.inf if examples is None else examples)
         level = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
@@ -104,7 +111,7 @@ def sizes_to_compare(points: pd.DataFrame, question: Question) -> tuple[float, f
 
 
 def next_runs(
-    laws: KeepLaws,
+    laws: CellLaws,
     choice: KeepChoice,
     points: pd.DataFrame,
     describes: bool,
@@ -130,9 +137,61 @@ def next_runs(
     return rank_cells(laws, ends[0], ends[1], sorted(runs), _one_run(points, fit))
 
 
+@dataclass(frozen=True)
+class CellRun:
+    """A run that could be trained, and what it would tell.
+
+    Attributes:
+        kept: examples trained on: its cost.
+        spread: standard deviation of the outcome over the replicates, without scatter.
+        doubt_now: standard deviation of the difference between the two choices today.
+        doubt_after: the same once the outcome is known.
+    """
+
+    rule: str
+    keep_fraction: float
+    dataset_size: float
+    kept: float
+    predicted: float
+    spread: float
+    doubt_now: float
+    doubt_after: float
+
+
+def rank_cells(
+    laws: CellLaws, choice: Cell, rival: Cell, runs: Sequence[Cell], scatter: float
+) -> tuple[CellRun, ...]:
+    """The runs, those first that leave least doubt of the error of `rival` minus `choice`.
+
+    Args:
+        scatter: standard deviation of one run's error about the law, above 0.
+    """
+    errors = laws.errors([choice, rival, *runs])
+    difference = errors[1:, 1] - errors[1:, 0]
+    now = float(difference.var())
+    found = []
+    for i, cell in enumerate(runs, start=2):
+        outcome = errors[1:, i]
+        shared = float(np.mean((outcome - outcome.mean()) * (difference - difference.mean())))
+        left = max(now - shared**2 / (float(outcome.var()) + scatter**2), 0.0)
+        found.append(
+            CellRun(
+                rule=cell.rule,
+                keep_fraction=cell.keep_fraction,
+                dataset_size=cell.size,
+                kept=cell.kept,
+                predicted=float(errors[0, i]),
+                spread=float(outcome.std()),
+                doubt_now=now**0.5,
+                doubt_after=left**0.5,
+            )
+        )
+    return tuple(sorted(found, key=lambda run: (run.doubt_after, run.kept)))
+
+
 def _one_run(points: pd.DataFrame, fit: PruningFit | None) -> float:
     """Standard deviation of one run about the law."""
-    se, count = points["error_se"].to_numpy(float), points["replicates"].to_numpy(float)
-    if np.isfinite(se).all() and (se > 0).all():
-        return float(np.sqrt(np.mean(se**2 * count)))
+    se = stated_errors(points)
+    if se is not None:
+        return float(np.sqrt(np.mean(se**2 * points["replicates"].to_numpy(float))))
     return fit.rmse if fit is not None else float(points["error"].to_numpy(float).std())

@@ -1,16 +1,13 @@
-"""Simulated ridge classifiers: exact students, reproducible, and a judge of the theory."""
+"""Ridge students: exact; simulated classifiers judge the theory and its printed forms."""
 
 import numpy as np
 import pytest
+from sim.reference_ridge import simulate_ridge
 
-from prunelaw.errors import InputError
-from prunelaw.keep import Function, as_rule
+from prunelaw.keep import as_rule
 from prunelaw.students.ridge import Window, resolvent, solve_ridge, window_moments
 from prunelaw_sim.simulation.agreement import agreement
-from prunelaw_sim.simulation.ridge_reference import simulate_ridge
-from prunelaw_sim.students.penalised import train_ridge
-
-pytestmark = pytest.mark.slow  # seconds each, a minute together
+from prunelaw_sim.students.catalogue.ridge import train_ridge
 
 POINTS = [
     # alpha_tot, f, theta, rule, options
@@ -30,6 +27,10 @@ SIZES = np.array([64, 128, 256])
 TRIALS = (200, 100, 50)
 
 
+def stderr(errors):
+    return errors.std(ddof=1) / np.sqrt(errors.size)
+
+
 @pytest.fixture(scope="module")
 def simulated():
     """Means and standard errors at POINTS (rows) and SIZES (columns)."""
@@ -40,8 +41,8 @@ def simulated():
         ]
         for row, (*point, options) in enumerate(POINTS)
     ]
-    means = np.array([[run.mean for run in row] for row in runs])
-    return means, np.array([[run.stderr for run in row] for row in runs])
+    means = np.array([[errors.mean() for errors in row] for row in runs])
+    return means, np.array([[stderr(errors) for errors in row] for row in runs])
 
 
 def theory(**changes):
@@ -123,15 +124,17 @@ def naive_errors(point, options, dim, trials):
         hessian = (x.T * q) @ x / drawn + 0.01 * np.eye(dim)
         w = np.linalg.solve(hessian, x.T @ (q * np.sign(x @ generator)) / drawn)
         errors.append(np.arccos(w @ teacher / np.linalg.norm(w)) / np.pi)
-    return np.mean(errors), np.std(errors, ddof=1) / np.sqrt(trials)
+    return np.array(errors)
 
 
 @pytest.mark.parametrize("row", [6, 9])
 def test_drawing_the_plane_first_is_the_same_experiment(row):
     *point, options = POINTS[row]
-    ours = simulate_ridge(*point, **options, dim=20, trials=500)
-    mean, stderr = naive_errors(point, options, 20, 500)
-    assert abs(ours.mean - mean) < 3.5 * np.hypot(ours.stderr, stderr)
+    ours, naive = (
+        simulate_ridge(*point, **options, dim=20, trials=500),
+        naive_errors(point, options, 20, 500),
+    )
+    assert abs(ours.mean() - naive.mean()) < 3.5 * np.hypot(stderr(ours), stderr(naive))
 
 
 @pytest.mark.parametrize("count", [5, 40])
@@ -141,55 +144,3 @@ def test_student_minimises_the_objective(count):
     w = train_ridge(rows, 60, 0.03)
     gradient = rows.T @ (rows @ w - 1) / 60 + 0.03 * w
     assert np.abs(gradient).max() < 1e-14
-
-
-def test_trials_are_reproducible_and_extend():
-    run = simulate_ridge(3, 0.5, 0.3, dim=20, trials=6, seed=4)
-    again = simulate_ridge(3, 0.5, 0.3, dim=20, trials=4, seed=4)
-    np.testing.assert_array_equal(again.error, run.error[:4])
-    assert not np.array_equal(simulate_ridge(3, 0.5, 0.3, dim=20, trials=6).error, run.error)
-    assert (run.drawn, run.trials) == (60, 6)
-    assert np.abs(run.kept - 30).max() < 5 * np.sqrt(15)
-    assert run.mean == pytest.approx(run.error.mean())
-    assert run.stderr == pytest.approx(run.error.std(ddof=1) / np.sqrt(6))
-
-
-def test_any_weight_of_the_probe_field():
-    """A function keeps what it says: E[min(|z|, 1)]; a hard rule as an object is the hard rule."""
-    run = simulate_ridge(20, None, 0.3, Function(lambda z: np.minimum(z, 1.0)), dim=50, trials=20)
-    assert run.f == pytest.approx(0.631253, rel=1e-5)
-    spread = np.sqrt(run.drawn * run.f * (1 - run.f) / run.trials)
-    assert abs(run.kept.mean() - run.f * run.drawn) < 3.5 * spread
-    rules = "hard", as_rule("hard")
-    named, plain = (simulate_ridge(3, 0.5, rule=rule, dim=20, trials=2) for rule in rules)
-    np.testing.assert_array_equal(named.error, plain.error)
-
-
-def test_one_trial_has_no_standard_error():
-    single = simulate_ridge(3, 0.5, dim=20, trials=1)
-    assert np.isnan(single.stderr) and single.mean == single.error[0]
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"alpha_tot": 0.0}, "alpha_tot must be finite"),
-        ({"f": [0.1, 0.2]}, r"f must be one number for a simulation, got shape \(2,\)"),
-        ({"theta": 2.0}, "theta must be finite"),
-        ({"rule": "hardest"}, "rule must be hard, easy"),
-        ({"rule": "signed-hard"}, "rule must be one of |z|, got signed-hard, which uses"),
-        ({"rule": "band:0.1,0.2"}, "f must be 0.0788"),
-        ({"f": None}, "f must be given"),
-        ({"ridge": 0.0}, "ridge must be finite"),
-        ({"generator_theta": 2.0}, "generator_theta must be finite"),
-        ({"generator_turn": -1.0}, "generator_turn must be finite"),
-        ({"dim": 2}, "dim must be an integer of at least 3, got 2"),
-        ({"trials": 0}, "trials must be an integer of at least 1"),
-        ({"seed": -1}, "seed must be an integer"),
-        ({"alpha_tot": 0.01}, "at least one must be kept"),
-        ({"alpha_tot": 0.05, "f": 1e-3, "dim": 10000}, "a trial kept no example"),
-    ],
-)
-def test_bad_input_is_named(arguments, message):
-    with pytest.raises(InputError, match=message):
-        simulate_ridge(**({"alpha_tot": 3.0, "f": 0.5, "dim": 20, "trials": 2} | arguments))

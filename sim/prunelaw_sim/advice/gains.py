@@ -14,24 +14,27 @@ import numpy as np
 import pandas as pd
 from scipy.stats import f as f_distribution
 
-from prunelaw_sim.advice.keep_replicates import errors_by_seed
+from prunelaw_sim.advice.cell_laws import KEYS, cells_of, errors_by_seed
 from prunelaw_sim.tables.sweep import Sweep
 
-KEYS = ["dataset_size", "keep_fraction", "rule"]
+_GAINS = ["gain", "predicted_gain", "gain_se"]
 _KNOWN = 1e12  # degrees of freedom of stated standard errors
 
 
 def measured_gains(sweep: Sweep, table: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     """A row a (size, fraction, rule) with a random twin, and the freedom of the errors' variance.
 
-    table: the points, with error, error_se and predicted.  Columns added: gain (error of the twin
-    minus that of the cell), gain_se (NaN where it is unknown) and predicted_gain.
+    Columns added: gain (error of the twin minus that of the cell), gain_se (NaN where it is
+    unknown) and predicted_gain.
+
+    Args:
+        table: the points, with error, error_se and predicted.
     """
-    place = {key: i for i, key in enumerate(table[KEYS].itertuples(index=False, name=None))}
+    place = {cell: i for i, cell in enumerate(cells_of(table))}
     found = [
-        (mine, twin)
-        for (size, f, rule), mine in place.items()
-        if rule != "random" and (twin := place.get((size, f, "random"))) is not None
+        (mine, place[cell.at_random])
+        for cell, mine in place.items()
+        if cell.rule != "random" and cell.at_random in place
     ]
     mine, twin = np.array(found, dtype=int).reshape(-1, 2).T
     error, predicted, se = (table[n].to_numpy(float) for n in ("error", "predicted", "error_se"))
@@ -70,21 +73,17 @@ def contradicted(gains: pd.DataFrame, rule: str, f: float) -> str | None:
         return None
     mine = mine.loc[mine["dataset_size"] == mine["dataset_size"].max()]
     away = np.abs(np.log(mine["keep_fraction"].to_numpy(float) / f))
-    nearest = mine.iloc[int(away.argmin()) :].head(1)
-    gain, predicted, se = (
-        float(np.asarray(nearest[name])[0]) for name in ("gain", "predicted_gain", "gain_se")
-    )
+    nearest = mine.iloc[[int(away.argmin())]]
+    gain, predicted, se = nearest[_GAINS].to_numpy(float)[0]
     return worst_gain(nearest) if gain < -se and predicted > 0.0 else None
 
 
 def worst_gain(gains: pd.DataFrame) -> str:
     """The cell whose gain is farthest off, in words."""
-    gain, predicted, se = (np.asarray(gains[n]) for n in ("gain", "predicted_gain", "gain_se"))
-    off = np.abs(gain - predicted) / se
-    size, f, rule, gain, predicted, se = gains.iloc[int(off.argmax())][
-        [*KEYS, "gain", "predicted_gain", "gain_se"]
-    ]
+    gain, predicted, se = gains[_GAINS].to_numpy(float).T
+    worst = int((np.abs(gain - predicted) / se).argmax())
+    size, f, rule = cells_of(gains)[worst]
     return (
-        f"{rule} at f = {f:.3g} of {size:g}: {gain:.3g} ± {se:.2g} measured, {predicted:.3g} "
-        "predicted"
+        f"{rule} at f = {f:.3g} of {size:g}: {gain[worst]:.3g} ± {se[worst]:.2g} measured, "
+        f"{predicted[worst]:.3g} predicted"
     )

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import prunelaw
-from prunelaw_sim.advice.keep_choice import SAME, choose, spans
-from prunelaw_sim.advice.keep_gains import contradicted, gains_differ, measured_gains, worst_gain
-from prunelaw_sim.advice.keep_laws import RANDOM, Cell, TheoryLaws, fit_curves
-from prunelaw_sim.advice.keep_next_run import rank_cells
-from prunelaw_sim.advice.keep_replicates import resampled
+from prunelaw_sim.advice.cell_laws import RANDOM, Cell, TheoryLaws, fit_curves, resampled
+from prunelaw_sim.advice.choice import SAME, choose, spans
+from prunelaw_sim.advice.gains import contradicted, gains_differ, measured_gains, worst_gain
+from prunelaw_sim.advice.question import rank_cells
 from prunelaw_sim.tables.sweep import Sweep
 
 FRACTIONS = (0.2, 0.4, 0.8, 1.0)
