@@ -45,21 +45,11 @@ def split_rules(text: str) -> list[str]:
     """The rules of a list with commas between them, and inside those that have several numbers."""
     rules: list[str] = []
     for part in text.split(","):
-        begins = part.partition(":")[0] in KINDS
-        if rules and _unfinished(rules[-1]) and not (begins and _reads(rules[-1])):
+        if rules and _continues(rules[-1], part):
             rules[-1] += "," + part
         else:
             rules.append(part)
     return rules
-
-
-def _reads(text: str) -> bool:
-    """Whether this is a rule as it stands: quantiles may have one number or two."""
-    try:
-        as_rule(text)
-    except InputError:
-        return False
-    return True
 
 
 def _continues(text: str, part: str) -> bool:
