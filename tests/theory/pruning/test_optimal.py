@@ -32,7 +32,7 @@ def test_the_optimum_between_easy_and_hard_is_a_band(middle):
 
 def test_no_other_band_is_better(middle):
     """A scan over bands that keep the same fraction."""
-    ranks = np.linspace(0.0, 0.79, 30)
+    ranks = np.linspace(0.0, 0.79, 12)
     edges = prunelaw.threshold("hard", np.stack([np.maximum(ranks, 1e-12), ranks + 0.2]))
     bands = [Band(*pair) for pair in edges.T]
     errors = prunelaw.solve(30.0, None, 0.5, bands).error
