@@ -18,7 +18,7 @@ import pandas as pd
 from prunelaw.pruning.band import best_band
 from prunelaw_sim.laws.pruning import fit_pruning
 from prunelaw_sim.laws.theory_rules import band_centre
-from prunelaw_sim.scores import SCORES
+from prunelaw_sim.scores import catalogue
 from prunelaw_sim.studies.probed_digits import KEYS, probed_digits_sweep
 from prunelaw_sim.studies.transfer import KEYS as TRANSFER_KEYS
 from prunelaw_sim.studies.transfer import transfer_sweep
@@ -120,7 +120,10 @@ def scores(folder: Path) -> None:
     designs = {
         "random": RealDesign.grid(score="random", rules="random", keep=[0.3, 0.6, 1.0], **given),
         "scored": RealDesign.grid(
-            score=list(SCORES[1:]), rules=["hard", "easy"], keep=[0.3, 0.6], **given
+            score=[*(n for n in catalogue.names() if n != "random"), "el2n:20"],
+            rules=["hard", "easy"],
+            keep=[0.3, 0.6],
+            **given,
         ),
     }
     tables = []

@@ -155,8 +155,8 @@ def predictors(one: ProbeStudy) -> dict[str, np.ndarray]:
     law = fit_kept_power_law(points, ~points["held_out"].to_numpy(bool))
     rule, f = one.errors.column("rule"), one.errors.column("keep_fraction")
     found = {
-        "theory": fit.predict(*columns),
-        "theory, θ from twins": held.predict(*columns),
+        "theory": fit.error_at(*columns),
+        "theory, θ from twins": held.error_at(*columns),
         "power law of each rule": law.predict(cells),
     }
     for name in ("random", "easy", "hard", "quantiles:0.5"):

@@ -121,7 +121,10 @@ class TestFit:
             (("--stretch", "much"), "--stretch must be a number, got 'much'"),
             (("--intervals", "90"), "--intervals must be finite and in (0, 1)"),
             (("--ceiling", "0"), "ceiling must be finite and in (0, inf)"),
-            (("--law", "pruning", "--together"), "law pruning takes no option 'together'"),
+            (
+                ("--law", "pruning", "--together"),
+                "--law with --together must be one of data-constrained",
+            ),
         ],
     )
     def test_bad_options_of_the_fit(self, runs_csv, options, words):
@@ -218,7 +221,7 @@ BAD = [
     ([*SIMULATE, "--label-noise", "0.1"], ["label_noise", "max-margin", "ridge:LAMBDA", "0.1"]),
     ([*SIMULATE, "--label-noise", "0.5"], ["--label-noise", "[0, 0.5)", "0.5"]),
     (["fit", "nowhere.csv"], ["nowhere.csv", "no such file"]),
-    (["fit", "x.csv", "--law", "cubic"], ["--law", "utility, no-decay", "'cubic'"]),
+    (["fit", "x.csv", "--law", "cubic"], ["--law", "no-decay, overfit", "'cubic'"]),
     (["fit", "x.csv", "--convention", "mine"], ["--convention", "official_code", "'mine'"]),
     (["fit", "x.csv", "--hold-out-above", "-1"], ["--hold-out-above", "(0, inf)", "-1"]),
     (

@@ -148,7 +148,7 @@ def _line(
     most = max(float(sizes.max()), found.choice.best.dataset_size)
     x = np.geomspace(float(sizes.min()), most, POINTS)
     if found.describes and found.judged is not None:
-        y = found.judged.predict(x, f, rule)
+        y = found.judged.error_at(x, f, rule)
     else:
         try:
             y = found.laws.errors([Cell(float(size), f, rule) for size in x])[0]

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw_sim.advice.cell_laws import Cell, CellLaws
+from prunelaw_sim.common.statistics import quantile_interval
 
 SIZES = 33  # data-set sizes at which a rule is held against random keeping
 TOLERANCE = 0.05  # relative excess of error that `least` may cost
@@ -31,7 +32,7 @@ class Interval:
     @classmethod
     def of(cls, numbers: Float[np.ndarray, " laws"], tail: float) -> Interval:
         """The first law's number, and quantiles of the others'."""
-        return cls(float(numbers[0]), *np.quantile(numbers[1:], [tail, 1.0 - tail]).tolist())
+        return cls(float(numbers[0]), *map(float, quantile_interval(numbers[1:], 1.0 - 2.0 * tail)))
 
     @property
     def told(self) -> bool:
@@ -215,7 +216,7 @@ class _Known:
         found = []
         for rule, row in rows.items():
             errors = np.stack([self.error[cell] for cell in row], axis=1)
-            ends = np.quantile(errors[1:], [self.tail, 1.0 - self.tail], axis=0)
+            ends = quantile_interval(errors[1:], 1.0 - 2.0 * self.tail)
             fractions = np.array([cell.keep_fraction for cell in row])
             found.append(KeepCurve(rule, fractions, errors[0], *ends))
         return tuple(found)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import f as f_distribution
 
 from prunelaw_sim.advice.cell_laws import KEYS, cells_of, errors_by_seed
+from prunelaw_sim.common.statistics import lack_of_fit
 from prunelaw_sim.tables.sweep import Sweep
 
 _GAINS = ["gain", "predicted_gain", "gain_se"]
@@ -60,7 +60,7 @@ def gains_differ(gains: pd.DataFrame, freedom: float) -> float | None:
     if not len(se) or not (np.isfinite(se) & (se > 0.0)).all():
         return None
     off = (gains["gain"] - gains["predicted_gain"]).to_numpy(float) / se
-    return float(f_distribution.sf(np.mean(off**2), len(se), freedom))
+    return lack_of_fit(float(np.sum(off**2)), len(se), freedom)
 
 
 def contradicted(gains: pd.DataFrame, rule: str, f: float) -> str | None:

@@ -43,8 +43,9 @@ from prunelaw_sim.advice.question import (
 )
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.fits.fit import SIGNIFICANT
 from prunelaw_sim.fits.rollout import hold_out_limit
-from prunelaw_sim.laws.pruning import COLUMNS, SIGNIFICANT, PruningFit, fit_pruning, pruning_points
+from prunelaw_sim.laws.pruning import COLUMNS, PruningFit, fit_pruning, pruning_points
 from prunelaw_sim.tables.sweep import EPOCHS_TOLERANCE, Sweep
 
 FEWEST = 6  # points that a fit of the theory needs

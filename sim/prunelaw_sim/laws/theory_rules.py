@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from prunelaw.checks import check_real
 from prunelaw.keep import KeepRule, as_rule, checked_fraction
@@ -36,4 +36,4 @@ def theory_rules(rules: Any, fractions: Any) -> np.ndarray:
 
 def band_centre(low: float, high: float) -> float:
     """The quantile C in the middle of the band low < |z| < high: the rule `quantiles:C`."""
-    return float(norm.sf(low) + norm.sf(high))
+    return float(ndtr(-low) + ndtr(-high))

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 
 from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.common.text_forms import CHOICES, SIMULATED
 from prunelaw_sim.simulation.batches import batch_size, draw_batch
 from prunelaw_sim.simulation.point import Point, make_point
@@ -89,7 +90,7 @@ class Simulation:
         """Standard error of `theta_mean`; 0 where theta was given."""
         if self.probe == "given":
             return 0.0
-        return _standard_error(self.probe_theta[self.converged])
+        return standard_error(self.probe_theta[self.converged])
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -115,7 +116,7 @@ class Simulation:
     @property
     def stderr(self) -> float:
         """Standard error of `mean`; NaN for fewer than two certified trials."""
-        return _standard_error(self.error[self.converged])
+        return standard_error(self.error[self.converged])
 
     def to_sweep_rows(self) -> pd.DataFrame:
         """One row in the canonical columns of a sweep: the mean error and its standard error."""
@@ -203,12 +204,6 @@ def simulate(
     if throw and result.failed:
         raise ConvergenceError(_describe_failure(result))
     return result
-
-
-def _standard_error(values: Float[np.ndarray, " some"]) -> float:
-    if values.size < 2:
-        return np.nan
-    return float(np.std(values, ddof=1) / np.sqrt(values.size))
 
 
 def _measure_trials(pool: Point, student: Student, indices: np.ndarray) -> dict[str, np.ndarray]:

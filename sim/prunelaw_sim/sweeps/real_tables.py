@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.networks.recipes import as_recipe
 from prunelaw_sim.sweeps.real import RealDesign
 from prunelaw_sim.sweeps.real_cells import cell_name, kept_count
@@ -60,13 +60,6 @@ def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
         if name in table and not np.isfinite(table[name].to_numpy(dtype=np.float64)).all()
     ]
     return table.drop(columns=gaps)
-
-
-def standard_error(values: Float[np.ndarray, " trials"]) -> float:
-    """Of the mean; NaN for fewer than two values."""
-    if values.size < 2:
-        return float("nan")
-    return float(values.std(ddof=1) / np.sqrt(values.size))
 
 
 def _by_cell(store: Store, design: RealDesign) -> Iterator[tuple[str, list[dict[str, Any]]]]:

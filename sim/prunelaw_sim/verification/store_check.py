@@ -16,11 +16,11 @@ from jaxtyping import Float, Int
 
 import prunelaw
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.agreement import P_THRESHOLD, Agreement, agreement
 from prunelaw_sim.simulation.expectations import predicted_error
 from prunelaw_sim.simulation.point import describe
-from prunelaw_sim.sweeps.real_tables import standard_error
 from prunelaw_sim.sweeps.simulated import Design
 from prunelaw_sim.sweeps.store import Store
 from prunelaw_sim.sweeps.tables import simulated

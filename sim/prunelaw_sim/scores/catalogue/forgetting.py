@@ -7,44 +7,27 @@ epoch.)  An example that is never right is not forgotten, but is the hardest: it
 epochs, more than any other can have.  Few values, many ties; several models break some.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Bool, Float
 
 from prunelaw.errors import InputError
-from prunelaw_sim.scores.base import (
-    FORWARD,
-    ScoreInputs,
-    ScoreResult,
-    named,
-    samples_in_training,
-    whole_number,
-)
+from prunelaw_sim.scores.base import Score, ScoreInputs, ScoreResult
 
 
-@dataclass(frozen=True)
-class Forgetting:
-    """The mean number of events over `models` training runs on the pool."""
+class SCORE(Score):
+    """Often learned and forgotten."""
 
-    models: int | float = 1
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "models", whole_number("models of forgetting", self.models, 1))
-
-    @property
-    def name(self) -> str:
-        return named("forgetting", int(self.models), 1)
+    counts, usual = "models", 1
 
     def compute(self, inputs: ScoreInputs) -> ScoreResult:
         epochs = inputs.recipe.epochs_in_all(len(inputs.pool))
         if epochs < 2:
             raise InputError("score forgetting needs a recipe of 2 epochs or more, got 1")
-        subsets = np.repeat(inputs.single, int(self.models), axis=0)
+        subsets = np.repeat(inputs.single, self.number, axis=0)
         correct = inputs.train(subsets, "forgetting", trace=inputs.pool).correct
         assert correct is not None  # since a trace was asked for
-        cost = samples_in_training(inputs.recipe, subsets) + FORWARD * correct.size
-        what = f"{self.models} {inputs.model.name} trained on the pool, {epochs} epochs looked at"
+        cost = inputs.cost(subsets, correct.size)
+        what = f"{self.number} {inputs.model.name} trained on the pool, {epochs} epochs looked at"
         return ScoreResult(forgetting_events(correct), cost, what)
 
 

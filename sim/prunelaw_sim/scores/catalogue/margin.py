@@ -6,22 +6,15 @@ With two classes that is -|z|, z the probe's field (Sorscher et al. 2022, sectio
 scale of the logits.  The label of the example is not used.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float
 
 from prunelaw.errors import InputError
-from prunelaw_sim.scores.base import FORWARD, ScoreInputs, ScoreResult, samples_in_training
+from prunelaw_sim.scores.base import Score, ScoreInputs, ScoreResult
 
 
-@dataclass(frozen=True)
-class Margin:
-    """One probe, trained on the examples outside the pool; its error on the pool is reported."""
-
-    @property
-    def name(self) -> str:
-        return "margin"
+class SCORE(Score):
+    """Near the border of a probe trained outside the pool, whose error is reported."""
 
     def compute(self, inputs: ScoreInputs) -> ScoreResult:
         if not len(inputs.outside):
@@ -30,9 +23,9 @@ class Margin:
                 "or more, got none"
             )
         subsets = inputs.outside[np.newaxis]
-        logits = inputs.train(subsets, self.name).logits(inputs.pool_inputs)[0]
+        logits = inputs.train(subsets, "margin").logits(inputs.pool_inputs)[0]
         wrong = logits.argmax(axis=1) != inputs.pool_labels
-        cost = samples_in_training(inputs.recipe, subsets) + FORWARD * len(inputs.pool)
+        cost = inputs.cost(subsets, len(inputs.pool))
         what = f"probe {inputs.model.name} trained on {len(inputs.outside)} examples outside"
         return ScoreResult(-margins(logits), cost, what, probe_error=float(wrong.mean()))
 

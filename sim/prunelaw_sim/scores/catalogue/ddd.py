@@ -6,32 +6,20 @@
 judged on the half of the pool that they did not train on.  Few values, many ties.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw_sim.scores.base import ScoreInputs, ScoreResult, named, whole_number
-from prunelaw_sim.scores.halves import MODELS, described, judged_by_halves
+from prunelaw_sim.scores.base import ScoreInputs, ScoreResult
+from prunelaw_sim.scores.halves import JudgedByHalves
 
 
-@dataclass(frozen=True)
-class Ddd:
-    """Agreement of `models`, half of which judge any one example."""
-
-    models: int | float = MODELS
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "models", whole_number("models of ddd", self.models, 2))
-
-    @property
-    def name(self) -> str:
-        return named("ddd", int(self.models), MODELS)
+class SCORE(JudgedByHalves):
+    """Got wrong by models that did not train on it."""
 
     def compute(self, inputs: ScoreInputs) -> ScoreResult:
-        judges, logits, cost = judged_by_halves(int(self.models), inputs)
+        judges, logits, cost, what = self.judged(inputs)
         wrong = logits.argmax(axis=2) != inputs.pool_labels
-        return ScoreResult(fraction_wrong(wrong, judges), cost, described(self.models, inputs))
+        return ScoreResult(fraction_wrong(wrong, judges), cost, what)
 
 
 def fraction_wrong(

@@ -6,48 +6,30 @@ p are the class probabilities of models that trained on the pool for a tenth of 
 one epoch).  The paper averages over ten models; Sorscher et al. 2022 compare one with twenty.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from prunelaw_sim.networks.recipes import Recipe
-from prunelaw_sim.scores.base import (
-    FORWARD,
-    ScoreInputs,
-    ScoreResult,
-    named,
-    probabilities,
-    samples_in_training,
-    whole_number,
-)
+from prunelaw_sim.scores.base import Score, ScoreInputs, ScoreResult, probabilities
 
 EARLY = 0.1  # of the recipe; the paper finds 10 to 20 of 200 epochs to be enough
 
 
-@dataclass(frozen=True)
-class El2n:
-    """The mean over `models` of them."""
+class SCORE(Score):
+    """A large error vector early in training."""
 
-    models: int | float = 1
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "models", whole_number("models of el2n", self.models, 1))
-
-    @property
-    def name(self) -> str:
-        return named("el2n", int(self.models), 1)
+    counts, usual = "models", 1
 
     def compute(self, inputs: ScoreInputs) -> ScoreResult:
         recipe = early(inputs.recipe)
-        subsets = np.repeat(inputs.single, int(self.models), axis=0)
+        subsets = np.repeat(inputs.single, self.number, axis=0)
         trained = inputs.train(subsets, "el2n", recipe=recipe)
-        values = error_lengths(
-            probabilities(trained.logits(inputs.pool_inputs)), inputs.pool_labels
-        )
-        cost = samples_in_training(recipe, subsets) + FORWARD * subsets.size
-        what = f"{self.models} {inputs.model.name} trained on the pool for a tenth of the recipe"
-        return ScoreResult(values, cost, what)
+        p = probabilities(trained.logits(inputs.pool_inputs))
+        cost = inputs.cost(subsets, subsets.size, recipe)
+        what = f"{self.number} {inputs.model.name} trained on the pool for a tenth of the recipe"
+        return ScoreResult(error_lengths(p, inputs.pool_labels), cost, what)
 
 
 def early(recipe: Recipe) -> Recipe:
