@@ -18,7 +18,7 @@ import pandas as pd
 
 from prunelaw_figures.plots.real_study import ProbeStudy, real_study
 from prunelaw_figures.plots.style import save
-from prunelaw_sim.advice.keep_laws import Cell, TheoryLaws
+from prunelaw_sim.advice.cell_laws import Cell, TheoryLaws
 from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
 from prunelaw_sim.laws.pruning import PARAMETERS, fit_pruning
 from prunelaw_sim.laws.pruning_intervals import PruningIntervals, pruning_intervals, widened
@@ -38,7 +38,7 @@ from prunelaw_sim.tables.paired_errors import PairedErrors
 
 HOLD_OUT_ABOVE = 240
 KEEP = [0.25, 0.5]
-RULES = ("random", "easy", "hard", "band:0.25", "band:0.5", "band:0.75")
+RULES = ("random", "easy", "hard", "quantiles:0.25", "quantiles:0.5", "quantiles:0.75")
 CELL = ["dataset_size", "keep_fraction", "rule"]
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     print_scores(tables["scores"])
     print_transfer(tables["transfer"])
     if figure is not None:
-        save(real_study(studies, 0.25, "band:0.5", KEEP), figure)
+        save(real_study(studies, 0.25, "quantiles:0.5", KEEP), figure)
 
 
 def studied(probed: PairedErrors, probes: pd.DataFrame) -> dict[int, ProbeStudy]:
@@ -155,11 +155,11 @@ def predictors(one: ProbeStudy) -> dict[str, np.ndarray]:
     law = fit_kept_power_law(points, ~points["held_out"].to_numpy(bool))
     rule, f = one.errors.column("rule"), one.errors.column("keep_fraction")
     found = {
-        "theory": fit.predict(*columns),
-        "theory, θ from twins": held.predict(*columns),
+        "theory": fit.error_at(*columns),
+        "theory, θ from twins": held.error_at(*columns),
         "power law of each rule": law.predict(cells),
     }
-    for name in ("random", "easy", "hard", "band:0.5"):
+    for name in ("random", "easy", "hard", "quantiles:0.5"):
         # where a choice of f is to be made, the largest pool; all data where nothing is pruned
         found[f"always {name}"] = np.where(rule == name, f, np.where(f == 1.0, 2.0, 3.0))
     found["always random"] = np.where(rule == "random", -f, 3.0)
@@ -196,8 +196,8 @@ def answers(studies: dict[int, ProbeStudy], tables: dict[str, PairedErrors]) -> 
           for s in ("prototypes", "ssl-prototypes") for a in ("margin", "el2n:20")),
         band_beats_both(both, names),
         replace(
-            band_beats_both(best.errors, dict.fromkeys(names, "band:0.5")),
-            question="Does the middle band, band:0.5, beat both hard and easy?",
+            band_beats_both(best.errors, dict.fromkeys(names, "quantiles:0.5")),
+            question="Does the middle band, quantiles:0.5, beat both hard and easy?",
         ),
         *(transfer_kept(transfer, f, r) for f in (0.25, 0.5) for r in ("hard", "easy", "random")),
     ]  # fmt: skip

@@ -121,7 +121,10 @@ class TestFit:
             (("--stretch", "much"), "--stretch must be a number, got 'much'"),
             (("--intervals", "90"), "--intervals must be finite and in (0, 1)"),
             (("--ceiling", "0"), "ceiling must be finite and in (0, inf)"),
-            (("--law", "pruning", "--together"), "law pruning takes no option 'together'"),
+            (
+                ("--law", "pruning", "--together"),
+                "--law with --together must be one of data-constrained",
+            ),
         ],
     )
     def test_bad_options_of_the_fit(self, runs_csv, options, words):
@@ -210,7 +213,7 @@ BAD = [
     (["simulate", "--alpha-tot", "-3", "--keep", "0.5"], ["--alpha-tot", "(0, inf)", "-3"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--trials", "0"], ["--trials", "2", "0"]),
     (["simulate", "--alpha-tot", "3", "--keep", "0.5", "--seed", "-1"], ["--seed", "0", "-1"]),
-    ([*SIMULATE, "--student", "svm"], ["--student must be max-margin, ridge:LAMBDA", "'svm'"]),
+    ([*SIMULATE, "--student", "svm"], ["--student must be logistic:LAMBDA, max-margin", "'svm'"]),
     ([*SIMULATE, "--student", "ridge:0"], ["LAMBDA of student ridge", "(0, inf)", "0.0"]),
     ([*SIMULATE, "--inputs", "student-t:3"], ["NU of student-t", "(4, inf)", "3.0"]),
     ([*SIMULATE, "--probe", "trained"], ["--probe must be given, independent:ALPHA", "'trained'"]),
@@ -218,7 +221,7 @@ BAD = [
     ([*SIMULATE, "--label-noise", "0.1"], ["label_noise", "max-margin", "ridge:LAMBDA", "0.1"]),
     ([*SIMULATE, "--label-noise", "0.5"], ["--label-noise", "[0, 0.5)", "0.5"]),
     (["fit", "nowhere.csv"], ["nowhere.csv", "no such file"]),
-    (["fit", "x.csv", "--law", "cubic"], ["--law", "utility, no-decay", "'cubic'"]),
+    (["fit", "x.csv", "--law", "cubic"], ["--law", "no-decay, overfit", "'cubic'"]),
     (["fit", "x.csv", "--convention", "mine"], ["--convention", "official_code", "'mine'"]),
     (["fit", "x.csv", "--hold-out-above", "-1"], ["--hold-out-above", "(0, inf)", "-1"]),
     (

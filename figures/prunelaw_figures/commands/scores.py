@@ -11,14 +11,35 @@ if TYPE_CHECKING:
     from prunelaw_sim.scores import ScoreInputs
 
 
+def show_list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Prints all scores and ends the command."""
+    if not wanted:
+        return
+    from prunelaw_sim.scores import catalogue, score_class
+
+    found = [(name, score_class(name)) for name in catalogue.names()]
+    rows = [
+        (name, (one.__doc__ or "").splitlines()[0], one.counts, str(one.usual or ""))
+        for name, one in found
+    ]
+    print_table("Scores", ("name", "high is", "number of", "usual"), rows)
+    ctx.exit()
+
+
 @click.command()
 @click.argument("dataset")
 @click.option(
     "--score",
     required=True,
-    help="random, margin, el2n, forgetting, memorization, influence-max, influence-sum, ddd, "
-    "active-learning, prototypes or ssl-prototypes; all but random and margin with a number of "
-    "models or clusters if wanted: el2n:20.",
+    help="One of --list, most with a number of models or clusters if wanted: el2n:20.",
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_list,
+    help="Print all scores.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="A new file, .csv or .tsv.")
 @click.option("--model", default="mlp:64", show_default=True, help="softmax, mlp:W,.. or cnn:C,..")

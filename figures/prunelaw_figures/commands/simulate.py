@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--student",
     default="max-margin",
     show_default=True,
-    help="max-margin, ridge:LAMBDA or logistic:LAMBDA.",
+    help="max-margin, ridge:LAMBDA, logistic:LAMBDA, ...",
 )
 @click.option(
     "--inputs",
@@ -101,7 +101,7 @@ def command(
     from prunelaw.checks import check_integer, check_real
     from prunelaw_sim.simulation.inputs import as_inputs
     from prunelaw_sim.simulation.probes import as_probe
-    from prunelaw_sim.students.penalised import as_student
+    from prunelaw_sim.students.registry import as_student
 
     check_integer("--dim", dim, 2)
     check_integer("--trials", trials, 2 if stderr is None else 10)

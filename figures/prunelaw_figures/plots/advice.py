@@ -143,12 +143,12 @@ def _line(
 ) -> None:
     """The law; dashed beyond the runs.  Of the theory, as fitted without the held-out runs."""
     from prunelaw.errors import InputError
-    from prunelaw_sim.advice.keep_laws import Cell
+    from prunelaw_sim.advice.cell_laws import Cell
 
     most = max(float(sizes.max()), found.choice.best.dataset_size)
     x = np.geomspace(float(sizes.min()), most, POINTS)
     if found.describes and found.judged is not None:
-        y = found.judged.predict(x, f, rule)
+        y = found.judged.error_at(x, f, rule)
     else:
         try:
             y = found.laws.errors([Cell(float(size), f, rule) for size in x])[0]

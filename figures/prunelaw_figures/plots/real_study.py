@@ -61,7 +61,7 @@ def _learning_curves(panel, errors: PairedErrors, fit: PruningFit, f: float, ban
         points = part.select(rule=rule)
         sizes = points.column("dataset_size")
         line = np.geomspace(sizes.min(), sizes.max(), 40)
-        panel.plot(line, fit.predict(line, f, rule), color=colour, linewidth=1.0)
+        panel.plot(line, fit.error_at(line, f, rule), color=colour, linewidth=1.0)
         for held_out in (False, True):
             shown = (sizes > largest) == held_out
             panel.errorbar(

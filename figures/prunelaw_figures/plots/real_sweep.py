@@ -44,7 +44,7 @@ def pruning_sweep(law: "LawFit") -> "Figure":
             colour, marker = RULES[str(rule)]
             sizes = np.geomspace(points["dataset_size"].min(), points["dataset_size"].max(), 60)
             fit: Any = law.fit
-            panel.plot(sizes, fit.predict(sizes, fraction, rule), color=colour, linewidth=1.2)
+            panel.plot(sizes, fit.error_at(sizes, fraction, rule), color=colour, linewidth=1.2)
             _points(panel, points, "dataset_size", colour, marker, f"keep {rule}")
         panel.set(xscale="log", yscale="log")
         plain_log_axis(panel.xaxis)

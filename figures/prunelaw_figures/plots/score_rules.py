@@ -56,9 +56,11 @@ def score_rules(runs: pd.DataFrame) -> "Figure":
 
 
 def _line(panel, part: pd.DataFrame, name: str, colour: str, marker: str) -> None:
+    from prunelaw_sim.common.statistics import standard_error
+
     sizes = sorted(set(part["dataset_size"]))
     errors = [part.loc[part["dataset_size"] == size, "error"].to_numpy(float) for size in sizes]
-    spread = [float(np.std(each, ddof=1)) / len(each) ** 0.5 for each in errors]
+    spread = [standard_error(each) for each in errors]
     look = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.1, "label": name}
     panel.errorbar(sizes, [float(np.mean(each)) for each in errors], yerr=spread, **look)
 

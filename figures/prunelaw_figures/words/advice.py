@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from prunelaw_figures.words.document import Block, Heading, Items, Table, Text
 from prunelaw_figures.words.plan import plan_blocks
 from prunelaw_sim.advice.advise import Advice
-from prunelaw_sim.advice.keep_choice import TOLERANCE, Interval, Keep, Span
+from prunelaw_sim.advice.choice import TOLERANCE, Interval, Keep, Span
 from prunelaw_sim.advice.on_pools import PoolAdvice
 from prunelaw_sim.advice.on_pruning import PruningAdvice
 from prunelaw_sim.advice.on_scores import Border, ScoreAdvice

@@ -12,12 +12,10 @@ SAID = {
     "other_optimum": "another optimum",
     "ridge": "ridge",
 }
-PRUNING = ("dimension", "theta", "scale", "floor")
 
 
 def fit_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
     """One fitted law, from its `to_dict`: parameters, errors, and what is not identified."""
-    numbers = values.get("values") or {name: values[name] for name in PRUNING}
     intervals = values.get("intervals") or {}
     rows = [
         (
@@ -26,7 +24,7 @@ def fit_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
             _text(values["standard_errors"].get(name), "", "{:.2g}"),
             *([_interval(intervals.get(name))] if intervals else []),
         )
-        for name, value in numbers.items()
+        for name, value in values["values"].items()
     ]
     title = f"{values['law']} law" + (f", {values['convention']}" if "convention" in values else "")
     level = [f"{100 * next(iter(intervals.values()))['level']:g} %"] if intervals else []

@@ -22,7 +22,7 @@ from prunelaw_sim.fits.bootstrap import bootstrap
 from prunelaw_sim.laws.comparison import CANDIDATES, LawComparison, compare_laws
 from prunelaw_sim.laws.utility import UtilityFit, fit_utility
 from prunelaw_sim.pools.decisions import decide
-from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools
+from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit
 from prunelaw_sim.pools.notes import beyond_runs
 from prunelaw_sim.pools.plan import Plan, plan
 from prunelaw_sim.tables.sweep import Sweep
@@ -111,7 +111,7 @@ def advise_on_pools(
         plan=found,
         other_laws=others,
         all_pools_from=found.switches[-1].budget if found.switches else None,
-        doublings=_doublings(ensemble, found),
+        doublings=beyond_runs(ensemble, fit, found.chosen),
         warnings=(*warnings, *doubts, *_parting(others, found)),
         ensemble=ensemble,
     )
@@ -186,8 +186,7 @@ def _other_laws(
         fit = comparison.full_fits[name]
         assert isinstance(fit, UtilityFit)
         known = from_fit(bootstrap(fit, _FEWEST), group=group)  # for its sizes; draws unused
-        alone = from_pools(known.point, stretch=known.point_stretch)
-        decision = decide(alone, np.array([budget]))
+        decision = decide(known.alone, np.array([budget]))
         count = int(decision.n_pools[0])
         error = float(decision.error[count - 1, 0])
         found.append(LawChoice(name, known.names[:count], error))
@@ -211,10 +210,3 @@ def _parting(others: tuple[LawChoice, ...], found: Plan) -> list[Note]:
     said = "; ".join(f"{one.law}: {' + '.join(one.pools)}" for one in parting)
     text = f"the runs do not tell which law holds, and other laws choose other pools: {said}"
     return [*notes, Note("choice_undecided", text)]
-
-
-def _doublings(ensemble: PoolEnsemble, found: Plan) -> dict[str, dict[str, float]]:
-    fit = ensemble.fit
-    assert isinstance(fit, UtilityFit)
-    beyond = beyond_runs(ensemble, fit, found.chosen)
-    return {name: far for name, far in zip(found.chosen.pools, beyond, strict=True) if far}

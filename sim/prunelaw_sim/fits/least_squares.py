@@ -30,6 +30,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from prunelaw_sim.fits.rows import Table
+
 MOST_STEPS = 500
 _PROMISE = 1e-11  # relative to the cost: a settled problem could gain less than this by one step
 _ROUNDING = 1e-28  # relative to Σ (weight · target)²: residuals of 1e-14 are rounding, not misfit
@@ -70,7 +72,7 @@ class Model(ABC):
         """Where to begin: a fixed set that follows from the data alone."""
 
     @abstractmethod
-    def on(self, frame: pd.DataFrame) -> "Model":
+    def on(self, runs: Table | pd.DataFrame) -> "Model":
         """The same law, parameters and box on the rows of another table."""
 
     @abstractmethod
@@ -80,6 +82,10 @@ class Model(ABC):
     def kind_of_rows(self) -> Int[np.ndarray, " rows"]:
         """A number a row: rows of equal number share all parameters that are their own."""
         return np.zeros(len(next(iter(self.coordinates().values()))), dtype=np.int64)
+
+    def row_in_words(self, row: int) -> str:
+        """Where a row is, for messages."""
+        return ", ".join(f"{name} {v[row]:.4g}" for name, v in self.coordinates().items())
 
     def at_edge(self, name: str, upper: bool) -> str:
         """What it means that a parameter stands at an end of its box."""

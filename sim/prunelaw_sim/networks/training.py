@@ -7,7 +7,7 @@ numbers of a run would depend on its neighbours.  An accelerator trains many tog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float, Int
 from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.networks.models import Model, Params, as_model
-from prunelaw_sim.networks.recipes import Recipe, as_recipe
+from prunelaw_sim.networks.recipes import OPTIMIZERS, Recipe, as_recipe
 
 BLOCK = 1024  # steps in one call of the compiled program; one shape for sets of all sizes
 ROWS = 512  # examples in one call of a trained model, likewise
@@ -239,13 +239,9 @@ def _loss_a_pass(
 
 @cache
 def _optimizer(name: str) -> Any:
-    """Optax's optimizer for a learning rate of 1: each step scales what it says by its own rate."""
-    makers: dict[str, Callable[[], Any]] = {
-        "sgd": lambda: optax.sgd(1.0),
-        "momentum": lambda: optax.sgd(1.0, momentum=0.9),
-        "adam": lambda: optax.adam(1.0),
-    }
-    return makers[name]()
+    """For a learning rate of 1: each step scales what it says by its own rate."""
+    function, options = OPTIMIZERS[name]
+    return getattr(optax, function)(1.0, **options)
 
 
 @jax.jit(static_argnames=("model", "optimizer"))

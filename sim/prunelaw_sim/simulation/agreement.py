@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import chi2, norm, t
+from scipy.stats import norm, t
 
 from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import lack_of_fit
 
 P_THRESHOLD = 1e-3  # a correct theory fails one run in a thousand
 POWER = 0.9  # of the test, where `Agreement.detectable` is quoted
@@ -160,7 +161,7 @@ def agreement(
     common = float(theory @ inverse @ deviation) / strength
     common_stderr = strength**-0.5
     adjusted = holm(2.0 * norm.sf(np.abs(z)))
-    p_chi2 = float(chi2.sf(total, dof))
+    p_chi2 = lack_of_fit(total, dof)
     p_common = float(2.0 * norm.sf(abs(common) / common_stderr))
     p_value = min(1.0, TESTS * min(p_chi2, p_common, float(adjusted.min())))
     largest = int(np.argmax(sizes))

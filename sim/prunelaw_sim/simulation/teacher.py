@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import Easy, Hard, Random, SignedEasy, SignedHard
+from prunelaw_sim.common.kept_examples import preference
 from prunelaw_sim.simulation.point import Point, make_point
 from prunelaw_sim.students.hard_margin import padded
 
@@ -109,23 +110,17 @@ def chosen(
 def _preferred(
     pool: Point, trial: int, z: np.ndarray, m: np.ndarray, theta: float
 ) -> Int[np.ndarray, " K"]:
-    match pool.rule:
-        case Hard():
-            rank = np.abs(z)
-        case Easy():
-            rank = -np.abs(z)
-        case SignedHard():
-            rank = m
-        case SignedEasy():
-            rank = -m
-        case Random():
-            rank = stream(pool.seed, trial, "subset").random(pool.drawn)
-        case rule:
-            angle = min(theta, np.pi / 2)  # a trained probe may be worse than none
-            f = pool.f if rule.fraction(np.array(angle)) is None else None
-            weight = rule.weight(m if rule.uses_labels else z, f, angle)
-            return np.flatnonzero(stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
-    return np.argsort(rank, kind="stable")[: pool.kept]
+    rule = pool.rule
+    if isinstance(rule, RANKED):
+        order = None
+        if isinstance(rule, Random):
+            order = np.argsort(stream(pool.seed, trial, "subset").random(pool.drawn), kind="stable")
+        hardness = -m if rule.uses_labels else -np.abs(z)
+        return preference(rule.name.removeprefix("signed-"), hardness, order)[: pool.kept]
+    angle = min(theta, np.pi / 2)  # a trained probe may be worse than none
+    f = pool.f if rule.fraction(np.array(angle)) is None else None
+    weight = rule.weight(m if rule.uses_labels else z, f, angle)
+    return np.flatnonzero(stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
 
 
 def stream(seed: int, trial: int, part: str) -> np.random.Generator:

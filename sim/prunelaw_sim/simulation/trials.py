@@ -1,8 +1,8 @@
 """Simulated students: the errors that the theory of data pruning predicts, measured.
 
-Each trial draws data and prunes it (`batches`), trains a student (`students`: max margin;
-`penalised`: others) and reads its error off its angle to the teacher (`overlaps`): no test set, no
-sampling noise but that of the training data.
+Each trial draws data and prunes it (`batches`), trains a student (`students.catalogue`) and reads
+its error off its angle to the teacher (`overlaps`): no test set, no sampling noise but that of the
+training data.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,13 @@ from jaxtyping import Bool, Float
 
 from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.common.statistics import standard_error
+from prunelaw_sim.common.text_forms import CHOICES, SIMULATED
 from prunelaw_sim.simulation.batches import batch_size, draw_batch
 from prunelaw_sim.simulation.point import Point, make_point
 from prunelaw_sim.simulation.teacher import most_kept
-from prunelaw_sim.students.hard_margin import GAP_LIMIT
-from prunelaw_sim.students.penalised import Student, as_student, check_separable
+from prunelaw_sim.students.base import GAP_LIMIT, Student
+from prunelaw_sim.students.registry import as_student
 
 PER_TRIAL = ("error", "kappa", "R", "rho", "relative_gap", "converged")
 
@@ -89,7 +90,7 @@ class Simulation:
         """Standard error of `theta_mean`; 0 where theta was given."""
         if self.probe == "given":
             return 0.0
-        return _standard_error(self.probe_theta[self.converged])
+        return standard_error(self.probe_theta[self.converged])
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -115,7 +116,7 @@ class Simulation:
     @property
     def stderr(self) -> float:
         """Standard error of `mean`; NaN for fewer than two certified trials."""
-        return _standard_error(self.error[self.converged])
+        return standard_error(self.error[self.converged])
 
     def to_sweep_rows(self) -> pd.DataFrame:
         """One row in the canonical columns of a sweep: the mean error and its standard error."""
@@ -129,7 +130,7 @@ class Simulation:
             "rule": self.rule,
             "error": self.mean,
             "error_se": self.stderr,
-            "metric": "test error probability",
+            "metric": SIMULATED,
             "seed": self.seed,
         }
         return pd.DataFrame([row])
@@ -160,7 +161,7 @@ def simulate(
     text; those of a weight w keep each example independently, so that the number kept varies, and
     need no `f` (see `teacher.draw_kept`).  What else may be chosen, as object or text:
 
-    - student: max-margin, ridge:LAMBDA or logistic:LAMBDA (`penalised`).
+    - student: max-margin, ridge:LAMBDA, logistic:LAMBDA (`students.catalogue`).
     - inputs: gaussian, signs, student-t:NU or correlated:R (`inputs`).
     - probe: given, independent:ALPHA, same or same:ALPHA (`probes`); theta belongs to `given`.
     - label_noise: probability in [0, 1/2) that a label is flipped before pruning, so that the
@@ -185,7 +186,7 @@ def simulate(
     """
     pool = make_point(alpha_tot, f, theta, rule, dim, seed, inputs, probe, label_noise)
     trained = as_student(student)
-    check_separable(trained, pool.label_noise)
+    trained.check_noise(pool.label_noise)
     trials, first = check_integer("trials", trials, 1), check_integer("first", first, 0)
     size = batch_size(trials, pool) if batch is None else check_integer("batch", batch, 1)
     measured = []
@@ -203,12 +204,6 @@ def simulate(
     if throw and result.failed:
         raise ConvergenceError(_describe_failure(result))
     return result
-
-
-def _standard_error(values: Float[np.ndarray, " some"]) -> float:
-    if values.size < 2:
-        return np.nan
-    return float(np.std(values, ddof=1) / np.sqrt(values.size))
 
 
 def _measure_trials(pool: Point, student: Student, indices: np.ndarray) -> dict[str, np.ndarray]:

@@ -20,11 +20,11 @@ from jaxtyping import Bool, Float, Int
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.common.threads import one_lapack_thread
+from prunelaw_sim.students.base import GAP_LIMIT
 from prunelaw_sim.students.devices import map_students
 from prunelaw_sim.students.interior_point import HULL_CONTAINS_ORIGIN
 from prunelaw_sim.students.one_student import patient_student, quick_student
 
-GAP_LIMIT = 1e-9  # a student above this relative gap is not certified
 SUPPORT_FRACTION = 1e-6  # a support vector carries at least this fraction of the largest weight
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.stats import t
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error, student_quantile
 
 LEVEL = 0.95
 YES, NO, CANNOT_TELL = "yes", "no", "cannot tell"
@@ -65,9 +65,7 @@ def paired_mean(
         InputError: for fewer than five seeds, and for a level outside (0, 1).
     """
     reach = _reach(len(differences), level, tests)
-    return _estimate(
-        float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences))), reach
-    )
+    return _estimate(float(differences.mean()), standard_error(differences), reach)
 
 
 def jackknifed(
@@ -119,4 +117,4 @@ def _reach(seeds: int, level: float, tests: int) -> float:
     check_integer("tests", tests, 1)
     if seeds < LEAST_SEEDS:
         raise InputError(f"an answer needs at least {LEAST_SEEDS} seeds, got {seeds}")
-    return float(t.ppf(1 - (1 - level) / (2 * tests), seeds - 1))
+    return student_quantile(level, seeds - 1, tests)

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import eigsh
 
 from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
+from prunelaw_sim.common.kept_examples import preference, rounded_count
 from prunelaw_sim.networks.recipes import Recipe
 from prunelaw_sim.networks.training import train_models
 from prunelaw_sim.students.large_margin import Progress, train_large_margin
@@ -73,9 +74,11 @@ def digits_pruning_sweep(
     for (seed, split), weights in zip(splits.items(), probes.weights, strict=True):
         unseen = np.concatenate([split.tests, split.pool])
         theta = np.pi * wrong_side(weights, unseen).mean()
-        distances = np.abs(inputs @ weights)
+        hardness = -np.abs(inputs @ weights)
         for size, (keep, rule) in product(grid.sizes, cells):
-            subsets.append(_kept(split.pool[:size], distances, keep, rule))
+            pool = split.pool[:size]
+            ranked = preference(rule, hardness[pool])
+            subsets.append(pool[ranked[: rounded_count(keep, size)]])
             rows.append((size, keep, rule, seed, theta, len(subsets[-1])))
     fits = train_large_margin(inputs, labels, subsets, progress=progress)
     columns = ["dataset_size", "keep_fraction", "rule", "seed", "theta", "unique_samples"]
@@ -182,17 +185,6 @@ def wrong_side(
     """Which of these images a linear student of `even_odd_features` gets wrong."""
     inputs, labels = even_odd_features()
     return (inputs[images] @ weights) * labels[images] <= 0
-
-
-def _kept(
-    pool: Int[np.ndarray, " P"], distances: Float[np.ndarray, " images"], keep: float, rule: str
-) -> Int[np.ndarray, " kept"]:
-    """The round(f P) images that a rule keeps, by their distance |z| from the probe's border."""
-    count = max(1, round(keep * len(pool)))
-    if rule == "random":
-        return pool[:count]
-    by_distance = pool[np.argsort(distances[pool], kind="stable")]
-    return by_distance[:count] if rule == "hard" else by_distance[-count:]
 
 
 def _learning_curves(seed: int, size: int, grid: Grid) -> dict[str, Float[np.ndarray, " epochs"]]:

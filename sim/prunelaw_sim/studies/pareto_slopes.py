@@ -15,18 +15,18 @@ from jaxtyping import Float
 
 from prunelaw.checks import check_choice
 from prunelaw.errors import TableError
+from prunelaw_sim.common.kept_examples import rounded_count
 from prunelaw_sim.studies.answers import LEVEL, Estimate, jackknifed
 from prunelaw_sim.studies.regret import crossfitted
-from prunelaw_sim.sweeps.real_cells import kept_count
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
 GAINS = ("exponent", "factor")
 
 
 def kept_numbers(errors: PairedErrors) -> np.ndarray:
-    """How many examples each cell keeps, f P rounded."""
+    """How many examples each cell keeps, f P, halves up."""
     pairs = zip(errors.column("keep_fraction"), errors.column("dataset_size"), strict=True)
-    return np.array([kept_count(float(f), int(size)) for f, size in pairs])
+    return np.array([rounded_count(float(f), int(size)) for f, size in pairs])
 
 
 class ParetoCurves:

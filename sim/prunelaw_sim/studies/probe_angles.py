@@ -31,6 +31,7 @@ from scipy.stats import binomtest
 
 from prunelaw.checks import check_number, check_real
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.studies.answers import Estimate, jackknifed
 
 LEVEL = 0.9
@@ -57,7 +58,7 @@ def angle_from_errors(
             f"the probe's error must be at most 1/2, got {bad / total:.4g}: turn its sign"
         )
     ends = binomtest(bad, total).proportion_ci(level)
-    scatter = errors.std(ddof=1) / np.sqrt(len(errors)) if len(errors) > 1 else np.nan
+    scatter = standard_error(errors)
     interval = (float(np.pi * ends.low), float(np.pi * min(ends.high, 0.5)))  # θ ends at π/2
     return Estimate(float(np.pi * bad / total), float(np.pi * scatter), interval)
 

@@ -68,6 +68,14 @@ class SweepDesign(ABC):
     def from_json(cls, text: str) -> SweepDesign:
         """The design of a text that `to_json` made."""
 
+    def column(self, stored: str) -> str:
+        """The name that a stored column has in this version."""
+        return stored
+
+    def check_runnable(self) -> None:
+        """Raises `InputError` where this version would measure other numbers than an older one."""
+        return
+
     def units(self) -> Iterable[Unit]:
         """All pieces of work, point by point; the last of a point may be shorter."""
         for position in range(len(self.points)):

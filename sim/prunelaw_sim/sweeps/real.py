@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,11 +22,18 @@ import numpy as np
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
 from prunelaw_sim.common.arguments import check_seed
+from prunelaw_sim.common.kept_examples import (
+    BAND,
+    OLD_BAND,
+    kept_examples,
+    old_band_note,
+    rounded_count,
+)
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import Model, as_model
 from prunelaw_sim.networks.recipes import Recipe, as_recipe
 from prunelaw_sim.sweeps.design import SweepDesign, Unit
-from prunelaw_sim.sweeps.real_cells import cell_name, kept_count
+from prunelaw_sim.sweeps.real_cells import cell_name, kept_count, upgraded
 
 RULES = ("hard", "easy", "random")
 UNIT = 5  # trials in the smallest piece of work
@@ -56,6 +63,7 @@ class RealDesign(SweepDesign):
     trials: int = 10
     seed: int = 0
     unit: int = UNIT
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def grid(
@@ -83,7 +91,7 @@ class RealDesign(SweepDesign):
 
         - dataset, model, recipe, score: texts of `load_dataset`, `as_model`, `as_recipe` and
           `scores.as_score`; size: examples P before pruning.
-        - keep: fractions kept f; rules: as in `keep_examples.kept_examples`.  Each rule is measured
+        - keep: fractions kept f; rules: as in `kept_examples`.  Each rule is measured
           at each f < 1, and f = 1 once, as "random".
         - tests, outside: examples of the test set, and those set apart for scores that train a
           probe outside the pool; a fifth of the data each, at most 1000.
@@ -132,7 +140,7 @@ class RealDesign(SweepDesign):
         """Multiply-adds of the trainings of a unit, without those of the score."""
         point = self.points[unit.point]
         recipe = as_recipe(point["recipe"])
-        seen = sum(recipe.samples_seen(kept_count(f, point["size"])) for f, _ in point["cells"])
+        seen = sum(recipe.samples_seen(kept_count(point, f)) for f, _ in point["cells"])
         return float(unit.trials * point["multiply_adds"] * seen)
 
     def describe(self, position: int) -> str:
@@ -149,15 +157,34 @@ class RealDesign(SweepDesign):
                 "trials": self.trials,
                 "seed": self.seed,
                 "unit": self.unit,
+                "halves": "up",
             }
         )
 
     @classmethod
     def from_json(cls, text: str) -> RealDesign:
-        """The design of a text that `to_json` made; needs no data."""
+        """The design of a text that `to_json` made, in any version; needs no data."""
         found = json.loads(text)
         options = {name: found[name] for name in ("trials", "seed", "unit")}
-        return cls(tuple(found["points"]), **options)
+        points, notes = tuple(found["points"]), []
+        if "halves" not in found:
+            notes = old_band_note(rule for point in points for _, rule in point["cells"])
+            points = tuple(map(upgraded, points))
+        return cls(points, **options, notes=tuple(notes))
+
+    def column(self, stored: str) -> str:
+        """A stored column in today's words: `error band:0.5 0.2` is `error quantiles:0.5 0.2`."""
+        return stored.replace(f" {OLD_BAND}", f" {BAND}")
+
+    def check_runnable(self) -> None:
+        """Raises `InputError` for points whose older units were pruned with another rounding."""
+        for position, point in enumerate(self.points):
+            if point.get("halves") == "even":
+                raise InputError(
+                    f"point {position} ({self.describe(position)}) was begun by a version that "
+                    "rounded halves to even, and cannot go on: it would keep one example more in "
+                    "some units. Export what the store holds, and begin a new store"
+                )
 
 
 def _several(values: Any) -> list[Any]:
@@ -195,13 +222,12 @@ def _cells(keep: list[float], rules: list[str]) -> list[list]:
 def _point(
     data: Dataset, model: str | Model, recipe: str | Recipe, score: str, size: int, cells: list
 ) -> dict[str, Any]:
-    from prunelaw_sim.common.kept_examples import kept_examples
     from prunelaw_sim.scores import as_score
 
     model, recipe = as_model(model), as_recipe(recipe)
     check_integer("size", size, 2)
     for f, rule in cells:
-        if kept_count(f, size) < 1:
+        if rounded_count(f, size) < 1:
             raise InputError(f"keep={f:g} keeps no example of size={size}: f P must be at least 1")
         kept_examples(np.arange(float(size)), f, rule)
     return {

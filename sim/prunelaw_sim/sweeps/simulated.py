@@ -28,7 +28,7 @@ from prunelaw_sim.common.arguments import check_seed
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.point import complete, describe, example_counts, make_point
 from prunelaw_sim.simulation.probes import Given
-from prunelaw_sim.students.penalised import as_student, check_separable
+from prunelaw_sim.students.registry import as_student
 from prunelaw_sim.sweeps.design import SweepDesign, Unit
 
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
@@ -184,7 +184,7 @@ def _checked_point(point: Mapping[str, Any], position: int) -> dict[str, Any]:
             raise InputError(f"axis {missing[0]} must be given")
         student = as_student(given.pop("student"))
         pool = make_point(**given, seed=0)
-        check_separable(student, pool.label_noise)
+        student.check_noise(pool.label_noise)
         _check_text(pool.rule)
     except InputError as error:
         raise InputError(f"point {position}: {error}") from error

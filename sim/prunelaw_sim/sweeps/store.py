@@ -216,7 +216,8 @@ class Store:
         query = "SELECT point, first, trials, columns, data, checksum FROM unit ORDER BY 1, 2"
         with _named(self.path):
             for row in self._connection.execute(query):
-                yield _unpacked(self.path, row)
+                unit, columns = _unpacked(self.path, row)
+                yield unit, {self.design.column(name): one for name, one in columns.items()}
 
     def by_point(self) -> Iterator[tuple[int, Columns]]:
         """(position in the design, all its trials' numbers by name) of each point that has any.

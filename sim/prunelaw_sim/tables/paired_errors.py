@@ -18,6 +18,7 @@ from jaxtyping import Float
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.new_file import write_new_file
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.tables.sweep import Sweep
 
 SEED = "seed"
@@ -84,9 +85,7 @@ class PairedErrors:
     @property
     def standard_error(self) -> Float[np.ndarray, " cells"]:
         """Of the mean over seeds; NaN for a single seed."""
-        if len(self.seeds) < 2:
-            return np.full(len(self), np.nan)
-        return self.errors.std(axis=1, ddof=1) / np.sqrt(len(self.seeds))
+        return standard_error(self.errors)
 
     def select(self, **wanted: Any) -> PairedErrors:
         """The cells whose columns have these values; a list allows any of its own.

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from prunelaw.errors import TableError
+from prunelaw_sim.common.kept_examples import old_band_note, read_old_band
 from prunelaw_sim.common.new_file import write_new_file
+from prunelaw_sim.common.text_forms import SIMULATED
 from prunelaw_sim.tables.columns import COLUMNS, Where, check_column, check_error_rates, series
 
 EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
@@ -56,7 +58,7 @@ class Sweep:
         columns = {name: check_column(series(frame, name), COLUMNS[name], where) for name in known}
         table = pd.DataFrame(columns, index=frame.index)
         said = list(notes) + _dropped_columns(frame)
-        said += _fill_metric(table) + _complete_counts(table)
+        said += _fill_metric(table) + _complete_counts(table) + _read_old_bands(table)
         _check_epochs(table, where)
         _check_batches(table, where)
         _check_pool(table, where)
@@ -193,6 +195,15 @@ def _complete_counts(table: pd.DataFrame) -> list[str]:
         return []
     table[missing[0]] = formulas[missing[0]](table)
     return [f"computed {missing[0]} from samples_seen = epochs * unique_samples"]
+
+
+def _read_old_bands(table: pd.DataFrame) -> list[str]:
+    """Rules `band:` of real runs become `quantiles:`; simulated runs have bands of |z|."""
+    if "rule" not in table.columns:
+        return []
+    rules = series(table, "rule").where(series(table, "metric") != SIMULATED, "")
+    table["rule"] = series(table, "rule").where(rules == "", rules.map(read_old_band))
+    return old_band_note(rules)
 
 
 def _check_epochs(table: pd.DataFrame, where: Where) -> None:

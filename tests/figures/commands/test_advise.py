@@ -8,8 +8,6 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "docs" / "examples"
 FEW = """dataset_size,keep_fraction,rule,error,error_se
@@ -80,7 +78,6 @@ def test_columns_by_other_names_and_constants(few, tmp_path):
     assert result.exit_code == 0, result.stderr
 
 
-@pytest.mark.slow
 def test_figure_is_written_once(few, tmp_path):
     figure = tmp_path / "advice.png"
     assert run(few, "--examples", 800, "--figure", figure).exit_code == 0
@@ -118,7 +115,6 @@ def test_bad_scores(few, scores, tmp_path):
     assert "pruning: dataset_size, keep_fraction, rule" in message
 
 
-@pytest.mark.slow
 def test_pools_in_words_and_picture(tmp_path):
     figure = tmp_path / "a.png"
     result = run(EXAMPLES / "pool_runs.csv", "--budget", "1B", "--replicates", 40,

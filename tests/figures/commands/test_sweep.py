@@ -9,8 +9,6 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
-pytestmark = pytest.mark.slow
-
 AXES = ["--alpha-tot", "1,3", "--keep", "0.5", "--rule", "hard", "--rule", "easy"]
 SMALL = [*AXES, "--dim", "20", "--trials", "6", "--unit", "3"]
 
@@ -100,7 +98,6 @@ def test_check_has_exit_code_1_if_they_disagree(two_dims, monkeypatch):
     assert json.loads(result.stdout)["agrees"] is False
 
 
-@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_the_standard_points(tmp_path):
     found = answer("run", tmp_path / "a.db", "--standard", "--dim", "25", "--trials", "1")

@@ -161,7 +161,7 @@ def test_decay_fits_show_every_run_and_leave_held_out_ones_open(tmp_path):
     points = [line for line in axes.lines if line.get_linestyle() == "None"]
     assert sum(len(line.get_xdata()) for line in points) == len(table)
     hollow = [line for line in points if line.get_markerfacecolor() == "none"]
-    assert sum(len(line.get_xdata()) for line in hollow) == fit.held_out["points"]
+    assert sum(len(line.get_xdata()) for line in hollow) == fit.held_out.points
 
 
 def test_ridge_marks_what_the_interval_holds(tmp_path):

@@ -12,8 +12,6 @@ from prunelaw_sim.common.amounts import amount_text, parse_amount
 from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
 from prunelaw_sim.tables.sweep import Sweep
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 HEADER = "name,size,b,tau,a,d"
 GOOD = "good,1e6,-0.2,6,0.04,0.08"

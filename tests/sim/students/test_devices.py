@@ -10,8 +10,6 @@ import pytest
 
 from prunelaw_sim import simulate
 
-pytestmark = pytest.mark.slow
-
 PROGRAM = """
 import jax, json, sys
 from prunelaw_sim import max_margin, simulate

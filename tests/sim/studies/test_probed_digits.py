@@ -8,7 +8,7 @@ from prunelaw_sim.studies.probe_angles import angle_from_correlations, angle_fro
 from prunelaw_sim.studies.probed_digits import KEYS, probed_digits_sweep
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
-CELLS = [(60, 0.5, "hard"), (60, 0.5, "band:1"), (60, 0.5, "random"), (60, 1.0, "random")]
+CELLS = [(60, 0.5, "hard"), (60, 0.5, "quantiles:1"), (60, 0.5, "random"), (60, 1.0, "random")]
 
 
 def test_sweep_of_two_probes():
@@ -18,7 +18,7 @@ def test_sweep_of_two_probes():
     better, poorer = errors.part(probe_images=60), errors.part(probe_images=30)
     unseen = (one.select(rule="random").errors for one in (better, poorer))
     np.testing.assert_array_equal(*unseen)  # random keeping looks at no probe
-    np.testing.assert_array_equal(better.at(rule="hard"), better.at(rule="band:1"))
+    np.testing.assert_array_equal(better.at(rule="hard"), better.at(rule="quantiles:1"))
     angles = []
     for _, probes in found.probes.groupby("probe_images"):
         angles.append(angle_from_errors(probes["wrong"].to_numpy(), probes["tested"].to_numpy()))

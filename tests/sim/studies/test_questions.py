@@ -128,14 +128,14 @@ def test_scores_match():
 
 
 def banded(band, noise=0.002):
-    rows = [(p, 0.5, r) for p in SIZES for r in ("hard", "easy", "band:0.6")]
+    rows = [(p, 0.5, r) for p in SIZES for r in ("hard", "easy", "quantiles:0.6")]
     names = ["dataset_size", "keep_fraction", "rule"]
-    values = {"hard": 0.25, "easy": 0.2, "band:0.6": band}
+    values = {"hard": 0.25, "easy": 0.2, "quantiles:0.6": band}
     return table(lambda p, f, r: values[r], names, rows, noise=noise)
 
 
 def test_bands():
-    bands = {(p, 0.5): "band:0.6" for p in SIZES}
+    bands = {(p, 0.5): "quantiles:0.6" for p in SIZES}
     answer = band_beats_both(banded(0.17), bands)
     assert answer.verdict == "yes" and near(answer, 0.03)
     assert band_beats_both(banded(0.23), bands).verdict == "no"  # between hard and easy

@@ -163,7 +163,6 @@ def test_another_kind_of_store(finished, blobs):
         read_design('{"kind": "dream"}')
 
 
-@pytest.mark.slow
 def test_one_and_two_workers_and_a_kill_give_the_same_store(blobs, finished, tmp_path):
     assert run_sweep(design(blobs), tmp_path / "two.db", executor=2).complete
     assert digest(tmp_path / "two.db") == digest(finished)
@@ -196,7 +195,7 @@ def test_one_and_two_workers_and_a_kill_give_the_same_store(blobs, finished, tmp
         ({"keep": [0.5, 0.5]}, "hard 0.5 twice"),
         ({"keep": 1.5}, "keep must be"),
         ({"rules": "best"}, "rule must be"),
-        ({"rules": "band:0.4,0.6"}, "f must be at most 0.2"),
+        ({"rules": "quantiles:0.4,0.6"}, "f must be at most 0.2"),
         ({"recipe": "epochs=0"}, "epochs"),
         ({"class_share": 2.0}, "class_share"),
         ({"tests": 0}, "tests"),

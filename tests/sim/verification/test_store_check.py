@@ -7,8 +7,6 @@ from prunelaw.errors import InputError
 from prunelaw_sim import Design, Store, run_sweep
 from prunelaw_sim.verification.store_check import check_theory, solved, standard_design
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def standard(tmp_path_factory):

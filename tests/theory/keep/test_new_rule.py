@@ -70,8 +70,9 @@ def test_it_mixes_and_is_named_in_messages():
 
 
 def test_lists_of_rules_part_at_the_right_commas():
-    text = "hard,mix:0.2,band:1,2,toy:1,signed-band:-1,2,easy"
-    parts = ["hard", "mix:0.2,band:1,2", "toy:1", "signed-band:-1,2", "easy"]
+    text = "hard,mix:0.2,band:1,2,toy:1,signed-band:-1,2,quantiles:0.2,quantiles:0.2,0.6,easy"
+    parts = ["hard", "mix:0.2,band:1,2", "toy:1", "signed-band:-1,2", "quantiles:0.2"]
+    parts += ["quantiles:0.2,0.6", "easy"]
     assert split_rules(text) == parts and split_rules("hard") == ["hard"]
 
 

@@ -15,6 +15,7 @@ from prunelaw.keep.plain import (
     SignedHard,
     threshold,
 )
+from prunelaw.keep.quantiles import Quantiles
 from prunelaw.keep.rule import (
     FAR,
     SAME_FRACTION,
@@ -49,6 +50,7 @@ __all__ = [
     "KeepRule",
     "Mixture",
     "Piecewise",
+    "Quantiles",
     "Random",
     "Segments",
     "SignedBand",

@@ -133,7 +133,10 @@ class _Edges(KeepRule):
     def from_text(cls, text: str) -> KeepRule:
         parts = text.partition(":")[2].split(",")
         if len(parts) != 2:
-            raise InputError(f"rule {text!r} must have two edges, as in band:0.17,0.43")
+            raise InputError(
+                f"rule {text!r} must have two edges, as in band:0.17,0.43; a band around a "
+                "quantile of hardness is quantiles:CENTRE"
+            )
         return cls(*(number_in(text, part) for part in parts))
 
     @property

@@ -47,11 +47,21 @@ def split_rules(text: str) -> list[str]:
     """The rules of a list with commas between them, and inside those that have several numbers."""
     rules: list[str] = []
     for part in text.split(","):
-        if rules and _unfinished(rules[-1]):
+        begins = part.partition(":")[0] in KINDS
+        if rules and _unfinished(rules[-1]) and not (begins and _reads(rules[-1])):
             rules[-1] += "," + part
         else:
             rules.append(part)
     return rules
+
+
+def _reads(text: str) -> bool:
+    """Whether this is a rule as it stands: quantiles may have one number or two."""
+    try:
+        as_rule(text)
+    except InputError:
+        return False
+    return True
 
 
 def _unfinished(text: str) -> bool:

@@ -22,7 +22,7 @@ remains is ridge regression in two dimensions, diagonal in (probe, orthogonal) w
 
 Their sum is the papers' ν₀ = pφm′ + r′ − 2φm′r/(1 + φm), r = β²m + β̃²m̃, written without its
 cancellation.  (With √(1 − ρ²) β in place of β in r, a version met in print, the overlap R can
-exceed 1, and simulation disagrees; tests/sim/simulation/test_ridge_reference.py.)
+exceed 1, and simulation disagrees; tests/sim/students/test_ridge.py.)
 """
 
 from __future__ import annotations

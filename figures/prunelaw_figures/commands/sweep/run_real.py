@@ -33,7 +33,10 @@ RECIPE = ("epochs", "steps", "batch_size", "optimizer", "learning_rate", "schedu
 @click.option("--size", type=NumberList(), help="Examples before pruning, P.")
 @click.option("--keep", type=NumberList(), help="Fractions KEPT, f in (0, 1].")
 @click.option(
-    "--rule", "rules", type=NameList(), help="hard, easy, random, band:LO,HI.  [the first three]"
+    "--rule",
+    "rules",
+    type=NameList(),
+    help="hard, easy, random, quantiles:LO,HI.  [the first three]",
 )
 @click.option("--epochs", type=NumberList(), help="Passes over the kept examples.  [20]")
 @click.option("--steps", type=NumberList(), help="Batches in all, instead of --epochs.")
