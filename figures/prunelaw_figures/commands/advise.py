@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json
+from prunelaw_figures.terminal.output import Amount
 from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def command(
     existing file is never overwritten.
     """
     from prunelaw_figures.words.advice import advice_blocks
-    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.document import print_result
     from prunelaw_sim.advice.advise import advise
+    from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.readers import read
 
-    _check(scores, scores_high, scores_column, scores_id, output_kept, figure)
-    of_examples = None
-    if scores is not None:
-        of_examples = _scores(scores, scores_high, scores_column, scores_id, examples)
+    check_new_file("--figure", figure)
+    named = (scores, scores_high, scores_column, scores_id, output_kept)
+    of_examples = _scores(*named, examples)
     sweep = read(table, mapping=asked(**about_table))
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
@@ -98,47 +98,32 @@ def command(
     if output_kept is not None and found.scores is not None:
         found.scores.write_kept(output_kept, "--output-kept")
         click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
-    if as_json:
-        print_json(found)
-    else:
-        print_blocks(advice_blocks(found))
+    print_result(found, advice_blocks(found), as_json)
 
 
-def _check(
-    scores: str | None,
+def _scores(
+    path: str | None,
     high: str | None,
     column: str | None,
     id_column: str | None,
     output_kept: Path | None,
-    figure: Path | None,
-) -> None:
-    """Complaints that name the option, before anything is read."""
+    examples: float | None,
+) -> "Scores | None":
+    """The scores of the examples at hand, if they were given; complaints name the option."""
     from prunelaw.checks import check_choice
     from prunelaw.errors import InputError
-    from prunelaw_sim.common.new_file import check_new_file
-    from prunelaw_sim.scores.files import HIGH, check_score_file
+    from prunelaw_sim.scores.files import HIGH, check_score_file, read_scores
 
-    of_scores = {
-        "--scores-high": high,
-        "--scores-column": column,
-        "--scores-id": id_column,
-        "--output-kept": output_kept,
-    }
-    for name, given in of_scores.items():
-        if given is not None and scores is None:
+    of_scores = {"high": high, "column": column, "id": id_column}
+    named = {f"--scores-{name}": given for name, given in of_scores.items()}
+    for name, given in {**named, "--output-kept": output_kept}.items():
+        if given is not None and path is None:
             raise InputError(f"{name} belongs to --scores, which was not given")
+    if path is None:
+        return None
     if high is not None:
         check_choice("--scores-high", high, HIGH)
-    check_new_file("--figure", figure)
     check_score_file("--output-kept", output_kept)
-
-
-def _scores(
-    path: str, high: str | None, column: str | None, id_column: str | None, examples: float | None
-) -> "Scores":
-    from prunelaw.errors import InputError
-    from prunelaw_sim.scores.files import read_scores
-
     if examples is not None and examples != round(examples):
         raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
     count = None if examples is None else round(examples)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json
 from prunelaw_figures.terminal.reading_options import asked, pairs, reading_options
 from prunelaw_sim.laws.catalogue import names
 
@@ -122,7 +121,7 @@ def command(
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)
-    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.document import print_result
     from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 
     if law == "all":
@@ -140,10 +139,7 @@ def command(
         values, blocks = found.to_dict(), fit_blocks
         if level is not None:
             values["intervals"] = to_plain(found.intervals(level))
-    if as_json:
-        print_json(values)
-    else:
-        print_blocks(blocks(values))
+    print_result(values, blocks(values), as_json)
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json
+from prunelaw_figures.terminal.output import Amount
 from prunelaw_figures.terminal.reading_options import map_option, mapping_option, pairs
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def command(
 
     Deterministic for a seed. An existing file is never overwritten.
     """
-    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.document import print_result
     from prunelaw_figures.words.plan import plan_blocks
     from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.pools.plan import plan
@@ -112,27 +112,20 @@ def command(
         from prunelaw_figures.plots.style import save
 
         save(decision_map(ensemble, found), figure, "--figure")
-    if as_json:
-        print_json(found)
-    else:
-        print_blocks(plan_blocks(found))
+    print_result(found, plan_blocks(found), as_json)
 
 
 def _read(
     table: Path,
     *,
-    a: float | None,
-    d: float | None,
-    convention: str | None,
     stretch: float,
     seed: int,
     replicates: int,
-    units: str | None,
-    batch_size: float,
     group: str | None,
     sizes: dict[str, str],
     columns: dict[str, str],
     mapping_file: str | None,
+    **of_table: Any,
 ) -> "tuple[PoolEnsemble, Sequence[object]]":
     """What is known of the pools, from either kind of table."""
     from prunelaw.errors import InputError
@@ -140,10 +133,8 @@ def _read(
     from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
     from prunelaw_sim.tables.mapping import ColumnMapping
 
-    content = read_pools(
-        table, a=a, d=d, convention=convention, units=units, batch_size=batch_size,
-        mapping=ColumnMapping.of(mapping_file).updated(columns=columns),
-    )  # fmt: skip
+    mapping = ColumnMapping.of(mapping_file).updated(columns=columns)
+    content = read_pools(table, mapping=mapping, **of_table)
     draws = {"seed": seed, "replicates": replicates, "stretch": stretch}
     if isinstance(content, PoolTable):
         for name, given in (("--group", group), ("--size", sizes)):
@@ -151,7 +142,6 @@ def _read(
                 raise InputError(f"{name} belongs to a table of runs; {table} holds parameters")
         return content.ensemble(**draws), content.notes
     amounts = {name: parse_amount(f"--size {name}", text) for name, text in sizes.items()}
-    known = fitted_pools(
-        content, convention=convention or "paper", group=group, sizes=amounts, **draws
-    )
+    law = of_table["convention"] or "paper"
+    known = fitted_pools(content, convention=law, group=group, sizes=amounts, **draws)
     return known, content.notes

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, print_table
+from prunelaw_figures.words.document import Table, print_blocks, print_result
 
 if TYPE_CHECKING:
     from prunelaw_sim.scores import ScoreInputs
@@ -22,7 +22,7 @@ def show_list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         (name, (one.__doc__ or "").splitlines()[0], one.counts, str(one.usual or ""))
         for name, one in found
     ]
-    print_table("Scores", ("name", "high is", "number of", "usual"), rows)
+    print_blocks([Table("Scores", ("name", "high is", "number of", "usual"), rows)])
     ctx.exit()
 
 
@@ -95,11 +95,8 @@ def command(
         about["probe_error"] = result.probe_error
     if output is not None:
         about["output"] = str(output)
-    if as_json:
-        print_json(about)
-    else:
-        rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
-        print_table("Scores, high = hard", ("", "value"), rows)
+    rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
+    print_result(about, [Table("Scores, high = hard", ("", "value"), rows)], as_json)
 
 
 def _inputs(dataset: str, model: str, recipe: str, outside: int | None, seed: int) -> "ScoreInputs":

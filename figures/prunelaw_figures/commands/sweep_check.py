@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json
 from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def command(
     Existing files are never overwritten.
     """
     from prunelaw_figures.words.account import account_blocks
-    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.document import print_result
     from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.laws.allowed import account
     from prunelaw_sim.readers import examine
@@ -47,10 +46,8 @@ def command(
         check_new_file(option, path)
     found = examine(table, mapping=asked(**about))
     _write(found, save_mapping, output)
-    if as_json:
-        print_json(account(found))
-    else:
-        print_blocks(account_blocks(account(found)))
+    said = account(found)
+    print_result(said, account_blocks(said), as_json)
 
 
 def _write(found: "Reading", save_mapping: str | None, output: str | None) -> None:

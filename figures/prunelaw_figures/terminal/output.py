@@ -23,15 +23,12 @@ class NumberList(click.ParamType):
         """The numbers, or click's complaint that names the option and the part not understood."""
         if isinstance(value, tuple):
             return value
-        return tuple(self._number(part, param, ctx) for part in str(value).split(","))
-
-    def _number(self, part: str, param: Any, ctx: Any) -> float:
-        try:
-            return float(part)
-        except ValueError:
-            self.fail(
-                f"{part.strip()!r} is not a number; give one, or several as 0.5,3,30", param, ctx
-            )
+        parts = str(value).split(",")
+        for part in parts:
+            if not _is_number(part):
+                hint = "is not a number; give one, or several as 0.5,3,30"
+                self.fail(f"{part.strip()!r} {hint}", param, ctx)
+        return tuple(map(float, parts))
 
 
 class NameList(click.ParamType):

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_table
+from prunelaw_figures.terminal.output import print_json, print_table
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,14 @@ th { border-bottom: 2px solid #555; } th:first-child, td:first-child { text-alig
 .wide { overflow-x: auto; } img { max-width: 100%; } figure { margin: 1rem 0; }
 figcaption { color: #444; } pre { background: #f4f4f4; padding: .7rem; overflow-x: auto; }
 """
+
+
+def print_result(value: Any, blocks: Iterable[Block], as_json: bool) -> None:
+    """Writes a result to stdout: one JSON object, or its blocks for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_blocks(blocks)
 
 
 def print_blocks(blocks: Iterable[Block]) -> None:

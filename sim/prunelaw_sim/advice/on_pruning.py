@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunelaw.checks import check_integer
 from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.advice.cell_laws import (
@@ -151,7 +150,7 @@ def advise_on_pruning(
         InputError: for arguments, for rules that the theory does not know, and where neither law
             can be fitted.
     """
-    question = Question.of(examples, kept, level, check_integer("replicates", replicates, 2), seed)
+    question = Question(examples, kept, level, replicates, seed)
     sweep, shorter = _comparable(sweep.require(*COLUMNS))
     points = pruning_points(sweep)
     limit, judged, warnings = _judge(sweep, points)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunelaw.checks import check_integer, check_number
+from prunelaw.checks import check_integer, hold_number
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.advice.cell_laws import RANDOM, Cell, CellLaws, measured_curves, stated_errors
 from prunelaw_sim.advice.choice import KeepChoice
@@ -34,32 +34,28 @@ AROUND = 8.0  # random keeping is compared from an eighth of the least size to 8
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, checked."""
+    """What is asked; `InputError` for what is out of range, and if nothing is given."""
 
-    examples: float | None
-    kept: float | None
-    level: float
+    examples: Any
+    kept: Any
+    level: Any
     replicates: int
     seed: int
 
-    @classmethod
-    def of(cls, examples: Any, kept: Any, level: Any, replicates: int, seed: int) -> Question:
-        """Raises `InputError` for what is out of range, and if nothing is given."""
-        if examples is not None:
-            examples = check_number("examples", examples, 1.0)
-        elif kept is None:
+    def __post_init__(self) -> None:
+        if self.examples is not None:
+            hold_number(self, "examples", 1.0)
+        elif self.kept is None:
             raise InputError("examples or kept must be given: a data set, or how many are kept")
-        if kept is not None:
-            kept = check_number("kept", kept, 1.0, np.inf if examples is None else examples)
-        level = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
-        return cls(examples, kept, level, replicates, check_integer("seed", seed, 0))
+        if self.kept is not None:
+            hold_number(self, "kept", 1.0, np.inf if self.examples is None else self.examples)
+        hold_number(self, "level", 0.0, 1.0, low_open=True, high_open=True)
+        check_integer("replicates", self.replicates, 2)
+        check_integer("seed", self.seed, 0)
 
     def size(self, f: float) -> float:
         """Of the data set that a fraction f is kept of."""
-        if self.examples is not None:
-            return self.examples
-        assert self.kept is not None
-        return self.kept / f
+        return self.kept / f if self.examples is None else self.examples
 
     @property
     def most(self) -> float:

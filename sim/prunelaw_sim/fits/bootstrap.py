@@ -41,14 +41,17 @@ _AT_ONCE = 512  # replicates that are solved together
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Replicates of a fit: `p` holds their parameters in internal coordinates."""
+    """Replicates of a fit: `p` holds their parameters in internal coordinates.
+
+    Attributes:
+        lost: replicates that did not settle and were left out.
+    """
 
     fit: Solution
     kind: str
     seed: int
     p: Float[np.ndarray, "replicates p"]
     lost: int
-    """replicates that did not settle and were left out"""
 
     def __len__(self) -> int:
         return len(self.p)

@@ -49,15 +49,18 @@ Jacobian): shapes (batch, p), (batch,) → (batch, p), (batch, rows), (batch, ro
 
 
 class Model(ABC):
-    """A law on fixed rows, in internal coordinates: value = exp p, −exp p or p (`kinds`)."""
+    """A law on fixed rows, in internal coordinates: value = exp p, −exp p or p (`kinds`).
+
+    Attributes:
+        kinds: "log", "neglog" or "linear", for each parameter.
+        low: lower ends of the box.
+        high: upper ends; equal to the lower end: the parameter is given.
+    """
 
     parameters: tuple[str, ...]
     kinds: tuple[str, ...]
-    """"log", "neglog" or "linear", for each parameter"""
     low: Float[np.ndarray, " p"]
-    """lower ends of the box"""
     high: Float[np.ndarray, " p"]
-    """upper ends; equal to the lower end: the parameter is given"""
 
     @abstractmethod
     def evaluate(
@@ -129,15 +132,18 @@ class Model(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Ends of a batch of minimisations."""
+    """Ends of a batch of minimisations.
+
+    Attributes:
+        cost: Σ of squared weighted residuals.
+        residual: weight · (prediction − target).
+        promise: the part of the cost that one more step could remove, by the linear model.
+    """
 
     p: Float[np.ndarray, "batch p"]
     cost: Float[np.ndarray, " batch"]
-    """Σ of squared weighted residuals"""
     residual: Float[np.ndarray, "batch rows"]
-    """weight · (prediction − target)"""
     promise: Float[np.ndarray, " batch"]
-    """the part of the cost that one more step could remove, by the linear model"""
     settled: Bool[np.ndarray, " batch"]
     steps: Int[np.ndarray, " batch"]
 

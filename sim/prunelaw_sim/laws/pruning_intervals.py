@@ -32,11 +32,12 @@ MOST_AT_ONCE = 64  # resamples whose grids are in memory together
 class PruningIntervals:
     """A fit with intervals over seeds.
 
-    - fit: of the means over all seeds.
-    - draws: (resamples,) values of dimension, theta, scale and floor; a held theta is constant.
-    - intervals: of the four, percentiles of the draws, their distance from the fit widened for the
-      few seeds (see `widening`) and ended at the parameter's range.
-    - correlated: dimension and theta over draws, which trade off.
+    Attributes:
+        fit: of the means over all seeds.
+        draws: (resamples,) values of dimension, theta, scale and floor; a held theta is constant.
+        intervals: of the four, percentiles of the draws, their distance from the fit widened for
+            the few seeds (see `widening`) and ended at the parameter's range.
+        correlated: dimension and theta over draws, which trade off.
     """
 
     fit: PruningFit
@@ -58,12 +59,14 @@ def pruning_intervals(
 ) -> PruningIntervals:
     """`fit_pruning` of the means over seeds, and the same of resampled seeds.
 
-    errors          cells by dataset_size, keep_fraction and rule, of one probe and score
-    hold_out_above, theta    as in `fit_pruning`
-    resamples       of the seeds, 20 or more; `level` of the intervals; `seed` of the draws
+    Args:
+        errors: cells by dataset_size, keep_fraction and rule, of one probe and score.
+        hold_out_above, theta: as in `fit_pruning`, and what is raised.
+        resamples: of the seeds, 20 or more; `level` of the intervals; `seed` of the draws.
 
-    Raises `InputError` for values out of range and other columns of cells, `TableError` for fewer
-    than five seeds, and what `fit_pruning` raises.
+    Raises:
+        InputError: for values out of range and other columns of cells.
+        TableError: for fewer than five seeds.
     """
     check_integer("resamples", resamples, 20)
     check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)

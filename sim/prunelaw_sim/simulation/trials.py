@@ -30,13 +30,18 @@ PER_TRIAL = ("error", "kappa", "R", "rho", "relative_gap", "converged")
 class Simulation:
     """Trials at one point (alpha_tot, f, theta, rule), each with its certificate.
 
-    Per trial: error (probability that student and teacher disagree on a new input), kappa (margin
-    at |J| = 1 for inputs of unit variance), R = J.T, rho = J.J_probe, probe_theta (the probe's
-    angle, radians), relative_gap (proven, of student or trained probe, whichever is larger) and
-    converged.  A trial that missed the gap is NaN in `error` and left out of `mean`.
-    `kept` is round(f P): exact for rules that rank, about the mean for others (for rules that use
-    labels, without label noise).  `theta` is what was asked for; with a trained probe it is what
-    the theory expects, pi eps(ALPHA).  `student`, `inputs`, `probe`: canonical texts.
+    Attributes:
+        theta: the angle asked for; with a trained probe what the theory expects, pi eps(ALPHA).
+        drawn: examples P.
+        kept: f P, halves up: exact for rules that rank, about the mean for others.
+        error: a trial's probability that student and teacher disagree on a new input; NaN without
+            certificate, and left out of `mean`.
+        kappa: margin at |J| = 1 for inputs of unit variance, as recomputed after training.
+        R, rho: J.T and J.J_probe.
+        relative_gap: proven, of student or trained probe, whichever is larger.
+        converged: whether the gap is at most 1e-9.
+        probe_theta: the probe's angle, radians.
+        student, inputs, probe: canonical texts.
     """
 
     alpha_tot: float
@@ -99,11 +104,6 @@ class Simulation:
         return {name: value for name, value in chosen.items() if value != CHOICES[name]}
 
     @property
-    def min_margin(self) -> Float[np.ndarray, " trials"]:
-        """Smallest margin over all kept examples: kappa, as recomputed after training."""
-        return self.kappa
-
-    @property
     def max_relative_gap(self) -> float:
         """The worst duality gap, failed trials included."""
         return float(np.max(self.relative_gap))
@@ -159,30 +159,32 @@ def simulate(
     P = round(alpha_tot N) examples in N = `dim` dimensions, of which round(f P) are kept by the
     field of a probe at angle theta (radians) to the teacher.  `rule` is any keep rule, as object or
     text; those of a weight w keep each example independently, so that the number kept varies, and
-    need no `f` (see `teacher.draw_kept`).  What else may be chosen, as object or text:
-
-    - student: max-margin, ridge:LAMBDA, logistic:LAMBDA (`students.catalogue`).
-    - inputs: gaussian, signs, student-t:NU or correlated:R (`inputs`).
-    - probe: given, independent:ALPHA, same or same:ALPHA (`probes`); theta belongs to `given`.
-    - label_noise: probability in [0, 1/2) that a label is flipped before pruning, so that the
-      student and rules that use labels see it; not for max margin.
+    need no `f` (see `teacher.draw_kept`).  Student, inputs and
+    probe are objects or texts, too.
 
     The error of a student J is angle(J, T) / pi, exactly for Gaussian inputs (correlated ones in
     the metric of their covariance); for the others it is the error on Gaussian test inputs.
-    Trial i depends on (seed, i) alone; `first` is the i of the first of them, so that a simulation
-    can be continued.  Every student and rule sees the same pool.
+    Trial i depends on (seed, i) alone, and every student and rule sees the same pool.
 
-    `batch` trials are in memory at once: by default at most 25, and as many as fit in 512 MiB at
-    40 N K + 40 min(N, K)² + 64 P bytes each (K and P padded to powers of two; K no less than the
-    examples of a trained probe), rows and work space together.  Inputs that are not Gaussian, and
-    probes trained on the same data, take 24 N P bytes more, of one trial at a time.
-    `progress(done, total)` is called after each batch.
+    Args:
+        student: max-margin, ridge:LAMBDA, logistic:LAMBDA (`students.catalogue`).
+        inputs: gaussian, signs, student-t:NU or correlated:R (`inputs`).
+        probe: given, independent:ALPHA, same or same:ALPHA (`probes`); theta belongs to `given`.
+        label_noise: probability in [0, 1/2) that a label is flipped before pruning, so that the
+            student and rules that use labels see it; not for max margin.
+        first: number of the first trial, so that a simulation can be continued.
+        throw: False flags students without certificate in `converged`.
+        progress: called with (done, total) after each batch.
+        batch: trials in memory at once.  By default at most 25, and as many as fit in 512 MiB at
+            40 N K + 40 min(N, K)² + 64 P bytes each, K and P padded to powers of two; inputs that
+            are not Gaussian and probes of the same data take 24 N P bytes more, of one trial.
 
-    Raises `InputError` for arguments out of range or if no example is kept, `ConvergenceError` if
-    the relative duality gap of a student or its probe is above 1e-9 (`throw=False` flags it in
-    `converged` instead).
+    Raises:
+        InputError: for arguments out of range or if no example is kept.
+        ConvergenceError: if the relative duality gap of a student or its probe is above 1e-9.
 
-    Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
+    Source:
+        Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
     pool = make_point(alpha_tot, f, theta, rule, dim, seed, inputs, probe, label_noise)
     trained = as_student(student)

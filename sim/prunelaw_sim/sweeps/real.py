@@ -21,7 +21,6 @@ import numpy as np
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.common.arguments import check_seed
 from prunelaw_sim.common.kept_examples import (
     BAND,
     OLD_BAND,
@@ -37,7 +36,6 @@ from prunelaw_sim.sweeps.real_cells import cell_name, kept_count, upgraded
 
 RULES = ("hard", "easy", "random")
 UNIT = 5  # trials in the smallest piece of work
-MOST_TRIALS = 2**20
 MOST_SET_APART = 1000  # examples of the test set, and of the probes, unless said otherwise
 
 
@@ -52,8 +50,10 @@ def _measure(point: Mapping[str, Any], seed: int, first: int, trials: int) -> di
 class RealDesign(SweepDesign):
     """The points of a real sweep and the trials at each; make one with `grid`.
 
-    - points: mappings of texts and numbers, complete enough to make tables without the data.
-    - trials: seeds at each point; unit: trials in one piece of work; seed: of the whole sweep.
+    Attributes:
+        points: mappings of texts and numbers, complete enough to make tables without the data.
+        trials: seeds at each point, `unit` of them in one piece of work.
+        notes: how the design of an older version was read.
     """
 
     kind: ClassVar[str] = "real"
@@ -89,17 +89,20 @@ class RealDesign(SweepDesign):
             RealDesign.grid(dataset="digits", model="mlp:64", score=["el2n", "margin"],
                             size=[100, 200, 400], keep=[.2, .4, .6, .8], trials=10)
 
-        - dataset, model, recipe, score: texts of `load_dataset`, `as_model`, `as_recipe` and
-          `scores.as_score`; size: examples P before pruning.
-        - keep: fractions kept f; rules: as in `kept_examples`.  Each rule is measured
-          at each f < 1, and f = 1 once, as "random".
-        - tests, outside: examples of the test set, and those set apart for scores that train a
-          probe outside the pool; a fifth of the data each, at most 1000.
-        - class_share: see `kept_examples`; a kept set that lacks a class is refused, unless
-          `absent_classes`.
+        Args:
+            dataset, model, recipe, score: texts of `load_dataset`, `as_model`, `as_recipe` and
+                `scores.as_score`.
+            size: examples P before pruning.
+            keep: fractions kept f, in (0, 1].
+            rules: as in `kept_examples`, at each f < 1; f = 1 is measured once, as "random".
+            tests, outside: examples of the test set, and those set apart for probes outside the
+                pool; a fifth of the data each, at most 1000.
+            class_share: as in `kept_examples`.
+            absent_classes: whether a kept set may lack a class.
 
-        Raises `InputError` for what those do not take, a size larger than what is left of the data,
-        f P < 1, a band that is narrower than f, duplicates, and a package that is missing.
+        Raises:
+            InputError: for what those do not take, a size larger than what is left of the data,
+                f P < 1, a band narrower than f, duplicates, and a package that is missing.
         """
         cells = _cells(_several(keep), _several(rules))
         check_number("class_share", class_share, 0.0, 1.0)
@@ -115,19 +118,7 @@ class RealDesign(SweepDesign):
         return cls(tuple(points), trials, seed, unit)
 
     def __post_init__(self) -> None:
-        check_integer("trials", self.trials, 1, MOST_TRIALS)
-        check_integer("unit", self.unit, 1, MOST_TRIALS)
-        check_seed(self.seed)
-        if not self.points:
-            raise InputError("points must hold at least one point, got none")
-        seen: dict[str, int] = {}
-        for position, point in enumerate(self.points):
-            first = seen.setdefault(json.dumps(point, sort_keys=True), position)
-            if first != position:
-                raise InputError(
-                    f"points {first} and {position} are the same ({self.describe(position)}); "
-                    "remove one, or raise trials to measure it more precisely"
-                )
+        self.check()
 
     def point_seed(self, position: int) -> int:
         """52 bits of a hash of the design's seed and the data: the same at all points of a set."""

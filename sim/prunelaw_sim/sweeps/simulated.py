@@ -21,10 +21,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
-from prunelaw_sim.common.arguments import check_seed
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.point import complete, describe, example_counts, make_point
 from prunelaw_sim.simulation.probes import Given
@@ -34,7 +32,6 @@ from prunelaw_sim.sweeps.design import SweepDesign, Unit
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
 DEFAULTS = {"f": None, "theta": 0.0, "rule": "hard", "dim": 200}
 UNIT = 25  # trials in the smallest piece of work: what a kill can cost, a row of a store
-MOST_TRIALS = 2**20
 
 
 def _simulate(
@@ -50,10 +47,11 @@ def _simulate(
 class Design(SweepDesign):
     """The points of a sweep and the trials at each; make one with `grid` or `from_points`.
 
-    - points: one mapping a point, with a value for each of `AXES` and for those of `CHOICES` that
-      are not at their default: a point of the usual kind looks, and draws, as if there were none.
-    - trials: students at each point; unit: students in one piece of work.
-    - seed: of the whole sweep; paired: axes along which points share random numbers.
+    Attributes:
+        points: one mapping a point, with a value for each of `AXES` and for those of `CHOICES` that
+            are not at their default: a point of the usual kind draws as if there were none.
+        trials: students at each point, `unit` of them in one piece of work.
+        paired: axes along which points share random numbers.
     """
 
     kind: ClassVar[str] = "perceptron"
@@ -66,16 +64,11 @@ class Design(SweepDesign):
     paired: tuple[str, ...] = ("rule",)
 
     def __post_init__(self) -> None:
-        check_integer("trials", self.trials, 1, MOST_TRIALS)
-        check_integer("unit", self.unit, 1, MOST_TRIALS)
-        check_seed(self.seed)
         _check_axes("paired", self.paired)
-        if not self.points:
-            raise InputError("points must hold at least one point, got none")
         checked = tuple(_checked_point(point, i) for i, point in enumerate(self.points))
-        _refuse_duplicates(checked)
         object.__setattr__(self, "points", checked)
         object.__setattr__(self, "paired", tuple(self.paired))
+        self.check()
 
     @classmethod
     def grid(
@@ -215,14 +208,3 @@ def _check_text(rule: KeepRule) -> None:
             f"rule {rule.name} has no text form that gives exactly this rule back, and a store "
             "holds text; use a rule like band:0.17,0.43, with at most 12 digits"
         )
-
-
-def _refuse_duplicates(points: Sequence[Mapping[str, Any]]) -> None:
-    seen: dict[tuple[Any, ...], int] = {}
-    for position, point in enumerate(points):
-        first = seen.setdefault(tuple(point.items()), position)
-        if first != position:
-            raise InputError(
-                f"points {first} and {position} are the same ({describe(point)}); "
-                "remove one, or raise trials to measure it more precisely"
-            )

@@ -24,8 +24,9 @@ class Sweep:
     Every cell present is valid and no cell is missing: a column is there for all rows or not
     at all.  `error` is always there; a law asks for what else it needs by `require`.
 
-    **Attributes:** `frame` (a copy of the table), `source` (where it came from), `notes` (what
-    was left out, filled in or computed on the way).
+    Attributes:
+        source: where it came from.
+        notes: what was left out, filled in or computed on the way.
     """
 
     _frame: pd.DataFrame = field(repr=False)
@@ -49,8 +50,9 @@ class Sweep:
         `dataset_size` before pruning.  Without `metric` the errors
         are taken for error rates.  Columns that are not canonical are dropped, with a note.
 
-        **Raises:** `TableError` for no rows, no `error` column, a repeated column, or a cell
-        that is missing, not a number or outside its column's range (see `COLUMNS`).
+        Raises:
+            TableError: for no rows, no `error` column, a repeated column, or a cell that is
+                missing, not a number or outside its column's range (see `COLUMNS`).
         """
         where = where or Where(source)
         _check_shape(frame, where)
@@ -105,8 +107,9 @@ class Sweep:
 
             sweep.select(group="ViT-B-32", rule=["hard", "random"])
 
-        **Raises:** `TableError` if a column is missing or no row is left; it names the filter
-        that removed the last row and the values it could have taken.
+        Raises:
+            TableError: if a column is missing or no row is left; it names the filter that removed
+                the last row and the values it could have taken.
         """
         kept, applied = self, []
         for column, value in wanted.items():
@@ -209,17 +212,18 @@ def _read_old_bands(table: pd.DataFrame) -> list[str]:
 def _check_epochs(table: pd.DataFrame, where: Where) -> None:
     if not {"epochs", "unique_samples", "samples_seen"} <= set(table.columns):
         return
-    epochs = series(table, "epochs")
-    true = series(table, "samples_seen") / series(table, "unique_samples")
-    bad = np.asarray(abs(epochs / true - 1)) > EPOCHS_TOLERANCE
-    if bad.any():
-        position = int(np.flatnonzero(bad)[0])
-        row = table.iloc[position]
-        raise TableError(
-            f"{where.cell(epochs, position, 'epochs')}: {row['epochs']:g} epochs of "
-            f"{row['unique_samples']:g} unique samples are not the {row['samples_seen']:g} samples "
-            f"seen; must be within 1 % of samples_seen / unique_samples = {true.iloc[position]:g}"
-        )
+    epochs, unique, seen = (series(table, n) for n in ("epochs", "unique_samples", "samples_seen"))
+    true = seen / unique
+    where.refuse(
+        abs(epochs / true - 1) > EPOCHS_TOLERANCE,
+        epochs,
+        "epochs",
+        lambda i: (
+            f"{epochs.iloc[i]:g} epochs of {unique.iloc[i]:g} unique samples are not the "
+            f"{seen.iloc[i]:g} samples seen; must be within 1 % of samples_seen / unique_samples = "
+            f"{true.iloc[i]:g}"
+        ),
+    )
 
 
 def _check_batches(table: pd.DataFrame, where: Where) -> None:
@@ -227,13 +231,15 @@ def _check_batches(table: pd.DataFrame, where: Where) -> None:
     if not {"batch_size", "samples_seen"} <= set(table.columns):
         return
     seen, batch = series(table, "samples_seen"), series(table, "batch_size")
-    bad = np.asarray(seen < batch)
-    if bad.any():
-        position = int(np.flatnonzero(bad)[0])
-        raise TableError(
-            f"{where.cell(seen, position, 'samples_seen')}: must be at least one batch, "
-            f"{where.column('batch_size')} = {batch.iloc[position]:g}, got {seen.iloc[position]:g}"
-        )
+    where.refuse(
+        seen < batch,
+        seen,
+        "samples_seen",
+        lambda i: (
+            f"must be at least one batch, {where.column('batch_size')} = "
+            f"{batch.iloc[i]:g}, got {seen.iloc[i]:g}"
+        ),
+    )
 
 
 def _check_pool(table: pd.DataFrame, where: Where) -> None:
@@ -241,14 +247,15 @@ def _check_pool(table: pd.DataFrame, where: Where) -> None:
     if not {"dataset_size", "unique_samples"} <= set(table.columns):
         return
     unique, size = series(table, "unique_samples"), series(table, "dataset_size")
-    bad = np.asarray(unique > size * (1 + EPOCHS_TOLERANCE))
-    if bad.any():
-        position = int(np.flatnonzero(bad)[0])
-        raise TableError(
-            f"{where.cell(unique, position, 'unique_samples')}: must be at most "
-            f"{where.column('dataset_size')} = {size.iloc[position]:g}, got "
-            f"{unique.iloc[position]:g}"
-        )
+    where.refuse(
+        unique > size * (1 + EPOCHS_TOLERANCE),
+        unique,
+        "unique_samples",
+        lambda i: (
+            f"must be at most {where.column('dataset_size')} = {size.iloc[i]:g}, got "
+            f"{unique.iloc[i]:g}"
+        ),
+    )
 
 
 def _is_collection(value: Any) -> bool:

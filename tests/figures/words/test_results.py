@@ -53,7 +53,7 @@ def test_advice_on_pruning(better, verdict):
 
 def test_fits_and_what_they_leave_open():
     fit = {
-        "law": "pruning", "dimension": 40.0, "theta": 0.3, "scale": 1.0, "floor": 0.0,
+        "law": "pruning", "values": {"dimension": 40.0, "theta": 0.3, "floor": 0.0},
         "standard_errors": {"theta": 0.1}, "rmse": 0.01, "held_out": {"rmse": 0.02, "points": 4},
         "not_identified": {"floor": "at its end"}, "reasons": ("lack of fit",),
     }  # fmt: skip

@@ -9,6 +9,8 @@ from sim.sweeps.real_sweeping import design, write_blobs
 
 from prunelaw.errors import InputError
 from prunelaw_sim.sweeps.design import Unit
+from prunelaw_sim.sweeps.real_cells import cell_name, kept_count, upgraded
+from prunelaw_sim.sweeps.real_tables import cells_table, runs_table
 from prunelaw_sim.sweeps.runner import run_sweep
 from prunelaw_sim.sweeps.store import Store, _checksum
 from prunelaw_sim.sweeps.tables import points_table, to_sweep
@@ -23,9 +25,11 @@ def blobs(tmp_path_factory):
     return path
 
 
+RULES = ["easy", "quantiles:0.5"]
+
+
 def one_point(blobs, keep):
-    rules = ["easy", "quantiles:0.5"]
-    return design(blobs, score="random", size=20, keep=keep, rules=rules, absent_classes=True)
+    return design(blobs, score="random", size=20, keep=keep, rules=RULES, absent_classes=True)
 
 
 def aged(wanted, path):
@@ -63,7 +67,8 @@ def test_an_old_store_opens_resumes_and_says_how_it_was_read(blobs, tmp_path):
     assert run_sweep(wanted, old).complete
     with Store.open(old) as store, Store.open(tmp_path / "new.db") as new:
         assert store.digest() == new.digest()
-        assert points_table(store).equals(points_table(new))
+        assert points_table(store).equals(cells_table(new, new.design))
+        assert list(runs_table(store, store.design)["rule"].unique()) == [*RULES, "random"]
         assert not any("band:" in note for note in to_sweep(new).notes)
 
 
@@ -82,3 +87,14 @@ def test_halves_that_were_rounded_to_even_are_not_mixed_with_others(blobs, tmp_p
     run_sweep(wanted, tmp_path / "new.db")
     with Store.open(tmp_path / "new.db") as new:
         assert set(points_table(new)["unique_samples"]) == {3}
+
+
+def test_an_old_point_says_where_halves_tell_apart():
+    """Fractions kept and edges of a band: 2.5 and 4.5 are halves above an even number."""
+    old = {"size": 10, "cells": [[0.3, "band:0.2,0.6"], [0.5, "hard"]]}
+    assert upgraded(old)["cells"] == [[0.3, "quantiles:0.2,0.6"], [0.5, "hard"]]
+    assert "halves" not in upgraded(old)
+    for cells in ([[0.25, "hard"]], [[0.1, "band:0.05,0.45"]]):
+        assert upgraded({"size": 10, "cells": cells})["halves"] == "even"
+    assert [kept_count({"size": 10, **more}, 0.25) for more in ({}, {"halves": "even"})] == [3, 2]
+    assert cell_name("error", [0.30, "quantiles:0.5"]) == "error quantiles:0.5 0.3"

@@ -23,7 +23,6 @@ from prunelaw_sim.sweeps.store import Store, StoreWriteError, _runs
 from prunelaw_sim.sweeps.tables import points_table, to_sweep, trials_table
 
 PROGRAM = Path(__file__).with_name("sweeping.py")
-KILLS = 20
 
 
 @pytest.fixture
@@ -65,10 +64,11 @@ def wait_for_units(path, count):
     raise TimeoutError(f"{path} does not hold {count} units after a minute")
 
 
-def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(tmp_path, undisturbed):
+@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.exhaustive)])
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path, undisturbed, kills):
     path, draw = tmp_path / "a.db", random.Random(0)
     done = [0]
-    for kill in range(KILLS):
+    for kill in range(kills):
         sweep = start(path, SECONDS_A_UNIT="0.1")
         if kill % 2:  # while it measures; the others anywhere from before the store is opened
             wait_for_units(path, min(done[-1] + 1, DESIGN.n_units))
@@ -79,7 +79,7 @@ def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(tmp_path, und
             with Store.open(path) as store:
                 assert len(list(store.units())) == store.status().done >= done[-1]
                 done.append(store.status().done)
-    assert len(set(done)) > KILLS // 2  # half of the kills at least hit the work
+    assert len(set(done)) > kills // 2  # half of the kills at least hit the work
     last = start(path)
     assert last.wait() == 0
     assert digest(path) == undisturbed
