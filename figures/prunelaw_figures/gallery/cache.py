@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from prunelaw_figures.gallery.entry import Entry, Results
+from prunelaw_figures.plots.entry import Entry, Results
 from prunelaw_sim.common.new_file import replace_file
 
 PACKAGED = Path(__file__).resolve().parents[1] / "results"

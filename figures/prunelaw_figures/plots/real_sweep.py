@@ -5,6 +5,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from prunelaw_figures.plots.entry import (
+    REAL,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    table_arrays,
+    table_of,
+)
 from prunelaw_figures.plots.style import (
     MARKERS,
     PAGE,
@@ -80,3 +89,89 @@ def _points(axes, points: pd.DataFrame, x: str, colour: str, marker: str, name: 
             fillstyle="none" if held_out else "full",
             label=None if held_out else name,
         )
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _digits_pruning(p: Parameters, work: Work) -> Results:
+    from prunelaw_sim.studies.digits import digits_pruning_sweep
+
+    return table_arrays("runs", digits_pruning_sweep(progress=work.progress).frame)
+
+
+def _digits_repetition(p: Parameters, work: Work) -> Results:
+    from prunelaw_sim.studies.digits import digits_repetition_sweep
+
+    return table_arrays("runs", digits_repetition_sweep(progress=work.progress).frame)
+
+
+def _law(found: Results, law: str) -> "LawFit":
+    """The law fitted to the kept runs: a second or two."""
+    from prunelaw_sim.tables.sweep import Sweep
+    from prunelaw_sim.verification.real import check_sweeps
+
+    check = check_sweeps((Sweep.from_frame(table_of("runs", found), "digits"),))
+    return next(fit for fit in check.fits if fit.law == law)
+
+
+def _draw_digits_pruning(p: Parameters, found: Results) -> "Figure":
+    return pruning_sweep(_law(found, "pruning"))
+
+
+def _draw_digits_repetition(p: Parameters, found: Results) -> "Figure":
+    return utility_sweep(_law(found, "utility"))
+
+
+def _pruning_parameters() -> dict:
+    from prunelaw_sim.studies.digits import DIMENSION, FULL_PRUNING, PROBE_IMAGES, TEST_IMAGES
+
+    return {
+        "sizes": list(FULL_PRUNING.sizes),
+        "keep": list(FULL_PRUNING.values),
+        "seeds": FULL_PRUNING.seeds,
+        "dimension": DIMENSION,
+        "probe_images": PROBE_IMAGES,
+        "test_images": TEST_IMAGES,
+    }
+
+
+def _repetition_parameters() -> dict:
+    from prunelaw_sim.studies.digits import FULL_REPETITION, NOISE, TEST_IMAGES
+
+    return {
+        "sizes": list(FULL_REPETITION.sizes),
+        "epochs": list(FULL_REPETITION.values),
+        "seeds": FULL_REPETITION.seeds,
+        "noise": NOISE,
+        "test_images": TEST_IMAGES,
+    }
+
+
+ENTRIES = (
+    Entry(
+        "real_pruning",
+        "Even or odd digit (scikit-learn's 1797 images), a linear student at hard margin on "
+        "{dimension} whitened features: test error on {test_images} images against pool size "
+        "P = {sizes}, f = {keep} kept (and 1) by a probe trained on {probe_images} other images; "
+        "means of {seeds} seeds ± standard errors. Lines: the pruning theory fitted to the filled "
+        "points; open points were predicted.",
+        _pruning_parameters(),
+        _draw_digits_pruning,
+        _digits_pruning,
+        part=REAL,
+    ),
+    Entry(
+        "real_repetition",
+        "Ten digits (scikit-learn's), one hidden layer of 64, SGD in batches of 10 at a learning "
+        "rate of 0.1: test error on {test_images} clean images against samples seen; unique images "
+        "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian "
+        "noise of {noise:g} of the brightest pixel. Lines: utility decay fitted to the filled "
+        "points; open points were predicted.",
+        _repetition_parameters(),
+        _draw_digits_repetition,
+        _digits_repetition,
+        part=REAL,
+        numbers=2,
+    ),
+)

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
+from prunelaw_figures import plots
 from prunelaw_figures.cli import main
 from prunelaw_figures.gallery import GALLERY, cache
 from prunelaw_figures.gallery.build import Order, build
-from prunelaw_figures.gallery.entry import Entry, Work, table_arrays, table_of
 from prunelaw_figures.gallery.folder import MARKER
+from prunelaw_figures.plots.entry import Entry, Work, table_arrays, table_of
 from prunelaw_figures.terminal.output import progress_bar
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
@@ -33,7 +34,7 @@ def draw_line(p, found):
 
 
 def entry(name="line", compute=lambda p, work: {"y": np.array([0.0, p["slope"]])}, **others):
-    return Entry(name, "slope {slope:g}", {"slope": 2.0}, compute, draw_line, **others)
+    return Entry(name, "slope {slope:g}", {"slope": 2.0}, draw_line, compute, **others)
 
 
 def fails(p, work):
@@ -183,7 +184,7 @@ def run(*arguments):
 def test_bad_input_is_named_before_anything_is_built(tmp_path):
     out = tmp_path / "out"
     for arguments, said in (
-        (["nothing"], "NAME must be one of learning_curves"),
+        (["nothing"], "NAME must be one of band_edges"),
         (["capacity", "--format", "gif"], "--format must be one of png, svg, pdf"),
         (["openclip"], "openclip needs --openclip"),
         (["--c4", tmp_path / "no.csv"], "does not exist"),
@@ -202,6 +203,33 @@ def test_list_names_all_figures_and_their_needs():
     assert [one["name"] for one in found] == list(GALLERY)
     assert {one["name"] for one in found if one["needs"]} == {"openclip", "c4_laws", "c4_rising"}
     assert "openclip (needs --openclip)" in run("openclip", "--list").stdout
+
+
+TOY = """
+from prunelaw_figures.plots.entry import Entry
+from prunelaw_figures.plots.style import new_figure
+
+
+def flat(height):
+    figure, axes = new_figure(2.0, 1.0)
+    axes[0, 0].axhline(height)
+    return figure
+
+
+ENTRIES = (Entry("flat", "A line at {height:g}.", {"height": 3.0}, lambda p, _: flat(**p)),)
+"""
+
+
+def test_a_plot_is_one_new_file(tmp_path, monkeypatch):
+    """A module on the path of `plots` is found on the command line, last and under its heading."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "flat_line.py").write_text(TOY)
+    monkeypatch.setattr(plots, "__path__", [*plots.__path__, str(tmp_path / "mine")])
+    assert run("--list").stdout.endswith("flat\n    A line at 3.\n\n")
+    made = run("flat", "--out", tmp_path, "--format", "png")
+    assert made.exit_code == 0 and "needs no kept results" in made.stdout
+    assert (tmp_path / "flat.txt").read_text() == "A line at 3.\n"
+    assert GALLERY["flat"].part == "Others"
 
 
 def test_command_builds_says_what_failed_and_exits_with_1(tmp_path, monkeypatch):

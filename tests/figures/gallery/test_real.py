@@ -3,8 +3,8 @@
 import numpy as np
 from figures.gallery.gallery_images import kept_results
 
-from prunelaw_figures.gallery.entry import table_of
-from prunelaw_figures.gallery.real import ENTRIES
+from prunelaw_figures.plots.entry import table_of
+from prunelaw_figures.plots.real_sweep import ENTRIES
 from prunelaw_sim.studies.digits import digits_repetition_sweep
 
 

@@ -1,9 +1,11 @@
 """What a figure of the gallery is: a name, parameters, a caption that states them, two functions.
 
-`compute` turns parameters into arrays, which are kept; `draw` turns the arrays into a figure.
+A module of `prunelaw_figures.plots` holds the figure's function and, as `ENTRIES`, what of it is in
+the gallery.  `compute` turns parameters into arrays, which are kept; `draw` turns the arrays into a
+figure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from prunelaw.errors import ConvergenceError, InputError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Parameters = Mapping[str, Any]  # numbers, texts, and lists of them: what JSON can hold
 Results = Mapping[str, np.ndarray]  # no objects: an npz file can hold them
 Progress = Callable[[int, int], None]
+PRUNING, DECAY, REAL = "The pruned perceptron", "Utility decay", "Real data, and simulation"
 
 
 @dataclass(frozen=True)
@@ -26,21 +31,35 @@ class Work:
     source: Path | None = None
     progress: Progress | None = None
 
+    @property
+    def data(self) -> Path:
+        """The data given; `InputError` if none were."""
+        if self.source is None:
+            raise InputError("this figure needs data, which were not given")
+        return self.source
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
     """One figure of the gallery.
 
-    caption  text with a field of `str.format` for every parameter
-    given    the option of the command that names its data, "" where it needs none
-    numbers  raise it when the same parameters give other numbers: kept results are then refused
+    Attributes:
+        name: of its files, and on the command line.
+        caption: text with a field of `str.format` for every parameter.
+        parameters: what results depend on.
+        draw: the figure, from parameters and results.
+        compute: what of it is worth keeping; nothing where it is drawn in a moment.
+        part: the heading it stands under.
+        given: the option of the command that names its data, "" where it needs none.
+        numbers: raise it when the same parameters give other numbers: kept results are refused.
     """
 
     name: str
     caption: str
     parameters: Parameters
-    compute: Callable[[Parameters, Work], Results]
     draw: Callable[[Parameters, Results], "Figure"]
+    compute: Callable[[Parameters, Work], Results] = lambda p, work: {}
+    part: str = "Others"
     given: str = ""
     numbers: int = 1
 
@@ -59,6 +78,21 @@ class _List(list):
 
 def _shown(value: Any) -> Any:
     return _List(value) if isinstance(value, list | tuple) else value
+
+
+# --- what entries share ----------------------------------------------------------------------
+
+
+def grid(ends: Sequence[float]) -> np.ndarray:
+    """[low, high, count] as numbers in equal ratios."""
+    return np.geomspace(ends[0], ends[1], int(ends[2]))
+
+
+def check_solved(what: str, converged: Any) -> None:
+    """`ConvergenceError` unless every point was solved."""
+    bad = int(np.size(converged) - np.sum(converged))
+    if bad:
+        raise ConvergenceError(f"{what}: {bad} of {np.size(converged)} points were not solved")
 
 
 # --- tables as results ------------------------------------------------------------------------
