@@ -26,8 +26,17 @@ def scored(convention="paper"):
 
 
 class TestBuckets:
-    @pytest.mark.parametrize("keep", [0.07, 0.4, 1.0])
-    @pytest.mark.parametrize("stretch", [0.0, 1.0])
+    @pytest.mark.parametrize(
+        "keep, stretch",
+        [
+            (0.4, 1.0),
+            (1.0, 0.0),
+            *(
+                pytest.param(keep, stretch, marks=pytest.mark.exhaustive)
+                for keep, stretch in ((0.07, 0.0), (0.07, 1.0), (0.4, 0.0), (1.0, 1.0))
+            ),
+        ],
+    )
     def test_against_quadrature_over_quantiles(self, keep, stretch):
         seen = 7.3e8
 
