@@ -41,7 +41,7 @@ RULES = {
         "laws": "fits tables common",
         "pools": "laws fits readers tables common",
         "advice": "pools laws fits scores tables common",
-        "studies": "sweeps scores networks students tables common",
+        "studies": "scores networks students tables common",
         "verification": "studies sweeps laws fits simulation tables common",
     },
     "prunelaw_figures": {

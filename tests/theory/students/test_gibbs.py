@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import log_ndtr, ndtr, ndtri
 
 import prunelaw
-from prunelaw.keep import Band
+from prunelaw.keep import Band, as_rule
 from prunelaw.students import gibbs as information
 from prunelaw.students import gibbs_averages
 from prunelaw.students.gibbs import gibbs, learning_constant, one_window, published_information
@@ -75,7 +75,7 @@ def test_averages_against_a_double_integral(A, B, low, high):
 @settings(max_examples=20)
 def test_jacobian_is_the_derivative(log_A, log_B, log_f, rule):
     f = np.array([10**log_f])
-    load = information.Load(2 / f, one_window(rule, f), f)
+    load = information.Load(2 / f, one_window(as_rule(rule), f), f)
     at = lambda a, b: information.saddle_system(  # noqa: E731
         np.array([[a, b]]), load, gibbs_averages.Resolution(16, 64)
     )
@@ -92,7 +92,10 @@ def entropy_surface(A, B, alpha, f, rule):
     """s as a function of A and B, written with q and R as in the header of the module."""
     one = np.array([1.0])
     mean = averages(
-        A * one, B * one, one_window(rule, f * one), gibbs_averages.Resolution(*information.FINE)
+        A * one,
+        B * one,
+        one_window(as_rule(rule), f * one),
+        gibbs_averages.Resolution(*information.FINE),
     )
     square = A * A + B * B
     q, R = square / (1 + square), A / np.sqrt(1 + square)
@@ -268,7 +271,7 @@ def sampled(alpha_tot, f, rule, dimension, data_sets, sweeps):
     start at the teacher; the first third is dropped.
     """
     rng = np.random.default_rng(7)
-    kept = one_window(rule, np.array([f]))
+    kept = one_window(as_rule(rule), np.array([f]))
     low, high = ndtr(kept.low), ndtr(kept.high)
     shape = (data_sets, round(alpha_tot * f * dimension))
     x = rng.standard_normal((dimension, *shape))

@@ -15,16 +15,9 @@ from prunelaw.keep.plain import (
     SignedHard,
     threshold,
 )
+from prunelaw.keep.points import points
 from prunelaw.keep.quantiles import Quantiles
-from prunelaw.keep.rule import (
-    FAR,
-    SAME_FRACTION,
-    KeepRule,
-    Segments,
-    Slopes,
-    checked_fraction,
-    kept_fractions,
-)
+from prunelaw.keep.rule import FAR, SAME_FRACTION, KeepRule, Segments, Slopes, checked_fraction
 from prunelaw.keep.text import (
     KINDS,
     as_rule,
@@ -32,7 +25,6 @@ from prunelaw.keep.text import (
     kept_from_pruned,
     number_in,
     register,
-    rule_array,
     split_rules,
 )
 
@@ -60,11 +52,10 @@ __all__ = [
     "as_rule",
     "checked_fraction",
     "grammar",
-    "kept_fractions",
     "kept_from_pruned",
     "number_in",
+    "points",
     "register",
-    "rule_array",
     "split_rules",
     "threshold",
 ]

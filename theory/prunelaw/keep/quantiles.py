@@ -20,7 +20,7 @@ SAME = 1e-9  # rounding of low + f
 class Quantiles(KeepRule):
     """Keep by the quantile q = P(|z| > its value) of hardness, 0 the easiest and 1 the hardest.
 
-    With one number c the f examples whose q is nearest to c: easy at c = 0, hard at c = 1.  With
+    With one number c the f examples whose q is nearest to c: easy at c = 0, hard at c = 1. With
     two, low ≤ q ≤ high: at f = high − low all of them, below it each with probability
     f/(high − low).  f is given, and at most high − low.
 

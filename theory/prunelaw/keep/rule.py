@@ -1,8 +1,8 @@
 """What a keep rule is: a weight on the axis of the signed margin, seen as segments.
 
 A rule is a function w ∈ [0, 1]; an example is kept with probability w, and f = E[w] is the kept
-fraction.  The probe's field is z = J_probe·x ~ N(0, 1), the label y = sign(t), and the signed
-margin m = y z.  Three kinds of rule differ in what w is a function of:
+fraction. The probe's field is z = J_probe·x ~ N(0, 1), the label y = sign(t), and the signed
+margin m = y z. Three kinds of rule differ in what w is a function of:
 
     of="abs"     |z|         needs no labels
     of="z"       z           needs no labels; labels are odd in x, so w(z) acts as the mean of
@@ -24,6 +24,7 @@ import numpy as np
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
+from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import Array, normal_cdf, signed_margin_cdf
 
 # A fraction given beside a rule that implies one must agree to this, relative.
@@ -43,9 +44,7 @@ class Segments(NamedTuple):
     weight: Array
     profile: Callable[[Array], Array] | None = None
 
-    def take(self, index: Any) -> Segments:
-        """The points `index`."""
-        return Segments(self.low[index], self.high[index], self.weight[index], self.profile)
+    take = taken
 
     @property
     def edge(self) -> Array:
@@ -156,20 +155,6 @@ def checked_fraction(rule: KeepRule, f: Any, theta: Array) -> Array:
             f"(or be left out), got {given[apart].flat[0]:g}"
         )
     return implied
-
-
-def kept_fractions(rules: np.ndarray, f: Array, theta: Array) -> Array:
-    """f of many points, NaN filled in as their rules imply; arrays of one shape.
-
-    Raises:
-        InputError: as `checked_fraction` does.
-    """
-    result = np.array(f)
-    for rule in dict.fromkeys(rules.flat):
-        mine = np.equal(rules, rule).astype(bool)
-        given = None if np.isnan(result[mine]).any() else result[mine]
-        result[mine] = checked_fraction(rule, given, theta[mine])
-    return result
 
 
 def signed_margin_mass(low: Array, high: Array, theta: Array) -> Array:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import numpy as np
-
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.keep.rule import KeepRule
@@ -47,31 +45,23 @@ def split_rules(text: str) -> list[str]:
     """The rules of a list with commas between them, and inside those that have several numbers."""
     rules: list[str] = []
     for part in text.split(","):
-        begins = part.partition(":")[0] in KINDS
-        if rules and _unfinished(rules[-1]) and not (begins and _reads(rules[-1])):
+        if rules and _continues(rules[-1], part):
             rules[-1] += "," + part
         else:
             rules.append(part)
     return rules
 
 
-def _reads(text: str) -> bool:
-    """Whether this is a rule as it stands: quantiles may have one number or two."""
-    try:
-        as_rule(text)
-    except InputError:
-        return False
-    return True
-
-
-def _unfinished(text: str) -> bool:
-    """Whether the text of a rule has fewer parts than its form, or ends in such a rule."""
+def _continues(text: str, part: str) -> bool:
+    """Whether `part`, after a comma, still belongs to the rule `text`, by that rule's form."""
     kind, colon, rest = text.partition(":")
     if not colon or kind not in KINDS:
         return False
-    wanted = KINDS[kind].form.count(",")
-    parts = rest.split(",", wanted)
-    return len(parts) <= wanted or _unfinished(parts[-1])
+    form = KINDS[kind].form
+    parts = rest.split(",", form.count(","))
+    if len(parts) > form.count(","):
+        return _continues(parts[-1], part)
+    return form.endswith("RULE") or part.partition(":")[0] not in KINDS
 
 
 def number_in(text: str, part: str) -> float:
@@ -80,20 +70,6 @@ def number_in(text: str, part: str) -> float:
         return float(part)
     except ValueError as cause:
         raise InputError(f"rule {text!r}: {part!r} is not a number") from cause
-
-
-def rule_array(rule: Any) -> np.ndarray:
-    """An array of `KeepRule` objects from names and objects, one or an array of them."""
-    given = np.empty((), dtype=object)
-    if isinstance(rule, KeepRule | str):
-        given[()] = rule
-    else:
-        given = np.asarray(rule, dtype=object)
-    known = {name: as_rule(name) for name in set(given.ravel().tolist())}
-    rules = np.empty(given.shape, dtype=object)
-    for index, name in np.ndenumerate(given):
-        rules[index] = known[name]
-    return rules
 
 
 def kept_from_pruned(pruned: Any) -> Array:

@@ -6,10 +6,10 @@ optimal only if it keeps what has the least influence I = dε/d(kept mass):
     w = 1 where I < c,    w = 0 where I > c,    with c such that E[w] = f.
 
 ε is not convex in w, so this is necessary, not sufficient: every optimum found here is a *local*
-one.  What is offered against that is a search from several starts (hard, easy, random, bands),
+one. What is offered against that is a search from several starts (hard, easy, random, bands),
 and the statement which of them arrived where.
 
-The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length.  It moves
+The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length. It moves
 the edges of the kept intervals downhill, solves I(edge) = c, E[w] = f for them, and where the
 condition is still violated exchanges kept examples for better ones elsewhere.
 """
@@ -26,11 +26,7 @@ from scipy.optimize import minimize, root
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
 from prunelaw.keep import Piecewise
-from prunelaw.numerics.gaussian import (
-    Array,
-    central_half_width,
-    signed_margin_quantile,
-)
+from prunelaw.numerics.gaussian import Array, central_half_width, signed_margin_quantile
 from prunelaw.perceptron.saddle import REFINEMENTS, Outcome, Problem, State, newton, refined
 from prunelaw.perceptron.sensitivity import adjoint_of_error, influence_at
 from prunelaw.perceptron.solver import SMALLEST_ANGLE, solve, solve_points
@@ -49,29 +45,33 @@ EXTREME = 1e-9  # the grid of ranks ends so far from 0 and 1
 
 @dataclass(frozen=True)
 class Start:
-    """One start of the search, and where it led."""
+    """One start of the search, and where it led.
+
+    Attributes:
+        violation: largest violation of the first-order condition, relative to the spread of I.
+    """
 
     name: str
     error: float
     intervals: tuple[tuple[float, float], ...]
     violation: float
-    """largest violation of the first-order condition, relative to the spread of I"""
 
 
 @dataclass(frozen=True)
 class OptimalRule:
     """The best keep rule found, and what speaks for it.
 
-    rule        as a `Piecewise` of |z| or of the signed margin; hand it to `solve`
-    intervals   what is kept: (low, high) of |z|, or of m = y z if `signed`
-    error       ε under this rule
-    errors      ε of hard, easy and random keeping (and their signed versions) at the same f
-    gain        1 − error/(the least of these)
-    z, influence   I(z) = dε/d(kept mass), on a grid of |z| or m, and its level `cut` = c
-    violation   the certificate: the largest amount by which a kept example's influence exceeds
-                c, or a dropped one's falls below it, relative to the spread of I over the grid
-    starts      every start of the search with the error it reached
-    certified   violation < 1e-6, and no other start found a smaller error
+    Attributes:
+        rule: as a `Piecewise` of |z| or of the signed margin; hand it to `solve`.
+        intervals: what is kept: (low, high) of |z|, or of m = y z if `signed`.
+        error: ε under this rule.
+        errors: ε of hard, easy and random keeping (and their signed versions) at the same f.
+        gain: 1 − error/(the least of these).
+        z, influence: I(z) = dε/d(kept mass), on a grid of |z| or m, and its level `cut` = c.
+        violation: the certificate: the largest amount by which a kept example's influence exceeds
+            c, or a dropped one's falls below it, relative to the spread of I over the grid.
+        starts: every start of the search with the error it reached.
+        certified: violation < 1e-6, and no other start found a smaller error.
     """
 
     alpha_tot: float
@@ -110,17 +110,19 @@ def optimal_rule(
 ) -> OptimalRule:
     """The keep rule of least error at one point: rules of |z|, or of the signed margin.
 
-    alpha_tot  examples per dimension before pruning, in (0, ∞)
-    f          fraction kept, in (0, 1)
-    theta      angle of probe and teacher in radians, in [0, π/2]
-    signed     True: rules may use labels and rank by m = y z
-    throw      False: return the best found even if its certificate fails (`certified`)
-
     Optimality is local (see the module): the condition is of first order.
-    Raises `InputError` for arguments out of range, `ConvergenceError` if no start reaches a rule
-    that satisfies it.
 
-    Source: the influence function is this package's; the setting Sorscher et al. 2022.
+    Args:
+        alpha_tot, f, theta: one point, as in `prunelaw.solve`, f below 1.
+        signed: True: rules may use labels and rank by m = y z.
+        throw: False: return the best found even if its certificate fails (`certified`).
+
+    Raises:
+        InputError: for arguments out of range.
+        ConvergenceError: if no start reaches a rule that satisfies it.
+
+    Source:
+        the influence function is this package's; the setting Sorscher et al. 2022.
     """
     alpha = float(check_real("alpha_tot", alpha_tot, 0.0, low_open=True))
     fraction = float(check_real("f", f, 0.0, 1.0, low_open=True, high_open=True))
