@@ -6,7 +6,7 @@ import pandas as pd
 import prunelaw
 from prunelaw.decay.utility import UtilityLaw
 from prunelaw_sim.simulation.agreement import agreement
-from prunelaw_sim.simulation.trials import Simulation
+from prunelaw_sim.simulation.result import Simulation
 from prunelaw_sim.tables.sweep import Sweep
 from prunelaw_sim.verification.real import check_sweeps
 from prunelaw_sim.verification.simulated import POINTS, SimulationCheck

@@ -8,7 +8,7 @@ from prunelaw_figures.terminal.output import print_json, print_table, progress_b
 
 if TYPE_CHECKING:
     from prunelaw_sim.simulation.expectations import Comparison
-    from prunelaw_sim.simulation.trials import Simulation
+    from prunelaw_sim.simulation.result import Simulation
 
 
 @click.command()

@@ -12,7 +12,7 @@ from prunelaw_figures.plots.style import PAGE, RULES, label, legend, new_figure,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prunelaw_sim.simulation.trials import Simulation
+    from prunelaw_sim.simulation.result import Simulation
 
 
 class Measured(NamedTuple):

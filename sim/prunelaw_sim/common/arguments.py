@@ -8,9 +8,9 @@ from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import InputError
 
 
-def one_number(name: str, value: Any, *bounds: float, low_open: bool = False) -> float:
-    """One number inside its range, as a float; `InputError` otherwise."""
-    array = check_real(name, value, *bounds, low_open=low_open)
+def one_number(name: str, value: Any, *bounds: float, **open_ends: bool) -> float:
+    """One number inside its range (see `check_real`), as a float; `InputError` otherwise."""
+    array = check_real(name, value, *bounds, **open_ends)
     if array.ndim:
         raise InputError(f"{name} must be one number for a simulation, got shape {array.shape}")
     return float(array)

@@ -9,6 +9,11 @@ import numpy as np
 from scipy import special
 
 
+def mean(values: Any) -> float:
+    """The mean of numbers along one axis; NaN of none."""
+    return float(np.mean(values)) if len(values) else math.nan
+
+
 def standard_error(values: Any, axis: int = -1) -> Any:
     """Standard error of the mean along an axis; NaN for fewer than two values."""
     values = np.asarray(values, dtype=np.float64)

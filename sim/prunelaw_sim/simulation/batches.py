@@ -8,12 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw_sim.simulation.inputs import field_angle
-from prunelaw_sim.simulation.overlaps import Directions, Frame, Plane
+from prunelaw_sim.simulation.overlaps import Frame
 from prunelaw_sim.simulation.point import Point
 from prunelaw_sim.simulation.probes import Given
-from prunelaw_sim.simulation.teacher import draw_in_plane, most_kept
-from prunelaw_sim.simulation.whole_trials import draw_whole, probe_rows, teacher_direction
+from prunelaw_sim.simulation.teacher import draw_trial, most_kept, probe_rows
 from prunelaw_sim.students.hard_margin import padded, train_separators
 
 MEMORY_LIMIT = 2**29  # bytes that one batch of trials may take
@@ -36,11 +34,11 @@ def draw_batch(pool: Point, trials: np.ndarray) -> Batch:
     """
     numbers = [int(trial) for trial in trials]
     if isinstance(pool.probe, Given):
-        drawn = [_draw(pool, trial, None) for trial in numbers]
+        drawn = [draw_trial(pool, trial) for trial in numbers]
         gap, converged = np.zeros(len(numbers)), np.ones(len(numbers), bool)
     else:
         probes = train_separators([probe_rows(pool, i) for i in numbers])
-        drawn = [_draw(pool, i, J) for i, J in zip(numbers, probes.J, strict=True)]
+        drawn = [draw_trial(pool, i, J) for i, J in zip(numbers, probes.J, strict=True)]
         gap, converged = probes.relative_gap, probes.converged
     return Batch([rows for rows, _ in drawn], [frame for _, frame in drawn], gap, converged)
 
@@ -57,15 +55,3 @@ def batch_size(trials: int, pool: Point) -> int:
     fitting = max(1, (MEMORY_LIMIT - whole) // a_trial)
     batches = -(-trials // min(fitting, MAX_BATCH))
     return -(-trials // batches)
-
-
-def _draw(
-    pool: Point, trial: int, trained: Float[np.ndarray, " N"] | None
-) -> tuple[Float[np.ndarray, "_ N"], Frame]:
-    if not pool.planar:
-        rows, teacher, probe = draw_whole(pool, trial, trained)
-        return rows, Directions(teacher, probe, pool.inputs)
-    theta = pool.theta
-    if trained is not None:  # Gaussian inputs: the probe's own data told nothing but its angle
-        theta = field_angle(pool.inputs, teacher_direction(pool, trial), trained)
-    return draw_in_plane(pool, trial, theta), Plane(theta)

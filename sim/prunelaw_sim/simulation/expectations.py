@@ -19,7 +19,7 @@ from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.inputs import Correlated, Gaussian, as_inputs
 from prunelaw_sim.simulation.point import complete, describe, probe_angle
 from prunelaw_sim.simulation.probes import Same, as_probe
-from prunelaw_sim.simulation.trials import Simulation
+from prunelaw_sim.simulation.result import Simulation
 from prunelaw_sim.students.registry import as_student
 
 

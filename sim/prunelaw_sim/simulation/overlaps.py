@@ -12,13 +12,7 @@ from jaxtyping import Float
 
 from prunelaw_sim.simulation.inputs import Inputs, cosine, field_angle
 
-
-class Overlaps(NamedTuple):
-    """R and rho, the cosines with teacher and probe, and the error."""
-
-    R: float
-    rho: float
-    error: float
+Overlaps = tuple[float, float, float]  # R and rho, the cosines with teacher and probe; the error
 
 
 class Plane(NamedTuple):
@@ -31,7 +25,7 @@ class Plane(NamedTuple):
         # atan2 keeps all digits of a small angle, where arccos(R) loses half of them.
         across = np.linalg.norm(J[None, 1:], axis=1)[0]
         rho = np.cos(self.theta) * J[0] + np.sin(self.theta) * J[1]
-        return Overlaps(float(J[0]), float(rho), float(np.arctan2(across, J[0]) / np.pi))
+        return float(J[0]), float(rho), float(np.arctan2(across, J[0]) / np.pi)
 
 
 class Directions(NamedTuple):
@@ -50,7 +44,7 @@ class Directions(NamedTuple):
         """Overlaps of a direction."""
         error = field_angle(self.inputs, J, self.teacher) / np.pi
         R, rho = (cosine(self.inputs, J, other) for other in (self.teacher, self.probe))
-        return Overlaps(R, rho, error)
+        return R, rho, error
 
 
 Frame = Plane | Directions

@@ -1,6 +1,6 @@
 """One point of a simulation: its checked arguments, and what all its trials share.
 
-Nothing is drawn here; `teacher` and `whole_pools` do that.
+Nothing is drawn here; `teacher` does that.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from prunelaw.checks import check_integer, check_real
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule, checked_fraction
 from prunelaw_sim.common.arguments import check_seed, one_number
@@ -79,10 +79,19 @@ def make_point(
 ) -> Point:
     """The checked arguments of a simulation; `InputError` names what is out of range."""
     world, source = as_inputs(inputs), as_probe(probe)
-    angle = probe_angle(source, alpha_tot, theta)
-    alpha_tot, f, theta, keep = check_point(alpha_tot, f, angle, rule)
+    theta = probe_angle(source, alpha_tot, theta)
+    keep = as_rule(rule)
+    theta = one_number("theta", theta, 0.0, np.pi / 2)
+    alpha_tot = one_number("alpha_tot", alpha_tot, 0.0, low_open=True)
+    given = None if f is None else one_number("f", f, 0.0, 1.0, low_open=True)
+    f = float(checked_fraction(keep, given, np.array(theta)))
     dim, seed = check_integer("dim", dim, 2), check_seed(seed)
-    noise = check_label_noise(label_noise, source)
+    noise = one_number("label_noise", label_noise, 0.0, 0.5, high_open=True)
+    if noise > 0.0 and isinstance(source, Same):
+        raise InputError(
+            f"label_noise must be 0 with probe {source.name}, got {noise:g}: no max-margin probe "
+            "separates examples with flipped labels; use probe independent:ALPHA or given"
+        )
     counts = example_counts(alpha_tot, f, dim)
     seen = 0 if isinstance(source, Given) else probe_examples(source, alpha_tot, dim)
     return Point(seed, *counts, f, theta, keep, dim, world, source, seen, noise)
@@ -102,30 +111,6 @@ def probe_angle(probe: Probe, alpha_tot: Any, theta: Any) -> Any:
             f"training; got {theta}"
         )
     return expected_theta(probe_load(probe, one_number("alpha_tot", alpha_tot, 0.0, low_open=True)))
-
-
-def check_label_noise(label_noise: Any, probe: Probe) -> float:
-    """A probability below 1/2 that a label is flipped; `InputError` otherwise."""
-    array = check_real("label_noise", label_noise, 0.0, 0.5, high_open=True)
-    if array.ndim:
-        raise InputError(f"label_noise must be one number, got shape {array.shape}")
-    if array > 0.0 and isinstance(probe, Same):
-        raise InputError(
-            f"label_noise must be 0 with probe {probe.name}, got {array:g}: no max-margin probe "
-            "separates examples with flipped labels; use probe independent:ALPHA or given"
-        )
-    return float(array)
-
-
-def check_point(
-    alpha_tot: Any, f: Any, theta: Any, rule: Any
-) -> tuple[float, float, float, KeepRule]:
-    """One point of the theory's domain; `InputError` names what is out of range."""
-    keep = as_rule(rule)
-    angle = one_number("theta", theta, 0.0, np.pi / 2)
-    load = one_number("alpha_tot", alpha_tot, 0.0, low_open=True)
-    given = None if f is None else one_number("f", f, 0.0, 1.0, low_open=True)
-    return load, float(checked_fraction(keep, given, np.array(angle))), angle, keep
 
 
 def complete(point: Mapping[str, Any]) -> dict[str, Any]:

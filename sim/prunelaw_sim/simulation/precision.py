@@ -9,7 +9,8 @@ import numpy as np
 from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
 from prunelaw_sim.common.arguments import one_number
-from prunelaw_sim.simulation.trials import Simulation, simulate
+from prunelaw_sim.simulation.result import Simulation
+from prunelaw_sim.simulation.trials import simulate
 
 PILOT = 30
 MOST_TRIALS = 100_000

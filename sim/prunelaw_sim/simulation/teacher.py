@@ -10,8 +10,11 @@ Each trial has streams of its own: trial i depends on (seed, i) alone, whatever 
 drawn in, and the rules draw the same pool (common random numbers).  NumPy draws them: a normal
 number in double precision takes it a fifth of the time that JAX takes on a CPU.
 
-Other inputs, and probes trained on the pool itself, need all N coordinates of all P examples: see
-`whole_pools`.
+For inputs that are not Gaussian, and for probes trained on the pool that they prune, these two
+fields do not tell everything: all N coordinates of all P examples are drawn, at most 24 P N bytes
+at a time.  The teacher is then a random direction (e1 is no generic direction for inputs of +-1), a
+given probe lies at the angle theta to it in a random plane; lengths and angles are those of the
+fields, |J|^2 = Var(J.x).
 """
 
 from typing import Any
@@ -23,9 +26,13 @@ from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import Easy, Hard, Random, SignedEasy, SignedHard
 from prunelaw_sim.common.kept_examples import preference
+from prunelaw_sim.simulation.inputs import cosine, field_angle
+from prunelaw_sim.simulation.overlaps import Directions, Frame, Plane
 from prunelaw_sim.simulation.point import Point, make_point
+from prunelaw_sim.simulation.probes import Same
 from prunelaw_sim.students.hard_margin import padded
 
+Direction = Float[np.ndarray, " N"]
 RANKED = (Hard, Easy, Random, SignedHard, SignedEasy)  # keep exactly round(f P) examples
 # Each part of a trial has a stream of its own; the order is part of the numbers.
 PARTS = ("pool", "subset", "others", "labels", "inputs", "teacher", "direction", "probe")
@@ -65,12 +72,24 @@ def most_kept(pool: Point) -> int:
     return padded(min(pool.drawn, int(pool.kept + 8 * np.sqrt(pool.kept) + 8)))
 
 
-def draw_in_plane(pool: Point, trial: int, theta: float) -> Float[np.ndarray, "K N"]:
-    """The kept rows y x of one trial with Gaussian inputs and a probe at angle theta.
+def draw_trial(
+    pool: Point, trial: int, trained: Direction | None = None
+) -> tuple[Float[np.ndarray, "_ N"], Frame]:
+    """The kept rows y x of a trial with its `trained` probe, or one at the angle pool.theta.
 
     Raises:
-        InputError: if none is kept.
+        InputError: if no example is kept.
     """
+    if not pool.planar:
+        return _draw_whole(pool, trial, trained)
+    theta = pool.theta
+    if trained is not None:  # Gaussian inputs: the probe's own data told nothing but its angle
+        theta = field_angle(pool.inputs, teacher_direction(pool, trial), trained)
+    return draw_in_plane(pool, trial, theta), Plane(theta)
+
+
+def draw_in_plane(pool: Point, trial: int, theta: float) -> Float[np.ndarray, "K N"]:
+    """The kept rows y x of one trial with Gaussian inputs and a probe at angle theta."""
     fields = stream(pool.seed, trial, "pool").standard_normal((pool.drawn, 2))
     t, u = fields.T
     labels = noisy(pool, trial, np.sign(t))
@@ -79,6 +98,40 @@ def draw_in_plane(pool: Point, trial: int, theta: float) -> Float[np.ndarray, "K
     rows[:, :2] = labels[kept, None] * fields[kept]
     rows[:, 2:] = stream(pool.seed, trial, "others").standard_normal((len(kept), pool.dim - 2))
     return rows
+
+
+def _draw_whole(
+    pool: Point, trial: int, trained: Direction | None
+) -> tuple[Float[np.ndarray, "_ N"], Directions]:
+    teacher = teacher_direction(pool, trial)
+    if trained is None:
+        other = _unit(pool, stream(pool.seed, trial, "direction").standard_normal(pool.dim))
+        across = _unit(pool, other - cosine(pool.inputs, other, teacher) * teacher)
+        probe = np.cos(pool.theta) * teacher + np.sin(pool.theta) * across
+    else:
+        probe = _unit(pool, trained)
+    inputs = pool.inputs.draw(stream(pool.seed, trial, "inputs"), pool.drawn, pool.dim)
+    labels = noisy(pool, trial, np.sign(inputs @ teacher))
+    frame = Directions(teacher, probe, pool.inputs)
+    kept = chosen(pool, trial, inputs @ probe, labels, frame.theta)
+    return labels[kept, None] * inputs[kept], frame
+
+
+def probe_rows(pool: Point, trial: int) -> Float[np.ndarray, "K N"]:
+    """The rows y x, with the teacher's labels, on which a trial's probe is trained."""
+    part = "inputs" if isinstance(pool.probe, Same) else "probe"
+    inputs = pool.inputs.draw(stream(pool.seed, trial, part), pool.probe_drawn, pool.dim)
+    return np.sign(inputs @ teacher_direction(pool, trial))[:, None] * inputs
+
+
+def teacher_direction(pool: Point, trial: int) -> Float[np.ndarray, " N"]:
+    """A random direction whose field has variance 1."""
+    return _unit(pool, stream(pool.seed, trial, "teacher").standard_normal(pool.dim))
+
+
+def _unit(pool: Point, J: Direction) -> Float[np.ndarray, " N"]:
+    """The direction at the length where its field has variance 1."""
+    return J / np.linalg.norm(pool.inputs.whitened(J))
 
 
 def noisy(pool: Point, trial: int, labels: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
@@ -100,19 +153,7 @@ def chosen(
 
     z is the probe's field, theta its angle to the teacher.  Raises `InputError` if none is kept.
     """
-    kept = _preferred(pool, trial, z, labels * z, theta)
-    if not len(kept):
-        raise InputError(
-            f"trial {trial} of rule {pool.rule.name} keeps none of {pool.drawn} examples: "
-            "increase dim, alpha_tot or f"
-        )
-    return kept
-
-
-def _preferred(
-    pool: Point, trial: int, z: np.ndarray, m: np.ndarray, theta: float
-) -> Int[np.ndarray, " K"]:
-    rule = pool.rule
+    rule, m = pool.rule, labels * z
     if isinstance(rule, RANKED):
         order = None
         if isinstance(rule, Random):
@@ -122,7 +163,13 @@ def _preferred(
     angle = min(theta, np.pi / 2)  # a trained probe may be worse than none
     f = pool.f if rule.fraction(np.array(angle)) is None else None
     weight = rule.weight(m if rule.uses_labels else z, f, angle)
-    return np.flatnonzero(stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
+    kept = np.flatnonzero(stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
+    if not len(kept):
+        raise InputError(
+            f"trial {trial} of rule {rule.name} keeps none of {pool.drawn} examples: "
+            "increase dim, alpha_tot or f"
+        )
+    return kept
 
 
 def stream(seed: int, trial: int, part: str) -> np.random.Generator:

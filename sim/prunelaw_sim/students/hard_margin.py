@@ -103,37 +103,30 @@ def train(rows: Float[np.ndarray, "batch N K"], counts: Int[np.ndarray, " batch"
             trained = map_students(patient_student, rows[one], mask[one])
             again = _assemble(*trained)
             if not again.kappa > 0:
-                count = int(counts[index])
-                again = _assemble(*_contradiction(rows[index], count, *trained))
+                again = _assemble(*_contradiction(rows[index], int(counts[index]), trained))
             result = _replace(result, one, again)
     return result
 
 
 def _contradiction(
-    rows: Float[np.ndarray, "N K"],
-    count: int,
-    J: Any,
-    kappa: Any,
-    upper: Any,
-    weights: Any,
-    steps: Any,
-    scale: Any,
+    rows: Float[np.ndarray, "N K"], count: int, trained: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """The student with the weights of min |sum lambda x|^2 + (sum lambda - 1)^2 if they prove more.
+    """`trained`, with the weights of min |sum lambda x|^2 + (sum lambda - 1)^2 if they prove more.
 
     Rows that contradict each other only just (the origin on the hull's boundary, as for one example
     with both labels) leave an interior point at sqrt(precision); an active-set method gets there.
     """
+    J, kappa, upper, _, steps, scale = trained
     hull = np.vstack([rows[:, :count] / scale, np.ones(count)])  # padding is no point of the hull
     target = np.append(np.zeros(len(rows)), 1.0)
     try:
         found, _ = scipy.optimize.nnls(hull, target)
     except RuntimeError:  # ran into its limit of iterations: nothing is proved
-        return J, kappa, upper, weights, steps, scale
+        return trained
     found = np.append(found, np.zeros(rows.shape[1] - count))
     bound = np.linalg.norm(rows @ found) / max(found.sum(), np.finfo(float).tiny)
     if not bound < upper[0]:
-        return J, kappa, upper, weights, steps, scale
+        return trained
     return J, kappa, np.array([bound]), found[None], steps, scale
 
 

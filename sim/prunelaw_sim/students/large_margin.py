@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -135,14 +134,7 @@ def _chunks(subsets: Sequence[np.ndarray]) -> list[tuple[list[int], np.ndarray]]
     return chunks
 
 
-class _Solved(NamedTuple):
-    """The arrays of `LargeMarginFits`, in its order."""
-
-    weights: Array
-    relative_gap: Array
-    min_margin: Array
-    misclassified: Array
-    steps: Array
+_Solved = tuple[Array, ...]  # the arrays of `LargeMarginFits`, in its order
 
 
 @jax.jit
@@ -171,7 +163,7 @@ def _solve_one(signed: Array, present: Array, ladder: Array, max_steps: Array) -
     start = (jnp.zeros(signed.shape[1]), jnp.zeros((), dtype=jnp.int64))
     (weights, steps), gaps = jax.lax.scan(stage, start, ladder)
     margins = jnp.where(present > 0, signed @ weights, jnp.inf)
-    return _Solved(weights, gaps[-1], margins.min(), jnp.sum(margins <= 0), steps)
+    return weights, gaps[-1], margins.min(), jnp.sum(margins <= 0), steps
 
 
 def _newton_step(weights: Array, signed: Array, present: Array, cost: Array) -> Array:

@@ -40,55 +40,58 @@ TIGHTER = 0.03  # and again at this times less
 
 # Direction, smallest margin, upper bound, weights, steps, scale of the rows.
 Trained = tuple[Array, Array, Array, Array, Array, Array]
+Solved = tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]  # v, lambda, steps
 # Interior point, active set, how far unsettled to guess the support, steps of the active set.
 Attempt = tuple[State, Face, Array, Array]
 
 
 def quick_student(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Trained:
     """Float32, then the active set; in float64 at once where that is cheap."""
-    scale = _root_mean_square(rows, mask)
-    solve = _in_float64 if rows.size <= SMALL else _in_three_hands
-    direction, weights, steps = _in_span(solve, rows / scale, mask)
-    return *_certify(rows, mask, direction, weights), weights, steps, scale
+    return _student(_in_float64 if rows.size <= SMALL else _in_three_hands, rows, mask)
 
 
 def patient_student(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Trained:
     """The slow and sure way: no float32, no row left out, no guess."""
-    scale = _root_mean_square(rows, mask)
-    direction, weights, steps = _in_span(_in_float64, rows / scale, mask)
+    return _student(_in_float64, rows, mask)
+
+
+def _student(
+    solve: Callable[[Array, Array], Solved], rows: Float[Array, "N K"], mask: Bool[Array, " K"]
+) -> Trained:
+    """On rows of rms norm 1; where they are fewer than dimensions, X^T = Q S, for Q^T v."""
+    square = jnp.sum(rows**2) / jnp.sum(mask)
+    scale = jnp.where(square > 0, jnp.sqrt(square), 1)  # 1 where all rows are zero
+    if rows.shape[1] >= rows.shape[0]:
+        direction, weights, steps = solve(rows / scale, mask)
+    else:
+        basis, reduced = jnp.linalg.qr(rows / scale)
+        inside, weights, steps = solve(reduced, mask)
+        direction = basis @ inside
     return *_certify(rows, mask, direction, weights), weights, steps, scale
 
 
-def _in_span(
-    solve: Callable[[Array, Array], tuple[Array, Array, Array]],
-    rows: Float[Array, "N K"],
-    mask: Bool[Array, " K"],
-) -> tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]:
-    """Fewer rows than dimensions: v is a combination of the rows, X^T = Q S, so solve for Q^T v."""
-    if rows.shape[1] >= rows.shape[0]:
-        return solve(rows, mask)
-    basis, reduced = _orthonormal(rows)
-    inside, weights, steps = solve(reduced, mask)
-    return basis @ inside, weights, steps
-
-
-def _in_float64(
-    rows: Float[Array, "N K"], mask: Bool[Array, " K"]
-) -> tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]:
+def _in_float64(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Solved:
     extended = with_bias(rows, mask)
     state = iterate(extended, mask, cold_start(extended, mask))
     return state.y[:-1], state.weights, state.steps
 
 
-def _in_three_hands(
-    rows: Float[Array, "N K"], mask: Bool[Array, " K"]
-) -> tuple[Float[Array, " N"], Float[Array, " K"], Int[Array, ""]]:
+def _in_three_hands(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Solved:
     dim, width = rows.shape
-    coarse = _coarse(rows, mask)
+    single = with_bias(rows, mask).astype(jnp.float32)
+    # A float32 step on all of few rows is cheaper than a float64 step on the heaviest; on many
+    # rows it is the other way round.
+    unsettled = FIRST_GUESS if width <= MANY * dim else NEAR
+    coarse = iterate(single, mask, cold_start(single, mask), unsettled)
     working = min(width, 3 * dim // 2 + 2)  # at most N + 1 support the student
     _, chosen = jax.lax.top_k(jnp.where(mask, coarse.weights / coarse.slack, -1), working)
     inside = with_bias(rows[:, chosen], mask[chosen])
-    start = _narrowed(inside, mask[chosen], coarse, chosen)
+    y, slack, weights = (
+        part.astype(inside.dtype)
+        for part in (coarse.y, coarse.slack[chosen], coarse.weights[chosen])
+    )
+    weights = jnp.where(mask[chosen], weights, 0)
+    start = state_at(inside, mask[chosen], y, slack, weights / jnp.sum(weights))
 
     def unproved(carry: Attempt) -> Bool[Array, ""]:
         state, face, _, _ = carry
@@ -107,29 +110,6 @@ def _in_three_hands(
     direction = jnp.where(proved, face.w, state.y[:-1])
     steps += coarse.steps + state.steps
     return direction, jnp.where(proved, face.weights, weights), steps
-
-
-def _coarse(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> State:
-    """Float32 on all rows, until support vectors stand out.
-
-    A float32 step on all of few rows is cheaper than a float64 step on the heaviest; on many rows
-    it is the other way round.
-    """
-    dim, width = rows.shape
-    single = with_bias(rows, mask).astype(jnp.float32)
-    unsettled = FIRST_GUESS if width <= MANY * dim else NEAR
-    return iterate(single, mask, cold_start(single, mask), unsettled)
-
-
-def _narrowed(
-    inside: Float[Array, "M W"], mask: Bool[Array, " W"], state: State, chosen: Int[Array, " W"]
-) -> State:
-    """The state of the chosen rows alone, in the precision of `inside`."""
-    y, slack, weights = (
-        part.astype(inside.dtype) for part in (state.y, state.slack[chosen], state.weights[chosen])
-    )
-    weights = jnp.where(mask, weights, 0)
-    return state_at(inside, mask, y, slack, weights / jnp.sum(weights))
 
 
 def _on_support(
@@ -157,16 +137,3 @@ def _certify(
     lowest = jnp.min(jnp.where(mask, unit @ rows, jnp.inf), axis=1)
     best = jnp.nanargmax(lowest)
     return unit[best], lowest[best], jnp.linalg.norm(hull_point) / jnp.sum(weights)
-
-
-def _root_mean_square(rows: Float[Array, "N K"], mask: Bool[Array, " K"]) -> Float[Array, ""]:
-    """The rms row norm; 1 where all rows are zero."""
-    square = jnp.sum(rows**2) / jnp.sum(mask)
-    return jnp.where(square > 0, jnp.sqrt(square), 1)
-
-
-def _orthonormal(
-    rows: Float[Array, "N K"],
-) -> tuple[Float[Array, "N K"], Float[Array, "K K"]]:
-    basis, reduced = jnp.linalg.qr(rows)
-    return basis, reduced

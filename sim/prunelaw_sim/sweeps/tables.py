@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from prunelaw.errors import InputError
-from prunelaw_sim.common.statistics import standard_error
-from prunelaw_sim.common.text_forms import CHOICES, SIMULATED
+from prunelaw_sim.common.statistics import mean
+from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.point import complete, example_counts
+from prunelaw_sim.simulation.result import Simulation
 from prunelaw_sim.sweeps.real import RealDesign
 from prunelaw_sim.sweeps.real_tables import cells_table, runs_sweep, runs_table
 from prunelaw_sim.sweeps.simulated import Design
@@ -71,46 +74,24 @@ def to_sweep(store: Store) -> Sweep:
     return Sweep(table, str(store.path))
 
 
-def _row(design: Design, position: int, columns: Columns) -> dict:
-    point = design.points[position]
-    alpha_tot, f, theta, rule, dim = (
-        point[name] for name in ("alpha_tot", "f", "theta", "rule", "dim")
-    )
-    certified = columns["converged"] == 1
-    errors = columns["error"][certified]
-    theta, theta_se = _angle(theta, columns, certified)
-    changed = {name: point[name] for name in CHOICES if name in point}
-    extra = "".join(f" {name}={value}" for name, value in changed.items())
+def _row(design: Design, position: int, columns: Columns) -> dict[str, Any]:
+    point = complete(design.points[position])
+    drawn, kept = example_counts(point["alpha_tot"], point["f"], point["dim"])
+    given = np.full(len(columns["trial"]), point["theta"])
+    measured: dict[str, Any] = {"probe_theta": given} | columns
+    measured["converged"] = columns["converged"] == 1
+    del measured["trial"]
+    seed = design.point_seed(position)
+    found = Simulation(**point, seed=seed, drawn=drawn, kept=kept, **measured)
     return {
-        "run": f"perceptron-a{alpha_tot:g}-f{f:g}-t{theta:g}-{rule}-n{dim}{extra}",
-        "group": f"perceptron N={dim} theta={theta:g}{extra}",
-        "dataset_size": example_counts(alpha_tot, f, dim)[0],
-        "keep_fraction": f,
-        "rule": rule,
-        "error": float(errors.mean()) if errors.size else np.nan,
-        "error_se": standard_error(errors),
-        "metric": SIMULATED,
-        "seed": design.point_seed(position),
-        "theta": theta,
-        "alpha_tot": alpha_tot,
-        "dim": dim,
-        "trials": certified.size,
-        "failed": int(np.sum(~certified)),
-        **_means(columns, certified),
-        "max_relative_gap": float(columns["relative_gap"].max()),
-        **{name: complete(point)[name] for name in design.axes if name in CHOICES},
-        **({"theta_se": theta_se} if "probe" in design.axes else {}),
+        **found.sweep_row(),
+        "theta": found.theta_mean,
+        "alpha_tot": found.alpha_tot,
+        "dim": found.dim,
+        "trials": found.trials,
+        "failed": found.failed,
+        **{name: mean(measured[name][found.converged]) for name in MEANS},
+        "max_relative_gap": found.max_relative_gap,
+        **{name: point[name] for name in design.axes if name in CHOICES},
+        **({"theta_se": found.theta_stderr} if "probe" in design.axes else {}),
     }
-
-
-def _angle(theta: float, columns: Columns, certified: np.ndarray) -> tuple[float, float]:
-    """The probe's angle and its standard error: as given, or as measured over certified trials."""
-    if "probe_theta" not in columns:
-        return theta, 0.0
-    angles = columns["probe_theta"][certified]
-    return float(angles.mean()) if angles.size else np.nan, standard_error(angles)
-
-
-def _means(columns: Columns, certified: np.ndarray) -> dict[str, float]:
-    some = certified.any()
-    return {name: float(columns[name][certified].mean()) if some else np.nan for name in MEANS}

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import prunelaw
 from prunelaw_sim.simulation.agreement import Agreement
-from prunelaw_sim.simulation.trials import Simulation, simulate
+from prunelaw_sim.simulation.result import Simulation
+from prunelaw_sim.simulation.trials import simulate
 from prunelaw_sim.verification.store_check import judged
 
 Progress = Callable[[int, int], None]
@@ -117,16 +118,16 @@ def _simulate_all(
     dearest_first = sorted(range(len(jobs)), key=lambda i: -jobs[i][1])
     total, done = len(points) * sum(trials.values()), 0
     results: dict[int, Simulation] = {}
+
+    def run(i: int) -> Simulation:
+        (rule, theta, alpha_tot, f), dim = jobs[i]
+        return simulate(alpha_tot, f, theta, rule, dim=dim, trials=trials[dim], seed=seeds[i])
+
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        futures = {}
-        for i in dearest_first:
-            (rule, theta, alpha_tot, f), dim = jobs[i]
-            options: dict[str, Any] = {"dim": dim, "trials": trials[dim], "seed": seeds[i]}
-            futures[i] = pool.submit(simulate, alpha_tot, f, theta, rule, **options)
-        for i in dearest_first:
-            results[i] = futures[i].result()
-            done += results[i].trials
+        for i, found in zip(dearest_first, pool.map(run, dearest_first), strict=True):
+            results[i] = found
+            done += found.trials
             if progress:
                 progress(done, total)
     finally:  # on Ctrl-C, or when one fails: start no more

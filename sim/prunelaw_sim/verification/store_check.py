@@ -6,6 +6,7 @@ dimensions N to N → ∞ and judges them (`agreement`), with the covariance of 
 random numbers.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from jaxtyping import Float, Int
 
 import prunelaw
 from prunelaw.errors import InputError
-from prunelaw_sim.common.statistics import standard_error
+from prunelaw_sim.common.statistics import mean, standard_error
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.agreement import P_THRESHOLD, Agreement, agreement
 from prunelaw_sim.simulation.expectations import predicted_error
@@ -62,12 +63,10 @@ class TheoryCheck:
     def table(self) -> pd.DataFrame:
         """One row a point, the largest |z| first."""
         found = self.agreement
+        names = dict.fromkeys(name for point in self.points for name in point)
         rows = pd.DataFrame(
-            {
-                **{
-                    name: [point.get(name, CHOICES.get(name)) for point in self.points]
-                    for name in dict.fromkeys(name for point in self.points for name in point)
-                },
+            {name: [point.get(name, CHOICES.get(name)) for point in self.points] for name in names}
+            | {
                 "theory": found.theory,
                 "simulated": found.limit.value,
                 "stderr": found.limit.stderr,
@@ -160,7 +159,7 @@ def judged(
     """
     means, stderrs, trials = (
         np.array([[measure(one[np.isfinite(one)]) for one in row] for row in errors])
-        for measure in (_mean, standard_error, len)
+        for measure in (mean, standard_error, len)
     )
     if not (stderrs > 0).all():
         point, size = np.argwhere(~(stderrs > 0))[0]
@@ -217,10 +216,6 @@ def _errors(store: Store) -> list[Float[np.ndarray, " trials"]]:
     ]
 
 
-def _mean(certified: Float[np.ndarray, " _"]) -> float:
-    return float(certified.mean()) if certified.size else np.nan
-
-
 def _covariance(
     design: Design, errors: Sequence[np.ndarray], positions: Int[np.ndarray, " points"]
 ) -> Float[np.ndarray, "points points"]:
@@ -231,10 +226,8 @@ def _covariance(
     for index, position in enumerate(positions):
         shared.setdefault(design.point_seed(int(position)), []).append(index)
     for group in shared.values():
-        for i in group:
-            for j in group:
-                if i < j:
-                    pair = np.array([errors[positions[i]], errors[positions[j]]])
-                    both = pair[:, np.isfinite(pair).all(axis=0)]
-                    result[i, j] = result[j, i] = np.cov(both)[0, 1] / both.shape[1]
+        for i, j in itertools.combinations(group, 2):
+            pair = np.array([errors[positions[i]], errors[positions[j]]])
+            both = pair[:, np.isfinite(pair).all(axis=0)]
+            result[i, j] = result[j, i] = np.cov(both)[0, 1] / both.shape[1]
     return result

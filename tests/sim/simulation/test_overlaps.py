@@ -6,7 +6,7 @@ import pytest
 from prunelaw_sim.simulation.inputs import Correlated, Gaussian
 from prunelaw_sim.simulation.overlaps import Directions, Plane
 from prunelaw_sim.simulation.point import make_point
-from prunelaw_sim.simulation.whole_trials import draw_whole, probe_rows, teacher_direction
+from prunelaw_sim.simulation.teacher import draw_trial, probe_rows, teacher_direction
 
 
 @pytest.mark.parametrize("theta", [1e-9, 0.3, 1.2])
@@ -23,8 +23,10 @@ def test_the_plane_is_a_frame_of_directions(theta):
 
 def test_a_whole_trial_has_its_directions_and_the_teachers_labels():
     pool = make_point(4, 1.0, 0.0, "random", 12, 3, "correlated:0.5", "same")
-    rows, teacher, probe = draw_whole(pool, 2, None)
+    rows, frame = draw_trial(pool, 2)
+    assert isinstance(frame, Directions) and frame.inputs == Correlated(0.5)
+    teacher = frame.teacher
     np.testing.assert_array_equal(teacher, teacher_direction(pool, 2))
-    assert Directions(teacher, probe, Correlated(0.5)).theta == pytest.approx(pool.theta)
+    assert frame.theta == pytest.approx(pool.theta)
     assert rows.shape == (48, 12) and (rows @ teacher > 0).all()
     assert sorted(map(tuple, rows)) == sorted(map(tuple, probe_rows(pool, 2)))  # it sees the pool

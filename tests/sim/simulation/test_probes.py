@@ -9,7 +9,8 @@ from prunelaw_sim.simulation.batches import batch_size, draw_batch
 from prunelaw_sim.simulation.expectations import compare
 from prunelaw_sim.simulation.point import make_point
 from prunelaw_sim.simulation.probes import Given, Independent, Same, as_probe, expected_theta
-from prunelaw_sim.simulation.trials import Simulation, simulate
+from prunelaw_sim.simulation.result import Simulation
+from prunelaw_sim.simulation.trials import simulate
 from prunelaw_sim.students.hard_margin import max_margin
 
 RUN = {"dim": 80, "trials": 80}

@@ -9,8 +9,9 @@ from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.keep import Band, Function, Piecewise
 from prunelaw_sim.simulation.batches import MEMORY_LIMIT, batch_size
 from prunelaw_sim.simulation.point import make_point
+from prunelaw_sim.simulation.result import Simulation
 from prunelaw_sim.simulation.teacher import draw_kept
-from prunelaw_sim.simulation.trials import Simulation, simulate
+from prunelaw_sim.simulation.trials import simulate
 from prunelaw_sim.students.hard_margin import max_margin
 
 THEORY = 0.245942318165279  # (alpha_tot, f, theta) = (3, .5, .3) hard, N to infinity
