@@ -12,8 +12,7 @@ z = (ε_∞ − theory)/stderr(ε_∞).  A theory can be wrong in three ways, ea
     by one factor             the mean of ε_∞/theory − 1 over points, weighted by their precision
     at a few points           the largest |z|, corrected for the number of points looked at (Holm)
 
-The verdict is on the smallest of the three p-values, corrected for there being three.  Nothing here
-runs a simulation: numbers in, verdict out (`theory_check` judges the store of a sweep).
+The verdict is on the smallest of the three p-values, corrected for there being three.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""One batch of trials: probes trained where they are, data drawn and pruned, students to come.
-
-Trial i depends on (seed, i) alone, whatever the batch; nothing here depends on the student.
-"""
+"""One batch of trials: probes trained where they are, data drawn and pruned, students to come."""
 
 from typing import NamedTuple
 

@@ -1,19 +1,14 @@
 """Input distributions beside the Gaussian: does the theory hold for them, too (universality)?
 
-Every distribution has mean 0 and entries of variance 1.  A direction J sees its field J.x with
-variance |J|_S^2 = J^T S J, where S is the covariance of x; `whitened` maps directions so that the
-plain inner product of two images is the covariance of the two fields.  For uncorrelated entries S
-is the unit matrix and nothing is mapped.
-
-`name` is the text that `as_inputs` reads back, and `draw(rng, count, dim)` gives independent inputs
-as rows, of which more extend what fewer gave.
-
-The angle of two whitened directions, over pi, is the probability that their fields have different
-signs on Gaussian inputs of covariance S.
+Every one has mean 0 and entries of variance 1.  `name` is the text that `as_inputs` reads back,
+`draw(rng, count, dim)` gives independent inputs as rows, of which more extend what fewer gave, and
+`whitened` maps directions so that the inner product of two images is the covariance of their fields
+J.x: their angle over pi is the probability that the fields differ in sign on Gaussian inputs of the
+same covariance.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +23,6 @@ class _Uncorrelated:
     """Entries of unit variance without correlation: the covariance is the unit matrix."""
 
     def whitened(self, J: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        """J itself."""
         return J
 
 
@@ -36,9 +30,7 @@ class _Uncorrelated:
 class Gaussian(_Uncorrelated):
     """x ~ N(0, I): what the theory assumes."""
 
-    @property
-    def name(self) -> str:
-        return "gaussian"
+    name: ClassVar[str] = "gaussian"
 
     def draw(self, rng: np.random.Generator, count: int, dim: int) -> Float[np.ndarray, "P N"]:
         return rng.standard_normal((count, dim))
@@ -48,9 +40,7 @@ class Gaussian(_Uncorrelated):
 class Signs(_Uncorrelated):
     """Independent entries +1 or -1, with probability 1/2 each."""
 
-    @property
-    def name(self) -> str:
-        return "signs"
+    name: ClassVar[str] = "signs"
 
     def draw(self, rng: np.random.Generator, count: int, dim: int) -> Float[np.ndarray, "P N"]:
         return 2.0 * rng.integers(0, 2, (count, dim), dtype=np.int8) - 1.0
@@ -114,12 +104,7 @@ class Correlated:
 
 
 Inputs = Gaussian | Signs | StudentT | Correlated
-_MAKERS = {
-    "gaussian": Gaussian,
-    "signs": Signs,
-    "student-t": StudentT,
-    "correlated": Correlated,
-}
+_MAKERS = {"gaussian": Gaussian, "signs": Signs, "student-t": StudentT, "correlated": Correlated}
 
 
 def as_inputs(inputs: Any, argument: str = "inputs") -> Inputs:

@@ -1,8 +1,7 @@
 """What a student's direction says about its error, once teacher and probe are known.
 
-The error is the angle of student and teacher over pi, exactly where the inputs are Gaussian; with
-correlated inputs the angle is that in the metric of the covariance.  For other inputs it is the
-error on Gaussian test inputs of the same covariance.
+The error is the angle of student and teacher over pi, in the metric of the covariance: the error on
+Gaussian test inputs of that covariance.
 """
 
 from typing import NamedTuple

@@ -5,17 +5,14 @@
     same, same:ALPHA   a max-margin student of the very examples that are then pruned, or of the
                        first round(ALPHA N) of them
 
-A trained probe has an angle of its own in every trial, near theta = pi eps(ALPHA), the error of an
-unpruned student.  For an independent probe the theory holds at that angle.  For a probe that was
-trained on the pool it does not: the probe's fields on its own training examples are at least its
-margin, which no probe at a given angle knows of.
-
-All probes are trained on the teacher's labels, whatever label noise the student sees.
+A trained probe has an angle of its own in every trial, near theta = pi eps(ALPHA), and sees the
+teacher's labels without noise.  For an independent probe the theory holds at that angle.  For one
+trained on the pool it does not: its fields there are at least its margin.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,9 +29,7 @@ GRAMMAR = "given, independent:ALPHA with ALPHA > 0, same or same:ALPHA with 0 < 
 class Given:
     """At the angle theta to the teacher, in a random plane."""
 
-    @property
-    def name(self) -> str:
-        return "given"
+    name: ClassVar[str] = "given"
 
 
 @dataclass(frozen=True)

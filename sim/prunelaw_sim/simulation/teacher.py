@@ -1,20 +1,17 @@
 """The data of one trial: Gaussian inputs, a teacher's labels, and the examples a probe keeps.
 
 Teacher T = e1, probe = cos(theta) e1 + sin(theta) e2, inputs x ~ N(0, I_N), label y = sign(T.x).
-Only the two fields in the plane of teacher and probe, t = T.x and u, decide label and rank, so
-they are drawn for all P examples and the other N - 2 coordinates for the kept examples only: the
-distribution is exact.  What a student sees is y x = (|t|, y u, N(0, I_{N-2})): a Gaussian times an
-independent sign is the same Gaussian, so the label need not be applied to the other coordinates.
+Only the fields in the plane of teacher and probe, t = T.x and u, decide label and rank, so they are
+drawn for all P examples and the other N - 2 coordinates for the kept ones only.  A student sees
+y x = (|t|, y u, N(0, I_{N-2})): a Gaussian times an independent sign is the same Gaussian.
 
-Each trial has streams of its own: trial i depends on (seed, i) alone, whatever the batch it is
-drawn in, and the rules draw the same pool (common random numbers).  NumPy draws them: a normal
-number in double precision takes it a fifth of the time that JAX takes on a CPU.
+For inputs that are not Gaussian, and for probes trained on the pool that they prune, all N
+coordinates of all P examples are drawn, at most 24 P N bytes at a time.  The teacher is then a
+random direction (e1 is no generic one for inputs of +-1), a given probe lies at theta to it in a
+random plane; lengths and angles are those of the fields, |J|^2 = Var(J.x).
 
-For inputs that are not Gaussian, and for probes trained on the pool that they prune, these two
-fields do not tell everything: all N coordinates of all P examples are drawn, at most 24 P N bytes
-at a time.  The teacher is then a random direction (e1 is no generic direction for inputs of +-1), a
-given probe lies at the angle theta to it in a random plane; lengths and angles are those of the
-fields, |J|^2 = Var(J.x).
+Trial i depends on (seed, i) alone, and all rules draw the same pool (common random numbers).  NumPy
+draws five times faster than JAX on a CPU.
 """
 
 from typing import Any

@@ -41,14 +41,10 @@ def simulate(
     """Train `trials` students on pruned data of a teacher, and measure their errors.
 
     P = round(alpha_tot N) examples in N = `dim` dimensions, of which round(f P) are kept by the
-    field of a probe at angle theta (radians) to the teacher.  `rule` is any keep rule, as object or
-    text; those of a weight w keep each example independently, so that the number kept varies, and
-    need no `f` (see `teacher.draw_kept`).  Student, inputs and
-    probe are objects or texts, too.
-
-    The error of a student J is angle(J, T) / pi, exactly for Gaussian inputs (correlated ones in
-    the metric of their covariance); for the others it is the error on Gaussian test inputs.
-    Trial i depends on (seed, i) alone, and every student and rule sees the same pool.
+    field of a probe at angle theta (radians) to the teacher; for `rule`, as object or text, see
+    `teacher.draw_kept`.  The error of a student J is its angle to the teacher over pi (for inputs
+    that are not Gaussian the error on Gaussian ones, see `overlaps`).  Trial i depends on (seed, i)
+    alone, and every student and rule sees the same pool.
 
     Args:
         student: max-margin, ridge:LAMBDA, logistic:LAMBDA (`students.catalogue`).

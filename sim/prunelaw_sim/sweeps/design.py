@@ -7,6 +7,7 @@ the numbers of the trials alone, so that it does not matter who measures it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -122,6 +123,18 @@ class SweepDesign(ABC):
             if old != new:
                 return f"its point {position} is {dict(old)}, not {dict(new)}"
         return f"it has {len(self.points)} points, not {len(other.points)}"
+
+
+def seed_from(shared: Any) -> int:
+    """52 bits of a hash of a JSON value: the same in every process."""
+    text = json.dumps(shared, sort_keys=True)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 12
+
+
+def several(values: Any) -> list[Any]:
+    """One value or several as a list."""
+    single = isinstance(values, str) or not isinstance(values, Iterable)
+    return [values] if single else list(values)
 
 
 def read_design(text: str) -> SweepDesign:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from prunelaw.checks import check_integer
@@ -71,8 +71,10 @@ class Processes(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """No more tasks; what waits is run, or dropped with `cancel_futures`."""
         self._closed = True
-        if cancel_futures:
-            self._drop_waiting()
+        with suppress(queue.Empty):
+            while cancel_futures:
+                if (task := self._tasks.get_nowait()) is not None:
+                    task[0].cancel()
         for _ in self._lanes:
             self._tasks.put(None)
         if wait:
@@ -80,22 +82,13 @@ class Processes(Executor):
                 lane.join()
 
     def kill(self) -> None:
-        """Ends the workers at once; what they were doing is lost."""
-        self._closed = True
-        self._drop_waiting()
-        for pool in self._pools:
-            for process in list((pool._processes or {}).values()) if pool else ():
-                process.kill()
-        self.shutdown(wait=True)
-
-    def _drop_waiting(self) -> None:
-        while True:
-            try:
-                task = self._tasks.get_nowait()
-            except queue.Empty:
-                return
-            if task is not None:
-                task[0].cancel()
+        """Ends the workers at once, those that are just starting too; their work is lost."""
+        self.shutdown(wait=False, cancel_futures=True)
+        while any(lane.is_alive() for lane in self._lanes):
+            for pool in filter(None, self._pools):
+                for process in list((pool._processes or {}).values()):
+                    process.kill()
+            self._lanes[0].join(0.01)
 
     def _lane(self, index: int) -> None:
         """One worker's life: take a task, run it in the lane's process, hand back what came."""
@@ -106,8 +99,7 @@ class Processes(Executor):
                     future.set_result(self._run(index, fn, args, kwargs))
                 except BaseException as error:
                     future.set_exception(error)
-        pool = self._pools[index]
-        if pool is not None:
+        if pool := self._pools[index]:
             pool.shutdown()
 
     def _run(self, index: int, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:

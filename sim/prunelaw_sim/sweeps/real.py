@@ -10,7 +10,6 @@ of the noise (common random numbers), and are not independent.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping
@@ -31,7 +30,7 @@ from prunelaw_sim.common.kept_examples import (
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import Model, as_model
 from prunelaw_sim.networks.recipes import Recipe, as_recipe
-from prunelaw_sim.sweeps.design import SweepDesign, Unit
+from prunelaw_sim.sweeps.design import SweepDesign, Unit, seed_from, several
 from prunelaw_sim.sweeps.real_cells import cell_name, kept_count, upgraded
 
 RULES = ("hard", "easy", "random")
@@ -104,9 +103,9 @@ class RealDesign(SweepDesign):
             InputError: for what those do not take, a size larger than what is left of the data,
                 f P < 1, a band narrower than f, duplicates, and a package that is missing.
         """
-        cells = _cells(_several(keep), _several(rules))
+        cells = _cells(several(keep), several(rules))
         check_number("class_share", class_share, 0.0, 1.0)
-        axes: list[list[Any]] = [_several(axis) for axis in (dataset, model, recipe, score, size)]
+        axes: list[list[Any]] = [several(axis) for axis in (dataset, model, recipe, score, size)]
         axes[0] = [_reloadable(one) for one in axes[0]]
         shared = {"class_share": float(class_share), "absent_classes": bool(absent_classes)}
         points = [
@@ -121,11 +120,9 @@ class RealDesign(SweepDesign):
         self.check()
 
     def point_seed(self, position: int) -> int:
-        """52 bits of a hash of the design's seed and the data: the same at all points of a set."""
+        """From the design's seed and the data: the same at all points of a set."""
         point = self.points[position]
-        shared = [self.seed, point["digest"], point["tests"], point["outside"]]
-        text = json.dumps(shared).encode()
-        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 12
+        return seed_from([self.seed, point["digest"], point["tests"], point["outside"]])
 
     def cost(self, unit: Unit) -> float:
         """Multiply-adds of the trainings of a unit, without those of the score."""
@@ -176,12 +173,6 @@ class RealDesign(SweepDesign):
                     "rounded halves to even, and cannot go on: it would keep one example more in "
                     "some units. Export what the store holds, and begin a new store"
                 )
-
-
-def _several(values: Any) -> list[Any]:
-    if isinstance(values, str | Dataset | Model | Recipe) or not isinstance(values, Iterable):
-        return [values]
-    return list(values)
 
 
 def _reloadable(dataset: str | Dataset) -> Dataset:

@@ -30,17 +30,10 @@ def cell_name(what: str, cell: Cell | list) -> str:
 def upgraded(point: Mapping[str, Any]) -> dict[str, Any]:
     """A point of an older design in today's words; `halves` is "even" where that tells apart."""
     cells = [[f, read_old_band(rule)] for f, rule in point["cells"]]
-    moved = any(_rounds_apart(share, point["size"]) for cell in cells for share in _shares(*cell))
-    return {**point, "cells": cells, **({"halves": "even"} if moved else {})}
-
-
-def _shares(f: float, rule: str) -> list[float]:
-    """All fractions of the pool that a cell rounds: the one kept, and the edges of its band."""
-    found = of_ranks(rule)
-    if isinstance(found, Quantiles) and found.high is not None:
-        return [f, found.low, found.high]
-    return [f]
-
-
-def _rounds_apart(share: float, size: int) -> bool:
-    return round(share * size) != rounded_count(share, size)
+    rules = [of_ranks(rule) for _, rule in cells]
+    bands = [rule for rule in rules if isinstance(rule, Quantiles) and rule.high is not None]
+    # All fractions of the pool that a cell rounds: the one kept, and the edges of its band.
+    shares = [f for f, _ in cells] + [edge for band in bands for edge in (band.low, band.high)]
+    old = {**point, "cells": cells, "halves": "even"}
+    moved = any(kept_count(old, one) != kept_count(point, one) for one in shares)
+    return old if moved else {**point, "cells": cells}

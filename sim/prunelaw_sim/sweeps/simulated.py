@@ -12,7 +12,6 @@ Trials come in units of `unit` consecutive trials of one point, the smallest pie
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +26,7 @@ from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.point import complete, describe, example_counts, make_point
 from prunelaw_sim.simulation.probes import Given
 from prunelaw_sim.students.registry import as_student
-from prunelaw_sim.sweeps.design import SweepDesign, Unit
+from prunelaw_sim.sweeps.design import SweepDesign, Unit, seed_from, several
 
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
 DEFAULTS = {"f": None, "theta": 0.0, "rule": "hard", "dim": 200}
@@ -94,7 +93,7 @@ class Design(SweepDesign):
         """
         _check_axes("axes", axes)
         names = (*AXES, *(name for name in CHOICES if name in axes))
-        values = [_several(axes.get(name, DEFAULTS.get(name)), name) for name in names]
+        values = [_values(axes.get(name, DEFAULTS.get(name)), name) for name in names]
         points: list[Mapping[str, Any]] = [
             dict(zip(names, one, strict=True)) for one in itertools.product(*values)
         ]
@@ -106,10 +105,9 @@ class Design(SweepDesign):
         return cls(tuple(points), **options)
 
     def point_seed(self, position: int) -> int:
-        """The seed of one point, 52 bits of a hash: the same in every process and every design."""
+        """From the design's seed and the axes that are not paired."""
         shared = {k: v for k, v in self.points[position].items() if k not in self.paired}
-        text = json.dumps([self.seed, shared], sort_keys=True)
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 12
+        return seed_from([self.seed, shared])
 
     def cost(self, unit: Unit) -> float:
         """Relative cost of a unit: factorisations take K N² each, drawing takes K N."""
@@ -157,15 +155,13 @@ def _check_axes(argument: str, names: Iterable[str]) -> None:
         raise InputError(f"{argument} must be among {', '.join(known)}; got {unknown[0]!r}")
 
 
-def _several(values: Any, name: str) -> list[Any]:
+def _values(values: Any, name: str) -> list[Any]:
     if values is None and name not in DEFAULTS:
         raise InputError(f"axis {name} must be given: one value or several")
-    several = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else None
-    if several is None:
-        return [values]
-    if not several:
+    found = several(values)
+    if not found:
         raise InputError(f"axis {name} must hold at least one value, got none")
-    return several
+    return found
 
 
 def _checked_point(point: Mapping[str, Any], position: int) -> dict[str, Any]:

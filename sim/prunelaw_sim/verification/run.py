@@ -7,7 +7,7 @@ it has.  What to compute is in `simulated`, `published` and `real`; here is the 
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,14 +58,17 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """All parts of one run, and the folder that holds its report."""
+    """All parts of one run, and the folder that holds its report.
+
+    Attributes:
+        status: "running", "interrupted" or "complete".
+    """
 
     settings: Settings
     seed: int
     folder: Path
     outcomes: Mapping[str, Outcome]
     status: str
-    """"running", "interrupted" or "complete" """
 
     @property
     def good(self) -> bool:
@@ -121,13 +124,14 @@ def verify(
 ) -> Verification:
     """Runs all parts; `folder` holds the report, which `written` writes anew after each part.
 
-    sweeps    the user's tables; None: train the embedded digits sweeps here
-    show      shows progress, see `ProgressFactory`
-    written   keeps a state: report and numbers
-    finished  called with each part's name and outcome as it ends
-
     A part that fails is recorded and the others go on.  `KeyboardInterrupt` is passed on after
     the report of the finished parts is written.
+
+    Args:
+        sweeps: the user's tables; None: train the embedded digits sweeps here.
+        show: shows progress, see `ProgressFactory`.
+        written: keeps a state: report and numbers.
+        finished: called with each part's name and outcome as it ends.
     """
     outcomes: dict[str, Outcome] = {}
 
@@ -137,13 +141,31 @@ def verify(
         return state
 
     stop = Event()
+
+    def unless_stopped(done: int, total: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+
+    def both_laws(progress: Progress) -> Any:
+        if trained is None:
+            return check_sweeps(sweeps or (), progress=progress)
+        return check_sweeps(trained.result(), expect_all=True, progress=progress)
+
+    jobs: dict[str, tuple[str, Callable[[Progress], Any]]] = {
+        "simulation": (
+            "Pruning theory against simulation",
+            lambda progress: check_simulation(settings.trials, seed, progress=progress),
+        ),
+        "utility": ("Utility decay: published fits", lambda progress: check_utility()),
+        "sweep": ("Both laws on a real sweep", both_laws),
+    }
     # Part 3's training runs behind part 1: compiling for one leaves a core to the other.
     with ThreadPoolExecutor(max_workers=1) as background:
         trained = None
         if sweeps is None:
-            trained = background.submit(digits_sweeps, settings.quick_sweeps, _unless(stop))
+            trained = background.submit(digits_sweeps, settings.quick_sweeps, unless_stopped)
         try:
-            for name, (title, job) in _jobs(settings, seed, sweeps, trained).items():
+            for name, (title, job) in jobs.items():
                 with show(title) as progress:
                     outcomes[name] = _run(title, job, progress)
                 reported("running")
@@ -157,42 +179,6 @@ def verify(
 
 class _StoppedError(Exception):
     """Ends the training behind a run that was interrupted."""
-
-
-def _unless(stop: Event) -> Progress:
-    """A progress callback that ends the work once `stop` is set."""
-
-    def check(done: int, total: int) -> None:
-        if stop.is_set():
-            raise _StoppedError
-
-    return check
-
-
-def _jobs(
-    settings: Settings,
-    seed: int,
-    sweeps: "tuple[Sweep, ...] | None",
-    trained: "Future[tuple[Sweep, ...]] | None",
-) -> dict[str, tuple[str, Callable[[Progress], Any]]]:
-    """Name → (title, what to do), in the order of the report.
-
-    `sweeps` are the user's, or `trained` will hold the embedded ones.
-    """
-
-    def both_laws(progress: Progress) -> Any:
-        if trained is None:
-            return check_sweeps(sweeps or (), progress=progress)
-        return check_sweeps(trained.result(), expect_all=True, progress=progress)
-
-    return {
-        "simulation": (
-            "Pruning theory against simulation",
-            lambda progress: check_simulation(settings.trials, seed, progress=progress),
-        ),
-        "utility": ("Utility decay: published fits", lambda progress: check_utility()),
-        "sweep": ("Both laws on a real sweep", both_laws),
-    }
 
 
 def _run(title: str, job: Callable[[Progress], Any], progress: Progress) -> Outcome:

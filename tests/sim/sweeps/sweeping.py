@@ -3,6 +3,7 @@
 Run as a program it is a process that can be killed: `python sweeping.py STORE`.
 """
 
+import itertools
 import os
 import sys
 import time
@@ -18,6 +19,9 @@ DESIGN = Design.grid(
 )  # fmt: skip
 
 
+CALLS = itertools.count()
+
+
 def cheap(point, seed, first, trials):
     """The columns of a simulation, from the seed and the trials' numbers alone."""
     draws = [np.random.default_rng([seed, i]).random(4) for i in range(first, first + trials)]
@@ -30,7 +34,9 @@ def cheap(point, seed, first, trials):
 
 
 def slow(point, seed, first, trials):
-    """The same, in the time that the environment asks for, noting that it was measured."""
+    """The same in the time that the environment asks for, noting that it was measured."""
+    if next(CALLS) == int(os.environ.get("HANG_AT", "-1")):
+        time.sleep(600)
     time.sleep(float(os.environ.get("SECONDS_A_UNIT", "0")))
     if log := os.environ.get("UNIT_LOG"):
         with open(log, "a") as file:

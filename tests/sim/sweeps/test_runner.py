@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +17,7 @@ from sim.sweeps.sweeping import DESIGN, cheap
 
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.simulation.trials import simulate
+from prunelaw_sim.sweeps import executors
 from prunelaw_sim.sweeps.executors import Here, Processes, WorkerDiedError
 from prunelaw_sim.sweeps.runner import run_sweep
 from prunelaw_sim.sweeps.simulated import Design
@@ -54,14 +56,14 @@ def start(path, **environment):
 
 
 def wait_for_units(path, count):
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while time.monotonic() < limit:
         if path.exists() and path.stat().st_size:
             with Store.open(path) as store:
                 if store.status().done >= count:
                     return
         time.sleep(0.02)
-    raise TimeoutError(f"{path} does not hold {count} units after a minute")
+    raise TimeoutError(f"{path} does not hold {count} units after five minutes")
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.exhaustive)])
@@ -97,13 +99,12 @@ def test_two_processes_on_one_store_measure_every_unit_once(tmp_path, undisturbe
 
 def test_an_interrupt_leaves_a_usable_store(tmp_path, undisturbed):
     path = tmp_path / "a.db"
-    sweep = start(path, SECONDS_A_UNIT="0.05")
+    sweep = start(path, HANG_AT="3")
     wait_for_units(path, 3)
     sweep.send_signal(signal.SIGINT)
     assert sweep.wait() == 130
     with Store.open(path) as store:
-        status = store.status()
-        assert 3 <= status.done < status.total and status.claimed == 0
+        assert (store.status().done, store.status().claimed) == (3, 0)
     assert start(path).wait() == 0
     assert digest(path) == undisturbed
 
@@ -215,14 +216,30 @@ def test_a_task_that_kills_its_worker_is_named_and_costs_no_other():
         pool.submit(pow, 1, 1)
 
 
-def test_killing_the_workers_takes_no_time():
+@pytest.mark.parametrize("starting", [False, True])
+def test_killing_the_workers_takes_no_time(monkeypatch, tmp_path, starting):
+    """A worker at its task, and one whose process is only made while it is to be killed."""
+    made, killing, begun = executors._one_process, threading.Event(), tmp_path / "begun"
+
+    def late():
+        killing.wait()
+        return made()
+
+    if starting:
+        monkeypatch.setattr(executors, "_one_process", late)
     pool = Processes(1)
-    task, waiting = pool.submit(time.sleep, 600), pool.submit(pow, 2, 2)
-    while not task.running():
+    task, waiting = pool.submit(sleep_long, begun), pool.submit(pow, 2, 2)
+    while not (task.running() if starting else begun.exists()):
         time.sleep(0.01)
+    threading.Timer(0.1, killing.set).start()
     pool.kill()
     assert waiting.cancelled()
-    assert task.done() and task.exception() is not None
+    assert isinstance(task.exception(), WorkerDiedError)
+
+
+def sleep_long(begun):
+    begun.touch()
+    time.sleep(600)
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
