@@ -109,17 +109,8 @@ class PruningFit(Fit):
 
     @property
     def lack_of_fit(self) -> float | None:
-        """p-value of the misfit, where every point has a standard error.
-
-        Its freedom is that of the pooled variance; stated standard errors count as known.
-        """
-        training = self.table.loc[self.fitted]
-        se = training["error_se"].to_numpy(float)
-        if not (np.isfinite(se) & (se > 0)).all():
-            return None
-        known = float(np.sum(training["replicates"].to_numpy(float) - 1.0)) or np.inf
-        squares = float(np.sum((self.residuals[self.fitted] / se) ** 2))
-        return lack_of_fit(squares, len(se) - self.free, known)
+        """p-value of the misfit, where every point has a standard error."""
+        return _lack_of_fit(self.table.loc[self.fitted], self.residuals[self.fitted], self.free)
 
     @property
     def describes(self) -> bool:
@@ -317,3 +308,15 @@ def _standard_errors(
             why = f"standard error {errors[name]:.3g} is as large as the value can mean"
             gaps.append(Note("not_identified", why, (name,)))
     return errors, gaps
+
+
+def _lack_of_fit(training: pd.DataFrame, misfit: np.ndarray, parameters: int) -> float | None:
+    """p-value of the misfit, where every point has a standard error.
+
+    Its freedom is that of the pooled variance; stated standard errors count as known.
+    """
+    se = training["error_se"].to_numpy(float)
+    if not (np.isfinite(se) & (se > 0)).all():
+        return None
+    known = float(np.sum(training["replicates"].to_numpy(float) - 1.0)) or np.inf
+    return lack_of_fit(float(np.sum((misfit / se) ** 2)), len(se) - parameters, known)
