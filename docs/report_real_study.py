@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from prunelaw_figures.plots.style import save
 from prunelaw_sim.advice.cell_laws import Cell, TheoryLaws
 from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
 from prunelaw_sim.laws.pruning import PARAMETERS, fit_pruning
-from prunelaw_sim.laws.pruning_intervals import PruningIntervals, pruning_intervals, widened
+from prunelaw_sim.laws.pruning_intervals import pruning_intervals, widened
 from prunelaw_sim.studies.answers import Answer
 from prunelaw_sim.studies.pareto_slopes import GAINS, kept_numbers
 from prunelaw_sim.studies.probe_angles import angle_from_correlations, angle_from_errors
@@ -124,16 +123,18 @@ def print_choices(studies: dict[int, ProbeStudy]) -> None:
                     f"{line['regret']:+.4f} ± {line['standard_error']:.4f}",
                     between((line["low"], line["high"]), 3, signs=True),
                     f"{line['hits']} of {line['groups']}")  # fmt: skip
-        print(f"{images}: {best_of(240, one.found)}; {len(one.errors)} cells")
+        print(f"{images}: {best_of(240, one)}; {len(one.errors)} cells")
 
 
-def best_of(kept: int, found: PruningIntervals) -> str:
+def best_of(kept: int, one: ProbeStudy) -> str:
     """The fraction and rule of least predicted error, where so many examples can be trained on."""
+    found = one.found
     laws = TheoryLaws(*(
         np.insert(found.draws[name], 0, getattr(found.fit, name)) for name in PARAMETERS
     ))  # fmt: skip
-    cells = [Cell(kept / f, f, rule) for f, rule in product((0.25, 0.5), RULES)]
-    cells.append(Cell(kept, 1.0, "random"))
+    measured = one.errors.cells[["keep_fraction", "rule"]].drop_duplicates()
+    pairs = measured.loc[measured["keep_fraction"] >= 0.25].itertuples(index=False, name=None)
+    cells = [Cell(kept / f, f, rule) for f, rule in pairs]
     errors = laws.errors(cells)
     best = int(errors[0].argmin())
     share = float(np.mean(errors[1:].argmin(axis=1) == best))

@@ -75,11 +75,7 @@ def _learning_curves(panel, errors: PairedErrors, fit: PruningFit, f: float, ban
                 fillstyle="none" if held_out else "full",
                 label=None if held_out else rule,
             )
-    panel.set(xscale="log", yscale="log")
-    plain_log_axis(panel.xaxis)
-    plain_log_axis(panel.yaxis)
-    label(panel, "data-set size P", "test error", f"f = {f:g}; open: held out")
-    legend(panel, fontsize=7, loc="lower left")
+    _log_log(panel, "data-set size P", "test error", f"f = {f:g}; open: held out")
 
 
 def _kept_numbers(panel, probes: Mapping[int, ProbeStudy], keep: Sequence[float | int]) -> None:
@@ -91,14 +87,18 @@ def _kept_numbers(panel, probes: Mapping[int, ProbeStudy], keep: Sequence[float 
         table = curves.table()
         panel.plot(table["kept"], table["pruned"], color=colour, marker=marker, markersize=4,
                    linewidth=1, label=f"pruned, probe of {images}")  # fmt: skip
-    panel.set(xscale="log", yscale="log")
-    plain_log_axis(panel.xaxis)
-    plain_log_axis(panel.yaxis)
-    label(panel, "examples kept K = fP", "test error", "best rule and pool at each K")
-    legend(panel, fontsize=7, loc="lower left")
+    _log_log(panel, "examples kept K = fP", "test error", "best rule and pool at each K")
 
 
 _OTHERS = ((COLOURS["orange"], "v"), (COLOURS["purple"], "P"))
+
+
+def _log_log(panel, x: str, y: str, title: str) -> None:
+    panel.set(xscale="log", yscale="log")
+    plain_log_axis(panel.xaxis)
+    plain_log_axis(panel.yaxis)
+    label(panel, x, y, title)
+    legend(panel, fontsize=7, loc="lower left")
 
 
 def _angles(panel, probes: Mapping[int, ProbeStudy]) -> None:

@@ -1,5 +1,6 @@
 """Figures: a law held against a real sweep, points with error bars and the fitted law as lines."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,16 +95,16 @@ def _points(axes, points: pd.DataFrame, x: str, colour: str, marker: str, name: 
 # --- in the gallery -----------------------------------------------------------------------------
 
 
-def _digits_pruning(p: Parameters, work: Work) -> Results:
-    from prunelaw_sim.studies.digits import digits_pruning_sweep
+def _digits(theory: str) -> Callable[[Parameters, Work], Results]:
+    """Computes the embedded sweep of one theory, "pruning" or "repetition"."""
 
-    return table_arrays("runs", digits_pruning_sweep(progress=work.progress).frame)
+    def compute(p: Parameters, work: Work) -> Results:
+        from prunelaw_sim.studies import digits
 
+        sweep = getattr(digits, f"digits_{theory}_sweep")
+        return table_arrays("runs", sweep(progress=work.progress).frame)
 
-def _digits_repetition(p: Parameters, work: Work) -> Results:
-    from prunelaw_sim.studies.digits import digits_repetition_sweep
-
-    return table_arrays("runs", digits_repetition_sweep(progress=work.progress).frame)
+    return compute
 
 
 def _law(found: Results, law: str) -> "LawFit":
@@ -123,29 +124,13 @@ def _draw_digits_repetition(p: Parameters, found: Results) -> "Figure":
     return utility_sweep(_law(found, "utility"))
 
 
-def _pruning_parameters() -> dict:
-    from prunelaw_sim.studies.digits import DIMENSION, FULL_PRUNING, PROBE_IMAGES, TEST_IMAGES
+def _grid(theory: str, values: str, **others: str) -> Parameters:
+    """Parameters of an embedded sweep: its grid, whose values have a name, and other constants."""
+    from prunelaw_sim.studies import digits
 
-    return {
-        "sizes": list(FULL_PRUNING.sizes),
-        "keep": list(FULL_PRUNING.values),
-        "seeds": FULL_PRUNING.seeds,
-        "dimension": DIMENSION,
-        "probe_images": PROBE_IMAGES,
-        "test_images": TEST_IMAGES,
-    }
-
-
-def _repetition_parameters() -> dict:
-    from prunelaw_sim.studies.digits import FULL_REPETITION, NOISE, TEST_IMAGES
-
-    return {
-        "sizes": list(FULL_REPETITION.sizes),
-        "epochs": list(FULL_REPETITION.values),
-        "seeds": FULL_REPETITION.seeds,
-        "noise": NOISE,
-        "test_images": TEST_IMAGES,
-    }
+    grid = getattr(digits, f"FULL_{theory.upper()}")
+    given = {"sizes": list(grid.sizes), values: list(grid.values), "seeds": grid.seeds}
+    return given | {name: getattr(digits, constant) for name, constant in others.items()}
 
 
 ENTRIES = (
@@ -156,9 +141,15 @@ ENTRIES = (
         "P = {sizes}, f = {keep} kept (and 1) by a probe trained on {probe_images} other images; "
         "means of {seeds} seeds ± standard errors. Lines: the pruning theory fitted to the filled "
         "points; open points were predicted.",
-        _pruning_parameters(),
+        _grid(
+            "pruning",
+            "keep",
+            dimension="DIMENSION",
+            probe_images="PROBE_IMAGES",
+            test_images="TEST_IMAGES",
+        ),
         _draw_digits_pruning,
-        _digits_pruning,
+        _digits("pruning"),
         part=REAL,
     ),
     Entry(
@@ -168,9 +159,9 @@ ENTRIES = (
         "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian "
         "noise of {noise:g} of the brightest pixel. Lines: utility decay fitted to the filled "
         "points; open points were predicted.",
-        _repetition_parameters(),
+        _grid("repetition", "epochs", noise="NOISE", test_images="TEST_IMAGES"),
         _draw_digits_repetition,
-        _digits_repetition,
+        _digits("repetition"),
         part=REAL,
         numbers=2,
     ),

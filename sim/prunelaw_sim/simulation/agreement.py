@@ -198,7 +198,11 @@ def agreement(
 def holm(p_values: Any) -> Float[np.ndarray, " points"]:
     """p-values corrected for their number: below a limit with that probability if all is right.
 
-    Raises `InputError` unless all are in [0, 1].  Source: Holm, Scand. J. Stat. 6, 65 (1979).
+    Raises:
+        InputError: unless all are in [0, 1].
+
+    Source:
+        Holm, Scand. J. Stat. 6, 65 (1979).
     """
     given = np.atleast_1d(check_real("p_values", p_values, 0.0, 1.0))
     order = np.argsort(given)

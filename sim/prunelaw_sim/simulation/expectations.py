@@ -67,7 +67,8 @@ def departures(
 def predicted_error(point: Mapping[str, Any]) -> float:
     """The theory's error at one point of a design; non-Gaussian inputs are taken for Gaussian ones.
 
-    Raises `InputError` where the point leaves the setting of the theory in any other way.
+    Raises:
+        InputError: where the point leaves the setting of the theory in any other way.
     """
     whole = complete(point)
     beyond = departures(whole["rule"], **{name: whole[name] for name in CHOICES})
@@ -82,12 +83,13 @@ def predicted_error(point: Mapping[str, Any]) -> float:
 class Comparison:
     """Measured against predicted, angles in radians.
 
-    - theta, theta_se: mean angle of the probes and its standard error (0 for a given probe).
-    - expected_theta: the angle asked for, or pi eps(ALPHA) for a trained probe.
-    - error, error_se: mean error of the students and its standard error.
-    - theory: its student at expected_theta; None where it has none.
-    - theory_at_measured: its error at the measured mean angle; NaN where it has none.
-    - departures: why the theory need not hold; empty if it should, up to effects of order 1/N.
+    Attributes:
+        theta, theta_se: mean angle of the probes and its standard error (0 for a given probe).
+        expected_theta: the angle asked for, or pi eps(ALPHA) for a trained probe.
+        error, error_se: mean error of the students and its standard error.
+        theory: its student at expected_theta; None where it has none.
+        theory_at_measured: its error at the measured mean angle; NaN where it has none.
+        departures: why the theory need not hold; empty if it should, up to effects of order 1/N.
     """
 
     theta: float

@@ -53,7 +53,8 @@ class Point(NamedTuple):
 def example_counts(alpha_tot: float | int, f: float | int, dim: int) -> tuple[int, int]:
     """(P, K): round(alpha_tot N) examples, of which round(f P) are kept; halves round up.
 
-    Raises `InputError` if either is zero.
+    Raises:
+        InputError: if either is zero.
     """
     drawn = rounded_count(alpha_tot, dim)
     kept = rounded_count(f, drawn)
@@ -90,7 +91,8 @@ def make_point(
 def probe_angle(probe: Probe, alpha_tot: Any, theta: Any) -> Any:
     """theta itself for a given probe, the theory's pi eps(ALPHA) for a trained one.
 
-    Raises `InputError` if theta is given beside a trained probe.
+    Raises:
+        InputError: if theta is given beside a trained probe.
     """
     if isinstance(probe, Given):
         return theta

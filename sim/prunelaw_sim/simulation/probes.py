@@ -84,7 +84,8 @@ def as_probe(probe: Any, argument: str = "probe") -> Probe:
 def probe_examples(probe: Independent | Same, alpha_tot: float, dim: int) -> int:
     """How many examples a trained probe sees: round(ALPHA N), halves up.
 
-    Raises `InputError` if that is none, or more than the pool of a `same` probe.
+    Raises:
+        InputError: if that is none, or more than the pool of a `same` probe.
     """
     alpha = probe_load(probe, alpha_tot)
     count = rounded_count(alpha, dim)

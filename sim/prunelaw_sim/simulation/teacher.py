@@ -50,7 +50,8 @@ def draw_kept(
     number varies by O(sqrt(f P)), and `f` may be left out.  `simulate` trains on exactly these
     matrices.  Raises `InputError` for arguments out of range and if a trial keeps no example.
 
-    Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
+    Source:
+        Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
     trial = check_integer("trial", trial, 0, 2**32 - 1)
     pool = make_point(alpha_tot, f, theta, rule, dim, seed)
@@ -67,7 +68,8 @@ def most_kept(pool: Point) -> int:
 def draw_in_plane(pool: Point, trial: int, theta: float) -> Float[np.ndarray, "K N"]:
     """The kept rows y x of one trial with Gaussian inputs and a probe at angle theta.
 
-    Raises `InputError` if none is kept.
+    Raises:
+        InputError: if none is kept.
     """
     fields = stream(pool.seed, trial, "pool").standard_normal((pool.drawn, 2))
     t, u = fields.T

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.common.statistics import standard_error, student_quantile
+from prunelaw_sim.common.statistics import standard_error, student_interval
 
 LEVEL = 0.95
 YES, NO, CANNOT_TELL = "yes", "no", "cannot tell"
@@ -64,8 +64,9 @@ def paired_mean(
     Raises:
         InputError: for fewer than five seeds, and for a level outside (0, 1).
     """
-    reach = _reach(len(differences), level, tests)
-    return _estimate(float(differences.mean()), standard_error(differences), reach)
+    _check(len(differences), level, tests)
+    error = float(standard_error(differences))
+    return _estimate(float(differences.mean()), error, len(differences), level, tests)
 
 
 def jackknifed(
@@ -80,11 +81,12 @@ def jackknifed(
     Args:
         statistic: takes the numbers of the seeds that count, out of 0 ... seeds − 1.
     """
-    reach, everything = _reach(seeds, level, tests), np.arange(seeds)
+    _check(seeds, level, tests)
+    everything = np.arange(seeds)
     value = statistic(everything)
     parts = np.array([statistic(np.delete(everything, i)) for i in everything])
     error = float(np.sqrt((seeds - 1) / seeds * np.sum((parts - parts.mean()) ** 2)))
-    return _estimate(value, error, reach)
+    return _estimate(value, error, seeds, level, tests)
 
 
 def verdict_of_sign(estimate: Estimate) -> str:
@@ -107,14 +109,12 @@ def estimates_table(found: list[Estimate]) -> dict[str, list[float]]:
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _estimate(value: float, error: float, reach: float) -> Estimate:
-    return Estimate(value, error, (value - reach * error, value + reach * error))
+def _estimate(value: float, error: float, seeds: int, level: float, tests: int) -> Estimate:
+    return Estimate(value, error, student_interval(value, error, seeds - 1, level, tests))
 
 
-def _reach(seeds: int, level: float, tests: int) -> float:
-    """Standard errors from the middle of an interval to its ends, by Student's t."""
+def _check(seeds: int, level: float, tests: int) -> None:
     check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
     check_integer("tests", tests, 1)
     if seeds < LEAST_SEEDS:
         raise InputError(f"an answer needs at least {LEAST_SEEDS} seeds, got {seeds}")
-    return student_quantile(level, seeds - 1, tests)

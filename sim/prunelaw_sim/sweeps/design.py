@@ -127,7 +127,8 @@ class SweepDesign(ABC):
 def read_design(text: str) -> SweepDesign:
     """The design of a text that `to_json` of any kind made; without a kind it is a perceptron's.
 
-    Raises `InputError` for a kind that this version does not know.
+    Raises:
+        InputError: for a kind that this version does not know.
     """
     kind = json.loads(text).get("kind", "perceptron")
     if kind not in KINDS:

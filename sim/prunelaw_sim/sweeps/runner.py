@@ -78,8 +78,10 @@ def run_sweep(
     and the others are finished; then `ConvergenceError` names it (`throw=False`: see `failed`).
     Trials whose student missed the duality gap are stored and flagged, not failed.
 
-    Raises `StoreError` if the store holds another design or version, `InputError` if it is one
-    that this version cannot go on with, `StoreWriteError` if it cannot be written any more.
+    Raises:
+        StoreError: if the store holds another design or version.
+        InputError: if it is one that this version cannot go on with.
+        StoreWriteError: if it cannot be written any more.
     """
     own: Executor | None = None
     if executor is None:

@@ -88,8 +88,9 @@ class Design(SweepDesign):
         out, `f` where the rule implies it, and the choices of `simulate`: `student` ("max-margin"),
         `inputs` ("gaussian"), `probe` ("given") and `label_noise` (0).
 
-        Raises `InputError` for unknown axes, values out of range, duplicate points, points that
-        keep no example, and rules without a text form.
+        Raises:
+            InputError: for unknown axes, values out of range, duplicate points, points that keep no
+                example, and rules without a text form.
         """
         _check_axes("axes", axes)
         names = (*AXES, *(name for name in CHOICES if name in axes))

@@ -95,8 +95,9 @@ class Store:
     def create(cls, path: str | os.PathLike[str], design: SweepDesign) -> Store:
         """The store at `path` for this design: made if the file is not there or empty.
 
-        Raises `StoreError` if the file holds another design, was written by another version, is
-        no store, or cannot be made; nothing in it is changed then.
+        Raises:
+            StoreError: if the file holds another design, was written by another version, is no
+                store, or cannot be made; nothing in it is changed then.
         """
         file = Path(path)
         if not file.parent.is_dir():

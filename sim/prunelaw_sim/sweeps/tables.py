@@ -62,7 +62,8 @@ def trials_table(store: Store) -> pd.DataFrame:
 def to_sweep(store: Store) -> Sweep:
     """The points as a `Sweep`, which the fits take; of a real sweep, every trained model.
 
-    Raises `TableError` for an empty store.
+    Raises:
+        TableError: for an empty store.
     """
     if isinstance(store.design, RealDesign):
         return runs_sweep(store, store.design)

@@ -112,8 +112,9 @@ def check_theory(
     by default it is `prunelaw.solve`, for ridge students `solve_ridge`.  `order` is the power of
     1/N the means are fitted with, as in `agreement`, whose verdict this is.
 
-    Raises `InputError` if the store is not finished, holds a single dimension, or not every point
-    at the same ones, or is no store of simulated students.
+    Raises:
+        InputError: if the store is not finished, holds a single dimension, or not every point at
+            the same ones, or is no store of simulated students.
     """
     if not store.status().complete:
         raise InputError(f"{store.path} is not finished: run the sweep to its end, then check it")
@@ -173,7 +174,8 @@ def judged(
 def solved(points: Sequence[Point]) -> Float[np.ndarray, " points"]:
     """The exact errors at these points, each for its student and the angle of its probe.
 
-    Raises `InputError` for a point that the theory does not cover (see `expectations`).
+    Raises:
+        InputError: for a point that the theory does not cover (see `expectations`).
     """
     if any(name in point for point in points for name in CHOICES):
         return np.array([predicted_error(point) for point in points])

@@ -12,7 +12,7 @@ from prunelaw.decay.utility import UtilityLaw
 from prunelaw.errors import InputError
 from prunelaw_figures.plots.best_filter import best_filter_figure
 from prunelaw_figures.plots.capacity import capacity
-from prunelaw_figures.plots.decay_fits import decay_fits
+from prunelaw_figures.plots.decay_fits import decay_lines, decay_points, draw_decay_fits
 from prunelaw_figures.plots.law_comparison import law_comparison
 from prunelaw_figures.plots.learning_curves import learning_curves
 from prunelaw_figures.plots.loss_valley import ridge
@@ -151,13 +151,14 @@ def decay_table():
     return table.assign(error=table["error"] + noise)
 
 
-@pytest.mark.slow
-@pytest.mark.slow
-@pytest.mark.exhaustive
-def test_decay_fits_show_every_run_and_leave_held_out_ones_open(tmp_path):
+@pytest.mark.parametrize("count", [2, pytest.param(24, marks=pytest.mark.exhaustive)])
+def test_decay_fits_show_every_run_and_leave_held_out_ones_open(tmp_path, count):
     table = decay_table()
     fit = fit_utility(table, hold_out_above=1e8)
-    (axes,) = drawn(decay_fits({"g": fit}, {"g": table}), tmp_path).axes
+    lines = decay_lines({"g": fit}, {"g": table}, count=count)
+    assert len(lines) == 2 * count and (lines["low"] < lines["value"]).all()
+    assert (lines["value"] < lines["high"]).all()
+    (axes,) = drawn(draw_decay_fits(decay_points({"g": fit}, {"g": table}), lines), tmp_path).axes
     points = [line for line in axes.lines if line.get_linestyle() == "None"]
     assert sum(len(line.get_xdata()) for line in points) == len(table)
     hollow = [line for line in points if line.get_markerfacecolor() == "none"]

@@ -77,20 +77,3 @@ def test_bands_that_cannot_keep_the_fraction_are_refused():
         theory_rule("quantiles:0.2,0.4", 0.3)
     with pytest.raises(InputError, match=r"f must be 0\.197.*which the rule band:0.17,0.43"):
         theory_rule("band:0.17,0.43", 0.3)
-
-
-@given(centre=st.floats(0.0, 1.0), f=st.floats(0.05, 0.9), wide=st.booleans())
-def test_edges_move_with_f_as_the_slopes_say(centre, f, wide):
-    """Central differences, away from where a band reaches an end of the ranks."""
-    if min(abs(centre - f / 2), abs(centre + f / 2 - 1)) < 1e-3:
-        return
-    rule = as_rule("quantiles:0.05,0.97" if wide else f"quantiles:{centre}")
-    step, zero = 1e-6, np.zeros(1)
-    up, down = (rule.segments(np.array([f + h]), zero) for h in (step, -step))
-    slopes = rule.slopes(np.array([f]), zero)
-    for name in ("low", "high", "weight"):
-        ends = getattr(up, name), getattr(down, name)
-        moved = np.where(np.isinf(ends[0]), 0.0, np.subtract(*map(np.nan_to_num, ends))) / (
-            2 * step
-        )
-        np.testing.assert_allclose(getattr(slopes, f"{name}_f"), moved, rtol=1e-5, atol=1e-5)
