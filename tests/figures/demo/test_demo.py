@@ -1,4 +1,4 @@
-"""The interactive page without a browser: its bytes, its tables against the solver, its command."""
+"""The interactive page without a browser: its bytes, and its tables against the solver."""
 
 import json
 import re
@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
 import prunelaw
-from prunelaw_figures.cli import main
 from prunelaw_figures.demo import build, cells, make_tables, tables
 from prunelaw_figures.demo.cells import EMPTY, LEAF, Cells, Frame, decode, encode, fit
 
@@ -22,10 +20,6 @@ pytestmark = pytest.mark.slow  # together more than a few seconds
 
 DEMO = Path(build.__file__).parent
 PLACES = 120  # random places a rule; the numbers of tables.json come from 20,000
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["demo", *map(str, arguments)], catch_exceptions=False)
 
 
 class TestPage:
@@ -209,42 +203,3 @@ class TestTables:
         load = np.exp(tables.log_critical_load(np.array([tau]))[0])
         error = prunelaw.solve(load * np.array([0.9, 1.1]) / f, f, theta, "hard").error
         assert error[0] > 0.3 and error[1] < 0.05
-
-
-class TestCommand:
-    def test_a_file_and_nothing_else(self, tmp_path):
-        path = tmp_path / "page.html"
-        result = run("--output", path, "--no-open")
-        assert result.exit_code == 0
-        assert path.read_bytes() == build.build_page()
-        again = run("--output", path, "--no-open", "--json")
-        assert json.loads(again.stdout) == {
-            "file": str(path), "bytes": path.stat().st_size, "opened": False,
-        }  # fmt: skip
-        assert list(tmp_path.iterdir()) == [path]
-
-    def test_another_file_is_left_alone(self, tmp_path):
-        path = tmp_path / "mine.html"
-        path.write_text("mine")
-        result = run("--output", path, "--no-open")
-        assert result.exit_code == 2 and str(path) in result.stderr
-        assert path.read_text() == "mine"
-
-    @pytest.mark.parametrize("name", ["no/such/folder.html", "."])
-    def test_a_place_that_cannot_be_written(self, tmp_path, name):
-        result = run("--output", tmp_path / name, "--no-open")
-        assert result.exit_code == 2 and "--output" in result.stderr
-        assert list(tmp_path.iterdir()) == []
-
-    def test_it_opens_the_page(self, monkeypatch, tmp_path):
-        opened = []
-        monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
-        monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: str(tmp_path))
-        result = run()
-        assert result.exit_code == 0
-        assert opened == [(tmp_path / "prunelaw-demo.html").as_uri()]
-
-    def test_it_says_so_when_there_is_no_browser(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("webbrowser.open", lambda address: False)
-        result = run("--output", tmp_path / "page.html")
-        assert result.exit_code == 0 and "no browser" in result.stderr

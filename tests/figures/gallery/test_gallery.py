@@ -7,14 +7,11 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from figures import checks
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
-from prunelaw_figures import plots
-from prunelaw_figures.cli import main
 from prunelaw_figures.gallery import GALLERY, cache
 from prunelaw_figures.gallery.build import Order, build
 from prunelaw_figures.gallery.folder import MARKER
@@ -172,73 +169,3 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path):
             assert {one.status for one in build(order, progress_bar)} <= {"cached", "recomputed"}
     assert len(contents(tmp_path / "one")) == 9
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
-
-
-# --- the command ------------------------------------------------------------------------------
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["figures", *map(str, arguments)])
-
-
-def test_bad_input_is_named_before_anything_is_built(tmp_path):
-    out = tmp_path / "out"
-    for arguments, said in (
-        (["nothing"], "NAME must be one of band_edges"),
-        (["capacity", "--format", "gif"], "--format must be one of png, svg, pdf"),
-        (["openclip"], "openclip needs --openclip"),
-        (["--c4", tmp_path / "no.csv"], "does not exist"),
-    ):
-        result = run(*arguments, "--out", out)
-        assert result.exit_code == 2 and said in result.output
-    assert not out.exists()
-    (tmp_path / "file").write_text("")
-    for place in (tmp_path / "file", tmp_path / "file" / "out"):
-        result = run("capacity", "--out", place)
-        assert result.exit_code == 2 and "--out must be a folder" in result.output
-
-
-def test_list_names_all_figures_and_their_needs():
-    found = json.loads(run("--list", "--json").stdout)["figures"]
-    assert [one["name"] for one in found] == list(GALLERY)
-    assert {one["name"] for one in found if one["needs"]} == {"openclip", "c4_laws", "c4_rising"}
-    assert "openclip (needs --openclip)" in run("openclip", "--list").stdout
-
-
-TOY = """
-from prunelaw_figures.plots.entry import Entry
-from prunelaw_figures.plots.style import new_figure
-
-
-def flat(height):
-    figure, axes = new_figure(2.0, 1.0)
-    axes[0, 0].axhline(height)
-    return figure
-
-
-ENTRIES = (Entry("flat", "A line at {height:g}.", {"height": 3.0}, lambda p, _: flat(**p)),)
-"""
-
-
-def test_a_plot_is_one_new_file(tmp_path, monkeypatch):
-    """A module on the path of `plots` is found on the command line, last and under its heading."""
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "flat_line.py").write_text(TOY)
-    monkeypatch.setattr(plots, "__path__", [*plots.__path__, str(tmp_path / "mine")])
-    assert run("--list").stdout.endswith("flat\n    A line at 3.\n\n")
-    made = run("flat", "--out", tmp_path, "--format", "png")
-    assert made.exit_code == 0 and "needs no kept results" in made.stdout
-    assert (tmp_path / "flat.txt").read_text() == "A line at 3.\n"
-    assert GALLERY["flat"].part == "Others"
-
-
-def test_command_builds_says_what_failed_and_exits_with_1(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "prunelaw_figures.gallery.GALLERY", {"line": entry(), "bad": entry("bad", fails)}
-    )
-    result = run("--out", tmp_path, "--json", "--format", "png")
-    assert result.exit_code == 1 and "1 of 2 failed: bad" in result.output
-    first, second = json.loads(result.stdout)["figures"]
-    assert first["files"] == [str(tmp_path / "line.png"), str(tmp_path / "line.txt")]
-    assert second["status"] == "failed" and "mlxtend" in second["reason"]
-    assert run("line", "--out", tmp_path, "--format", "png").exit_code == 0

@@ -1,4 +1,4 @@
-"""Figures of advice and of pools: the law against the runs, and the choice where it belongs."""
+"""Figures of advice, of plans and of pools: laws, bands, and the choice where it belongs."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,11 @@ import pytest
 from prunelaw.decay.filtering import best_filter
 from prunelaw.decay.utility import PUBLISHED
 from prunelaw_figures.plots.advice import advise_figure
+from prunelaw_figures.plots.decision_map import decision_map
 from prunelaw_figures.plots.pools_view import pools_view
 from prunelaw_sim.advice.advise import advise
+from prunelaw_sim.pools.ensemble import from_pools
+from prunelaw_sim.pools.plan import plan
 from prunelaw_sim.tables.sweep import Sweep
 
 
@@ -38,3 +41,17 @@ def test_pools_have_their_errors_and_their_decay():
         assert line.get_ydata()[0] == -pool.law.b
         half = np.interp(1.0 + pool.law.tau, line.get_xdata(), np.log(line.get_ydata()))
         assert np.exp(half) == pytest.approx(-pool.law.b / 2.0)
+
+
+def test_a_plan_shows_the_best_unions_error_and_its_switches():
+    pools = PUBLISHED["utility"][:3]
+    known = from_pools(pools)
+    found = plan(known, 640e6)
+    errors, probability = decision_map(known, found).axes
+    best = next(line for line in errors.lines if line.get_label() == "best")
+    millions, shown = np.array(best.get_xdata()), np.array(best.get_ydata())
+    assert shown == pytest.approx(best_filter(pools, 1e6 * millions).error)
+    first = found.switches[0]
+    assert f"1→2: {first.budget / 1e6:.4g}M" in {one.get_text() for one in errors.texts}
+    total = np.sum([line.get_ydata() for line in probability.lines[:3]], axis=0)
+    assert total == pytest.approx(np.ones_like(total))
