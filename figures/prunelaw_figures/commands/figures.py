@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from prunelaw_figures.terminal.options import FILE, JSON, json_wanted
 from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
+from prunelaw_figures.words.document import Text, print_result
 
 if TYPE_CHECKING:
     from prunelaw_figures.gallery.build import Outcome
@@ -15,21 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--out", type=FILE, metavar="DIR", default="gallery", help="Folder of the figures.")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    default="gallery",
-    show_default=True,
-    help="Folder of the figures.",
-)
-@click.option(
-    "--format",
-    "formats",
-    type=NameList(),
-    default="png,svg",
-    show_default=True,
-    help="Some of png, svg, pdf.",
+    "--format", "formats", type=NameList(), default="png,svg", help="Some of png, svg, pdf."
 )
 @click.option(
     "--cache",
@@ -37,13 +27,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder of computed results.  [default: results in --out]",
 )
-@click.option(
-    "--dpi",
-    type=click.IntRange(20, 1200),
-    default=200,
-    show_default=True,
-    help="Pixels per inch of png.",
-)
+@click.option("--dpi", type=click.IntRange(20, 1200), default=200, help="Pixels per inch of png.")
 @click.option("--recompute", is_flag=True, help="Ignore kept results and those of the package.")
 @click.option(
     "--openclip",
@@ -58,7 +42,7 @@ if TYPE_CHECKING:
     help="datablations_c4_val_loss.csv, for the figures c4_*.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Print names and captions; build nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@JSON
 def command(
     names: tuple[str, ...],
     out: Path,
@@ -69,7 +53,6 @@ def command(
     openclip: Path | None,
     c4: Path | None,
     only_list: bool,
-    as_json: bool,
 ) -> None:
     """Figures of both theories, by name; without a name all of them.
 
@@ -97,7 +80,7 @@ def command(
     entries = [GALLERY[check_choice("NAME", name, GALLERY)] for name in names or GALLERY]
     formats = tuple(check_choice("--format", each, FORMATS) for each in formats)
     if only_list:
-        _print_list(entries, as_json)
+        _print_list(entries)
         return
     given = {"openclip": openclip, "c4": c4}
     sources = {name: path for name, path in given.items() if path is not None}
@@ -106,9 +89,9 @@ def command(
     outcomes = []
     for outcome in build(order, progress_bar):
         outcomes.append(outcome)
-        if not as_json:
+        if not json_wanted():
             _print(outcome)
-    if as_json:
+    if json_wanted():
         print_json({"out": out, "figures": outcomes})
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if failed:
@@ -129,13 +112,18 @@ def _print(outcome: "Outcome") -> None:
     click.echo(text)
 
 
-def _print_list(entries: "Sequence[Entry]", as_json: bool) -> None:
-    if as_json:
-        print_json({"figures": [
-            {"name": entry.name, "caption": entry.text(), "parameters": entry.parameters,
-             "needs": entry.given or None} for entry in entries
-        ]})  # fmt: skip
-        return
-    for entry in entries:
-        needs = f" (needs --{entry.given})" if entry.given else ""
-        click.echo(f"{entry.name}{needs}\n    {entry.text()}\n")
+def _print_list(entries: "Sequence[Entry]") -> None:
+    values = [
+        {
+            "name": entry.name,
+            "caption": entry.text(),
+            "parameters": entry.parameters,
+            "needs": entry.given or None,
+        }
+        for entry in entries
+    ]
+    told = [
+        f"{entry.name}{f' (needs --{entry.given})' * bool(entry.given)}\n    {entry.text()}\n"
+        for entry in entries
+    ]
+    print_result({"figures": values}, map(Text, told))

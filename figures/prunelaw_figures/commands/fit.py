@@ -119,7 +119,7 @@ def command(
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as the fit takes them."""
-    options = {name: value for name, value in given.items() if value not in (None, False, {})}
+    options = {n: v for n, v in given.items() if v is not None and v is not False and v != {}}
     if "stretch" in options:
         text = options["stretch"]
         options["stretch"] = None if text == "fit" else _number("--stretch", text)

@@ -10,10 +10,10 @@ from prunelaw_figures.terminal.options import (
     GROUP,
     JSON,
     LEVEL,
+    MAP,
     MAPPING,
     SEED,
     figure_option,
-    map_option,
     several,
     tell_notes,
 )
@@ -60,7 +60,7 @@ OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level"
     "--size", "sizes", "POOL=AMOUNT",
     "Unique samples of a fitted pool, instead of the most its runs had",
 )  # fmt: skip
-@map_option("For runs: the table's name of a canonical column")
+@MAP
 @MAPPING
 @figure_option("Write the Pareto curve over compute to this PNG file.")
 @JSON

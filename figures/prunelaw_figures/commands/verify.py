@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from prunelaw_figures.terminal.options import (
+    CONSTANT,
     FILE,
     JSON,
+    MAP,
     MAPPING,
     SEED,
-    constant_option,
     json_wanted,
-    map_option,
 )
 from prunelaw_figures.terminal.output import progress_bar
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Your table (CSV) or the folder of OpenCLIP files, in place of the embedded sweep.",
 )
-@map_option("With --sweep: the table's name of a canonical column")
-@constant_option("With --sweep: a value for all rows of a column the table does not have")
+@MAP
+@CONSTANT
 @MAPPING
 @click.option(
     "--out",

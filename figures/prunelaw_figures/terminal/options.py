@@ -34,18 +34,6 @@ def several(option: str, name: str, metavar: str, text: str) -> Callable[[Any], 
     )
 
 
-def map_option(text: str = "The table's name of a canonical column") -> Callable[[Any], Any]:
-    """The option --map."""
-    return several("--map", "columns", "CANONICAL=COLUMN", text)
-
-
-def constant_option(
-    text: str = "A value for all rows of a column that the table does not have",
-) -> Callable[[Any], Any]:
-    """The option --constant."""
-    return several("--constant", "constants", "CANONICAL=VALUE", text)
-
-
 def figure_option(text: str) -> Callable[[Any], Any]:
     """The option --figure."""
     return click.option("--figure", type=FILE, metavar="FILE", help=text)
@@ -57,7 +45,8 @@ def _remember(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 def json_wanted() -> bool:
     """Whether the verb that runs was given --json."""
-    return bool(click.get_current_context().meta.get(__name__))
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(__name__))
 
 
 JSON = click.option(
@@ -67,6 +56,13 @@ JSON = click.option(
 GROUP = click.option("--group", help="Which group of runs; needed if the table holds several.")
 LEVEL = click.option("--level", type=float, default=0.9, help="Of all intervals.")
 SEED = click.option("--seed", type=int, default=0, help="Of all draws: same seed, same numbers.")
+MAP = several("--map", "columns", "CANONICAL=COLUMN", "The table's name of a canonical column")
+CONSTANT = several(
+    "--constant",
+    "constants",
+    "CANONICAL=VALUE",
+    "A value for all rows of a column that the table does not have",
+)
 MAPPING = click.option(
     "--mapping", "mapping_file", metavar="FILE", help="A mapping file, as --save-mapping writes."
 )
@@ -91,8 +87,8 @@ def radians(theta: Any, degrees: bool) -> Any:
 
 # Parameter of `_mapping` → the option that gives it.
 _READING = {
-    "columns": map_option(),
-    "constants": constant_option(),
+    "columns": MAP,
+    "constants": CONSTANT,
     "mapping_file": MAPPING,
     "format": click.option("--format", help="The reader, where the content does not decide."),
     "metric": click.option("--metric", help="Which of several measurements becomes the error."),
