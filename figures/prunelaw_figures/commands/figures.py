@@ -11,7 +11,6 @@ from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
 from prunelaw_figures.words.document import Text, print_result
 
 if TYPE_CHECKING:
-    from prunelaw_figures.gallery.build import Outcome
     from prunelaw_figures.plots.entry import Entry
 
 
@@ -90,7 +89,8 @@ def command(
     for outcome in build(order, progress_bar):
         outcomes.append(outcome)
         if not json_wanted():
-            _print(outcome)
+            state = f"{outcome.status:11s} {outcome.seconds:6.1f} s"
+            click.echo(f"{outcome.name:30s} {state}  {outcome.reason}")
     if json_wanted():
         print_json({"out": out, "figures": outcomes})
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
@@ -105,11 +105,6 @@ def _check_data(named: "Sequence[Entry]", sources: Mapping[str, Path]) -> None:
     for entry in named:
         if entry.given and entry.given not in sources:
             raise InputError(f"figure {entry.name} needs --{entry.given}: where its data are")
-
-
-def _print(outcome: "Outcome") -> None:
-    text = f"{outcome.name:30s} {outcome.status:11s} {outcome.seconds:6.1f} s  {outcome.reason}"
-    click.echo(text)
 
 
 def _print_list(entries: "Sequence[Entry]") -> None:

@@ -172,7 +172,8 @@ def from_laws(
 ) -> PoolEnsemble:
     """Laws listed one by one, with weights > 0 (default: equal); `point` is the first.
 
-    All must have the same pools (names, sizes, convention), in any order.  Raises `InputError`.
+    Raises:
+        InputError: where they are not of the same pools (names, sizes, convention), in any order.
     """
     if not laws or not laws[0]:
         raise InputError("laws must hold at least one law of at least one Pool, got none")
