@@ -89,8 +89,10 @@ def advise_on_pools(
     """Compare the laws, take the best one that a plan can use, and plan `budget` samples seen.
 
     Rows that a rule has pruned say nothing of a whole pool and are left out: of tables with
-    keep_fraction and rule, rows with rule "random" or all examples kept are used.  Raises
-    `InputError` and `TableError` as `fit_utility` and `plan` do.
+    keep_fraction and rule, rows with rule "random" or all examples kept are used.
+
+    Raises:
+        InputError, TableError: as `fit_utility` and `plan` do.
     """
     sweep = _unpruned(sweep.require(*COLUMNS))
     several = len(np.unique(sweep["samples_seen"])) > 1
