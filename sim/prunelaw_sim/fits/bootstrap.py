@@ -29,7 +29,8 @@ from jaxtyping import Bool, Float, Int
 from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.common.statistics import quantile_interval
-from prunelaw_sim.fits.least_squares import minimise_model, natural
+from prunelaw_sim.fits.least_squares import minimise_model
+from prunelaw_sim.fits.model import natural
 from prunelaw_sim.fits.problem import named
 from prunelaw_sim.fits.solution import Solution
 

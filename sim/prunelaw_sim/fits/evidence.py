@@ -12,7 +12,8 @@ from jaxtyping import Float
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.statistics import lack_of_fit
 from prunelaw_sim.fits.fit import SIGNIFICANT
-from prunelaw_sim.fits.least_squares import Model, Solved, natural
+from prunelaw_sim.fits.least_squares import Solved
+from prunelaw_sim.fits.model import Model, natural
 from prunelaw_sim.fits.problem import Problem
 
 _VAGUE = 0.5  # a relative standard error above this leaves a parameter open

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.model import Model
 
 _ROUNDED = 0.01  # doublings: counts are often printed rounded
 

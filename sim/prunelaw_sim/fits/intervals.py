@@ -30,7 +30,8 @@ from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.common.statistics import student_quantile
 from prunelaw_sim.fits.extrapolation import beyond_data
 from prunelaw_sim.fits.fit import Interval
-from prunelaw_sim.fits.least_squares import minimise, natural
+from prunelaw_sim.fits.least_squares import minimise
+from prunelaw_sim.fits.model import natural
 from prunelaw_sim.fits.problem import Problem
 from prunelaw_sim.fits.solution import Solution
 

@@ -20,17 +20,14 @@ rounding: what is promised is measured by the step to the model's minimum, witho
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from prunelaw_sim.fits.rows import Table
+from prunelaw_sim.fits.model import Model, Point, Points, Slopes, Values
 
 MOST_STEPS = 500
 _PROMISE = 1e-11  # relative to the cost: a settled problem could gain less than this by one step
@@ -48,88 +45,6 @@ Evaluate = Callable[[Any, Any], tuple[Any, Any, Any]]
 Jacobian): shapes (batch, p), (batch,) → (batch, p), (batch, rows), (batch, rows, p)"""
 
 
-class Model(ABC):
-    """A law on fixed rows, in internal coordinates: value = exp p, −exp p or p (`kinds`).
-
-    Attributes:
-        kinds: "log", "neglog" or "linear", for each parameter.
-        low: lower ends of the box.
-        high: upper ends; equal to the lower end: the parameter is given.
-    """
-
-    parameters: tuple[str, ...]
-    kinds: tuple[str, ...]
-    low: Float[np.ndarray, " p"]
-    high: Float[np.ndarray, " p"]
-
-    @abstractmethod
-    def evaluate(
-        self, p: Float[np.ndarray, "batch p"]
-    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
-        """Predictions and their exact derivatives."""
-
-    @abstractmethod
-    def starts(
-        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
-    ) -> Float[np.ndarray, "starts p"]:
-        """Where to begin: a fixed set that follows from the data alone."""
-
-    @abstractmethod
-    def on(self, runs: Table | pd.DataFrame) -> "Model":
-        """The same law, parameters and box on the rows of another table."""
-
-    @abstractmethod
-    def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
-        """What the law depends on, by column: how far a prediction is from the data."""
-
-    def kind_of_rows(self) -> Int[np.ndarray, " rows"]:
-        """A number a row: rows of equal number share all parameters that are their own."""
-        return np.zeros(len(next(iter(self.coordinates().values()))), dtype=np.int64)
-
-    def row_in_words(self, row: int) -> str:
-        """Where a row is, for messages."""
-        return ", ".join(f"{name} {v[row]:.4g}" for name, v in self.coordinates().items())
-
-    def at_edge(self, name: str, upper: bool) -> str:
-        """What it means that a parameter stands at an end of its box."""
-        return f"at the {'upper' if upper else 'lower'} edge of the search"
-
-    def uninformed(self) -> dict[str, str]:
-        """Parameters of which no row knows anything, and why."""
-        return {}
-
-    def linear(self) -> Bool[np.ndarray, " p"]:
-        """Parameters that `eliminated` sets to their best values."""
-        return np.zeros(len(self.parameters), dtype=bool)
-
-    def eliminated(
-        self,
-        p: Float[np.ndarray, "batch p"],
-        target: Float[np.ndarray, "batch rows"],
-        weight: Float[np.ndarray, "batch rows"],
-    ) -> tuple[
-        Float[np.ndarray, "batch p"],
-        Float[np.ndarray, "batch rows"],
-        Float[np.ndarray, "batch rows p"],
-    ]:
-        """p with the linear parameters at their best for these errors, and `evaluate` there."""
-        return p, *self.evaluate(p)
-
-    def scaled(
-        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
-    ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
-        """Errors and weights on the scale on which `evaluate` predicts: here the same."""
-        return error, weight
-
-    def to_error(self, scaled: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """Errors from numbers on the scale of `evaluate`; increasing, so that ends stay ends."""
-        return scaled
-
-    def predict(self, p: Float[np.ndarray, " p"]) -> Float[np.ndarray, " rows"]:
-        """The errors of all rows at one parameter vector."""
-        return self.to_error(self.evaluate(p[None])[0][0])
-
-
 @dataclass(frozen=True, eq=False)
 class Solved:
     """Ends of a batch of minimisations.
@@ -140,9 +55,9 @@ class Solved:
         promise: the part of the cost that one more step could remove, by the linear model.
     """
 
-    p: Float[np.ndarray, "batch p"]
+    p: Points
     cost: Float[np.ndarray, " batch"]
-    residual: Float[np.ndarray, "batch rows"]
+    residual: Values
     promise: Float[np.ndarray, " batch"]
     settled: Bool[np.ndarray, " batch"]
     steps: Int[np.ndarray, " batch"]
@@ -150,11 +65,11 @@ class Solved:
 
 def minimise(
     evaluate: Evaluate,
-    start: Float[np.ndarray, "batch p"],
-    target: Float[np.ndarray, "batch rows"],
-    weight: Float[np.ndarray, "batch rows"],
-    low: Float[np.ndarray, " p"],
-    high: Float[np.ndarray, " p"],
+    start: Points,
+    target: Values,
+    weight: Values,
+    low: Point,
+    high: Point,
     *,
     inner: Bool[np.ndarray, " p"] | None = None,
     loose: bool = False,
@@ -183,7 +98,7 @@ def minimise(
 
 def minimise_model(
     model: Model,
-    start: Float[np.ndarray, "batch p"],
+    start: Points,
     target: Float[np.ndarray, "..."],
     weight: Float[np.ndarray, "..."],
     *,
@@ -370,10 +285,8 @@ class _Batch:
 
 
 def _without(
-    jacobian: Float[np.ndarray, "batch rows p"],
-    inner: Int[np.ndarray, " inner"],
-    held: Bool[np.ndarray, "batch p"],
-) -> Float[np.ndarray, "batch rows p"]:
+    jacobian: Slopes, inner: Int[np.ndarray, " inner"], held: Bool[np.ndarray, "batch p"]
+) -> Slopes:
     """The part of every column that no change of the free inner parameters can make up for."""
     jacobian = jacobian.copy()
     for i in inner:
@@ -384,19 +297,3 @@ def _without(
         jacobian -= unit[:, :, None] * np.einsum("br,brp->bp", unit, jacobian)[:, None, :]
         jacobian[away, :, i] = 0.0
     return jacobian
-
-
-def natural(p: Float[np.ndarray, "... p"], kinds: tuple[str, ...]) -> Float[np.ndarray, "... p"]:
-    """Values from internal coordinates: exp p, −exp p or p."""
-    with np.errstate(over="ignore"):
-        grown = np.exp(p)
-    kind = np.array(kinds)
-    return np.where(kind == "log", grown, np.where(kind == "neglog", -grown, p))
-
-
-def to_internal(value: float, kind: str) -> float:
-    """The internal coordinate of a value; 0 goes to a very negative logarithm."""
-    if kind == "linear":
-        return float(value)
-    size = value if kind == "log" else -value
-    return math.log(max(size, 1e-300))

@@ -14,8 +14,7 @@ from prunelaw.checks import check_choice
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.fits.fit import Interval
 from prunelaw_sim.fits.intervals import parameter_intervals
-from prunelaw_sim.fits.least_squares import Model
-from prunelaw_sim.fits.log_model import LogModel
+from prunelaw_sim.fits.model import Model
 from prunelaw_sim.fits.problem import Problem, refuse_constant
 from prunelaw_sim.fits.rows import Table, select
 from prunelaw_sim.fits.solution import Solution, solve
@@ -77,8 +76,8 @@ def fit_model(
     training = table if fitted.all() else table.where(fitted)
     refuse_constant(training.measured()[0])
     model = build(training)
-    problem = Problem.of(law, LogModel(model) if log_error else model, training)
-    found = solve(problem, table, fitted)
+    model.log_error = log_error
+    found = solve(Problem.of(law, model, training), table, fitted)
     found["warnings"] += tuple(
         Note("assumption", message, ()) for message in assumptions(training, model)
     )

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.fits.fit import root_mean_square
-from prunelaw_sim.fits.least_squares import Model, Solved, minimise_model, natural
+from prunelaw_sim.fits.least_squares import Solved, minimise_model
+from prunelaw_sim.fits.model import Model, natural
 from prunelaw_sim.fits.rows import Table
 
 _ALIKE, _SAME = 1e-3, 1e-6  # predictions this close (of the errors' range) are one optimum

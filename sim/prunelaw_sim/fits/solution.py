@@ -134,7 +134,11 @@ class Solution:
 
 def solve(problem: Problem, table: Table, fitted: Bool[np.ndarray, " rows"]) -> dict[str, Any]:
     """Solves the problem, which holds the `fitted` rows of `table`: every field of a `Solution`."""
-    starts = problem.model.starts(problem.error, problem.weight)
+    error, weight = problem.error, problem.weight
+    if problem.model.log_error:
+        error = np.exp(error)
+        weight = weight / error
+    starts = problem.model.starts(error, weight)
     optima = solve_from_starts(problem, starts)
     model = problem.model if fitted.all() else problem.model.on(table)
     predicted = model.predict(optima.p[0])

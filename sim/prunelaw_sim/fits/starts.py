@@ -10,7 +10,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.model import Model, Points, Row
 
 LOG_FACTOR = (-40.0, 150.0)  # of a factor: beyond, a term is 0 or far above any loss
 LOG_EXPONENT = (math.log(1e-3), math.log(3.0))
@@ -18,9 +18,7 @@ _KEPT = 10  # starts that are returned
 
 
 def positive_factors(
-    columns: Float[np.ndarray, "grid rows k"],
-    error: Float[np.ndarray, " rows"],
-    weight: Float[np.ndarray, " rows"],
+    columns: Float[np.ndarray, "grid rows k"], error: Row, weight: Row
 ) -> Float[np.ndarray, "grid k"]:
     """Positive factors of the columns, by weighted least squares at every point of the grid.
 
@@ -38,12 +36,9 @@ def positive_factors(
 
 
 def best_of(
-    model: Model,
-    grids: list[Float[np.ndarray, "_ p"]],
-    error: Float[np.ndarray, " rows"],
-    weight: Float[np.ndarray, " rows"],
+    model: Model, grids: list[Points], error: Row, weight: Row
 ) -> Float[np.ndarray, "starts p"]:
     """The vectors of least weighted squares of all grids, best first."""
-    costs = [np.sum((weight * (model.evaluate(p)[0] - error)) ** 2, axis=1) for p in grids]
+    costs = [np.sum((weight * (model.errors(p)[0] - error)) ** 2, axis=1) for p in grids]
     order = np.argsort(np.concatenate(costs), kind="stable")
     return np.concatenate(grids)[order[:_KEPT]]

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 from scipy.special import gammainc
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.decay.repetition import DataConstrained, Overfit
-from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.model import Model, Point, Points, Row, Slopes, Values
 from prunelaw_sim.fits.rows import Table
 from prunelaw_sim.fits.starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
 
@@ -46,67 +44,42 @@ _PENALTY_PARAMETERS = {
     "power": ("c", "q", "p"),
     "saturating": ("c", "q", "r_star"),
 }
-_AT_LOW = {
-    "E": "at its bound 0: the data show no irreducible loss",
-    "A": "at the lower edge of the search: the size of the model makes no difference",
-    "B": "at the lower edge of the search: the amount of data makes no difference",
-    "alpha": "at the lower edge of the search: the loss hardly falls with the size of the model",
-    "beta": "at the lower edge of the search: the loss hardly falls with data",
-    "r_d": "at the lower edge of the search: repeats are worth nothing, whatever smaller R*",
-    "r_n": "at the lower edge of the search: parameters beyond N_opt are worth nothing",
-    "c": "at the lower edge of the search: repeats do no harm that the data show",
-    "q": "at the lower edge of the search: the harm does not depend on parameters per sample",
-    "p": "at the lower edge of the search: the harm hardly grows with repeats",
-    "r_star": "at the lower edge of the search: the harm is complete after the first repeats",
-}
-_AT_HIGH = {
-    "E": "at its bound, the least loss among the fitted runs: that run would be perfect",
-    "A": "at the upper edge of the search: any larger A fits as well",
-    "B": "at the upper edge of the search: any larger B fits as well",
-    "alpha": "at the upper edge of the search: the size of the model matters for the smallest only",
-    "beta": "at the upper edge of the search: the amount of data matters for the least data only",
-    "r_d": "at the upper edge of the search: no decay is visible, any larger R* fits as well",
-    "r_n": "at the upper edge of the search: excess parameters keep their worth in these data",
-    "c": "at the upper edge of the search: any larger c fits as well",
-    "q": "at the upper edge of the search: steeper in parameters per sample than the search allows",
-    "p": "at the upper edge of the search: steeper in repeats than the search allows",
-    "r_star": "at the upper edge of the search: the harm does not level off in these data",
-}
-
-Batch = Float[np.ndarray, "batch rows"]
-
-
-@dataclass(frozen=True, eq=False)
-class Runs:
-    """Columns of runs for the data-constrained laws: D, U (above D it counts as D), N; all > 0."""
-
-    samples_seen: Float[np.ndarray, " rows"]
-    unique_samples: Float[np.ndarray, " rows"]
-    parameters: Float[np.ndarray, " rows"]
-
-    def __post_init__(self) -> None:
-        for name in RUN_COLUMNS:
-            check_real(name, getattr(self, name), 0.0, low_open=True)
-
-    @classmethod
-    def read(cls, runs: Table | pd.DataFrame) -> Runs:
-        """The columns of a table; `TableError` names what is missing, or row and column."""
-        table = Table.of(runs)
-        table.require(*RUN_COLUMNS)
-        return cls(*(table.numbers(name) for name in RUN_COLUMNS))
 
 
 class DataConstrainedModel(Model):
-    """`DataConstrained` or `Overfit` for fixed runs; E in [0, highest_floor], the least loss, say.
+    """`DataConstrained` or `Overfit` for the runs of a table; E in [0, highest_floor].
 
     `tied`: α = β. `repeats`: R*_D is fitted (else ∞: a repeat is worth a fresh sample).
     `saturates`: R*_N is fitted (else ∞). `penalty`: "power" adds c R^p (N/U)^q (Lovelace et al.
     2026), "saturating" c S(R, R*_P) (N/U)^q, prunelaw's extension; see `prunelaw.decay.repetition`.
+    Unique samples above the samples seen count as these.
     """
+
+    edges: ClassVar = {
+        "E low": "at its bound 0: the data show no irreducible loss",
+        "E high": "at its bound, the least loss among the fitted runs: that run would be perfect",
+        "A low": "the size of the model makes no difference",
+        "B low": "the amount of data makes no difference",
+        "alpha low": "the loss hardly falls with the size of the model",
+        "alpha high": "the size of the model matters for the smallest only",
+        "beta low": "the loss hardly falls with data",
+        "beta high": "the amount of data matters for the least data only",
+        "r_d low": "repeats are worth nothing, whatever smaller R*",
+        "r_d high": "no decay is visible, any larger R* fits as well",
+        "r_n low": "parameters beyond N_opt are worth nothing",
+        "r_n high": "excess parameters keep their worth in these data",
+        "c low": "repeats do no harm that the data show",
+        "q low": "the harm does not depend on parameters per sample",
+        "q high": "steeper in parameters per sample than the search allows",
+        "p low": "the harm hardly grows with repeats",
+        "p high": "steeper in repeats than the search allows",
+        "r_star low": "the harm is complete after the first repeats",
+        "r_star high": "the harm does not level off in these data",
+    }
 
     def __init__(
         self,
-        runs: Runs,
+        table: Table,
         highest_floor: float,
         *,
         tied: bool = False,
@@ -115,8 +88,7 @@ class DataConstrainedModel(Model):
         penalty: str = "none",
     ) -> None:
         check_choice("penalty", penalty, PENALTIES)
-        self.runs, self.highest_floor = runs, highest_floor
-        self.tied, self.repeats, self.saturates, self.penalty = tied, repeats, saturates, penalty
+        self.repeats, self.saturates, self.penalty = repeats, saturates, penalty
         names = ["E", "A", "B", "alpha"]
         names += [] if tied else ["beta"]
         names += ["r_d"] if repeats else []
@@ -124,35 +96,25 @@ class DataConstrainedModel(Model):
         names += _PENALTY_PARAMETERS[penalty]
         self.parameters = tuple(names)
         self.kinds = tuple("linear" if name == "E" else "log" for name in names)
-        boxes = [_box(name, highest_floor) for name in names]
-        self.low = np.array([low for low, _ in boxes])
-        self.high = np.array([high for _, high in boxes])
+        self.low, self.high = np.array([_box(name, highest_floor) for name in names]).T
         self._place = {name: i for i, name in enumerate(names)}
         if tied:
             self._place["beta"] = self._place["alpha"]
-        once = np.minimum(runs.samples_seen, runs.unique_samples)
-        self._log_n, self._log_u = np.log(runs.parameters), np.log(once)
-        self._repeats = (runs.samples_seen - once) / once
+        super().__init__(table)
 
-    def on(self, runs: Table | pd.DataFrame) -> DataConstrainedModel:
-        """The same law and box on other runs."""
-        return DataConstrainedModel(
-            Runs.read(runs),
-            self.highest_floor,
-            tied=self.tied,
-            repeats=self.repeats,
-            saturates=self.saturates,
-            penalty=self.penalty,
-        )
+    def read(self, table: Table) -> None:
+        """D, U (above D it counts as D) and N; `TableError` names what is missing or no number."""
+        table.require(*RUN_COLUMNS)
+        self._runs = {name: table.numbers(name) for name in RUN_COLUMNS}
+        seen, unique, parameters = self._runs.values()
+        once = np.minimum(seen, unique)
+        self._log_n, self._log_u = np.log(parameters), np.log(once)
+        self._repeats = (seen - once) / once
 
-    def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
+    def coordinates(self) -> dict[str, Row]:
         """Samples seen, epochs, unique samples and parameters."""
-        columns = {name: getattr(self.runs, name) for name in RUN_COLUMNS}
-        return columns | {"epochs": self.runs.samples_seen / self.runs.unique_samples}
-
-    def at_edge(self, name: str, upper: bool) -> str:
-        """What it means that a parameter stands at an end of its box."""
-        return (_AT_HIGH if upper else _AT_LOW)[name]
+        seen, unique, _ = self._runs.values()
+        return self._runs | {"epochs": seen / unique}
 
     def uninformed(self) -> dict[str, str]:
         """What only repeats can tell, where no run repeats its data."""
@@ -161,16 +123,14 @@ class DataConstrainedModel(Model):
         about = ("r_d", *_PENALTY_PARAMETERS[self.penalty])
         return {name: _NO_REPEATS for name in about if name in self.parameters}
 
-    def law(self, p: Float[np.ndarray, " p"]) -> DataConstrained | Overfit:
+    def law(self, p: Point) -> DataConstrained | Overfit:
         """The law of one vector."""
         value = {name: self._value(p[None], name).item() for name in self._place}
         extra = {name: value.pop(name) for name in ("c", "q", "p", "r_star") if name in value}
         base = DataConstrained(**value)
         return Overfit(base, **extra) if extra else base
 
-    def evaluate(
-        self, p: Float[np.ndarray, "batch p"]
-    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
+    def errors(self, p: Points) -> tuple[Values, Slopes]:
         """Losses, and their derivatives by every coordinate of p."""
         jacobian = np.zeros((len(p), self._log_n.size, len(self.parameters)))
         jacobian[:, :, self._place["E"]] = 1.0
@@ -179,9 +139,7 @@ class DataConstrainedModel(Model):
             loss = loss + self._harm(p, jacobian)
         return loss, jacobian
 
-    def starts(
-        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
-    ) -> Float[np.ndarray, "starts p"]:
+    def starts(self, error: Row, weight: Row) -> Float[np.ndarray, "starts p"]:
         """The best few of a grid of exponents and R*, each with its best E, A, B and c."""
         names = [name for name in _GRID if name in self.parameters]
         shape = _PENALTY_SHAPE[self.penalty]
@@ -194,12 +152,7 @@ class DataConstrainedModel(Model):
             grids.append(self._with_factors(p, error, weight))
         return best_of(self, grids, error, weight)
 
-    def _with_factors(
-        self,
-        p: Float[np.ndarray, "batch p"],
-        error: Float[np.ndarray, " rows"],
-        weight: Float[np.ndarray, " rows"],
-    ) -> Float[np.ndarray, "batch p"]:
+    def _with_factors(self, p: Points, error: Row, weight: Row) -> Points:
         """p with the best E, A, B and c for its other coordinates, inside the box."""
         factors = [name for name in ("A", "B", "c") if name in self.parameters]
         columns = [np.ones((len(p), error.size)), *(self._shape(p, name) for name in factors)]
@@ -208,7 +161,7 @@ class DataConstrainedModel(Model):
         p[:, [self._place[name] for name in factors]] = np.log(best[:, 1:])
         return np.clip(p, self.low, self.high)
 
-    def _shape(self, p: Float[np.ndarray, "batch p"], factor: str) -> Batch:
+    def _shape(self, p: Points, factor: str) -> Values:
         """A term divided by its factor; N_eff = N here, as U_N hangs on A and B."""
         if factor == "A":
             return np.exp(-self._value(p, "alpha") * self._log_n)
@@ -217,9 +170,7 @@ class DataConstrainedModel(Model):
         scratch = np.zeros((len(p), self._log_n.size, len(self.parameters)))
         return self._data(unit, scratch) if factor == "B" else self._harm(unit, scratch)
 
-    def _capacity(
-        self, p: Float[np.ndarray, "batch p"], jacobian: Float[np.ndarray, "batch rows p"]
-    ) -> Batch:
+    def _capacity(self, p: Points, jacobian: Slopes) -> Values:
         """A / N_eff^α; with e = ∂log N_eff/∂log N, ∂log N_eff/∂log U_N = 1 − e."""
         at, alpha = self._place, self._value(p, "alpha")
         log_a = p[:, at["A"], None]
@@ -245,9 +196,7 @@ class DataConstrainedModel(Model):
         jacobian[:, :, at["r_n"]] -= term * alpha * by_r_star / (1.0 + worth)
         return term
 
-    def _data(
-        self, p: Float[np.ndarray, "batch p"], jacobian: Float[np.ndarray, "batch rows p"]
-    ) -> Batch:
+    def _data(self, p: Points, jacobian: Slopes) -> Values:
         """B / D_eff^β."""
         at, beta = self._place, self._value(p, "beta")
         if self.repeats:
@@ -262,9 +211,7 @@ class DataConstrainedModel(Model):
             jacobian[:, :, at["r_d"]] -= term * beta * by_r_star / (1.0 + worth)
         return term
 
-    def _harm(
-        self, p: Float[np.ndarray, "batch p"], jacobian: Float[np.ndarray, "batch rows p"]
-    ) -> Batch:
+    def _harm(self, p: Points, jacobian: Slopes) -> Values:
         """c S^p (N/U)^q of the runs that repeat; the others have none."""
         at, again = self._place, self._repeats > 0.0
         log_crowding = self._log_n[again] - self._log_u[again]
@@ -284,7 +231,7 @@ class DataConstrainedModel(Model):
         jacobian[:, again, at["q"]] += term[:, again] * q * log_crowding
         return term
 
-    def _value(self, p: Float[np.ndarray, "batch p"], name: str) -> Float[np.ndarray, "batch 1"]:
+    def _value(self, p: Points, name: str) -> Float[np.ndarray, "batch 1"]:
         column = p[:, self._place[name], None]
         return column if name == "E" else np.exp(column)
 
@@ -298,7 +245,7 @@ def _box(name: str, highest_floor: float) -> tuple[float, float]:
     return _LOG_R_STAR if name.startswith("r_") else LOG_EXPONENT
 
 
-def _saturated(repeats: Any, r_star: Float[np.ndarray, "batch 1"]) -> tuple[Batch, Batch]:
+def _saturated(repeats: Any, r_star: Float[np.ndarray, "batch 1"]) -> tuple[Values, Values]:
     """S = R* (1 − exp(−R/R*)) and dS/dlog R* = R* (1 − (1 + R/R*) exp(−R/R*)).
 
     The bracket is the incomplete gamma function P(2, R/R*), without cancellation.

@@ -18,11 +18,10 @@ from prunelaw.checks import check_choice
 from prunelaw.decay.repetition import DataConstrained, Overfit, PowerLaw
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.fits.fit import root_mean_square
-from prunelaw_sim.fits.least_squares import Model
 from prunelaw_sim.fits.least_squares_fit import LeastSquaresFit, fit_model
-from prunelaw_sim.fits.log_model import inner_model
+from prunelaw_sim.fits.model import Model
 from prunelaw_sim.fits.rows import Table
-from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel, Runs
+from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel
 from prunelaw_sim.laws.power_law_model import PowerLawModel
 
 
@@ -39,7 +38,7 @@ class ScalingFit(LeastSquaresFit):
 
     def to_law(self) -> DataConstrained | Overfit | PowerLaw:
         """The fitted law, an object of `prunelaw.decay.repetition`."""
-        model = inner_model(self.problem.model)
+        model = self.problem.model
         assert isinstance(model, DataConstrainedModel | PowerLawModel)
         return model.law(self.point)
 
@@ -89,7 +88,7 @@ def fit_data_constrained(
     return fit_model(
         ScalingFit,
         "data-constrained" if penalty == "none" else "overfit",
-        lambda table: DataConstrainedModel(Runs.read(table), _floor(table), **shape),
+        lambda table: DataConstrainedModel(table, _floor(table), **shape),
         frame,
         hold_out_above,
         group,
@@ -123,7 +122,7 @@ def fit_power_law(
     return fit_model(
         ScalingFit,
         "power-law-floor" if floor else "power-law",
-        lambda table: PowerLawModel.read(table, _floor(table), floor),
+        lambda table: PowerLawModel(table, _floor(table), floor=floor),
         frame,
         hold_out_above,
         group,

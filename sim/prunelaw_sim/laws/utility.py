@@ -24,7 +24,6 @@ from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw.errors import InputError
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.fits.least_squares_fit import LeastSquaresFit, fit_model
-from prunelaw_sim.fits.log_model import inner_model
 from prunelaw_sim.fits.rows import Table
 from prunelaw_sim.laws.utility_layout import Form, Layout, Rows, parameter_name
 from prunelaw_sim.laws.utility_model import UtilityModel
@@ -41,7 +40,7 @@ class UtilityFit(LeastSquaresFit):
 
     @property
     def _model(self) -> UtilityModel:
-        model = inner_model(self.problem.model)
+        model = self.problem.model
         assert isinstance(model, UtilityModel)
         return model
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from prunelaw.checks import check_real
 from prunelaw.decay.utility import DIVISOR
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.fits.least_squares import to_internal
+from prunelaw_sim.fits.model import kind_of, to_internal
 from prunelaw_sim.fits.rows import Table
 
 _LOG_A = 60.0  # bound on |log(a n / 1e5)| at the middle of the data
@@ -130,11 +130,6 @@ def parameter_name(kind: str, rows: Rows, group: str, pool: str = "") -> str:
     if kind == "tau":
         return f"tau[{pool}]"
     return kind if one or kind == "stretch" else f"{kind}[{group}]"
-
-
-def kind_of(name: str) -> str:
-    """`tau` of `tau[top 10%]`."""
-    return name.partition("[")[0]
 
 
 def _parameters(rows: Rows, form: Form) -> tuple[str, ...]:

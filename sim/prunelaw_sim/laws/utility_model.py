@@ -14,53 +14,48 @@ together they share the half-lives.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from prunelaw.decay.utility import growth_and_slope, log_growth
-from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.model import Model, Points, Row, Slopes, Values, kind_of
 from prunelaw_sim.fits.rows import Table
-from prunelaw_sim.laws.utility_layout import KINDS, Layout, kind_of
+from prunelaw_sim.laws.utility_layout import KINDS, Layout
 from prunelaw_sim.laws.utility_starts import utility_starts
 
 CAP_POWER = 8
 """q of the ceiling y/(1 + (y/c)^q)^(1/q): at y = c/2 it takes away .05 %, at y = c 8 %."""
-_AT_LOW = {
-    "a": "at the lower edge of the search: any smaller a fits as well",
-    "d": "at its bound 0: the data show no irreducible error",
-    "b": "at 0: this pool's samples do not lower the error",
-    "tau": "at the lower edge of the search: repeats are worth nothing, whatever smaller τ",
-    "stretch": "at the lower edge of the search",
-}
-_AT_HIGH = {
-    "a": "at the upper edge of the search: any larger a fits as well",
-    "d": "at its bound, the least error in the table: that run would be perfect",
-    "b": "at the steep edge of the search: errors fall faster than any power the law allows",
-    "tau": "at the upper edge of the search: no decay is visible, any larger τ fits as well",
-    "stretch": "at the upper edge of the search",
-}
 
 
 class UtilityModel(Model):
-    """Predictions for the rows of a layout as a function of parameter vectors, a batch at a time.
+    """Predictions for the rows of a layout as a function of parameter vectors."""
 
-    `fitted`: the rows are fitted, not predicted: what is linear is solved for.
-    """
+    edges: ClassVar = {
+        "d low": "at its bound 0: the data show no irreducible error",
+        "d high": "at its bound, the least error in the table: that run would be perfect",
+        "b low": "at 0: this pool's samples do not lower the error",
+        "b high": "at the steep edge of the search: errors fall faster than any power it allows",
+        "tau low": "repeats are worth nothing, whatever smaller τ",
+        "tau high": "no decay is visible, any larger τ fits as well",
+    }
 
-    def __init__(self, layout: Layout, *, fitted: bool = True) -> None:
-        self.layout, self.form, self.rows = layout, layout.form, layout.rows
-        self.parameters, self.columns = layout.parameters, layout.columns
+    def __init__(self, layout: Layout) -> None:
+        self.form, self.parameters = layout.form, layout.parameters
         self.kinds = tuple(KINDS[kind_of(name)] for name in self.parameters)
         self.low, self.high = layout.low, layout.high
-        self.passes, self.log_first = layout.passes, layout.log_first
-        self._find_linear(fitted and self.form.ceiling is None)
+        self._take(layout)
+        self._find_linear()
 
-    def on(self, runs: Table | pd.DataFrame) -> UtilityModel:
-        """The same law and box on other rows of the same pools and groups (else `TableError`)."""
-        return UtilityModel(self.layout.on(Table.of(runs)), fitted=False)
+    def read(self, table: Table) -> None:
+        """Other rows of the same pools and groups (else `TableError`), for predictions."""
+        self._take(self.layout.on(table))
+        self._members, self._linear_of, self._linear = [], [], []
+
+    def _take(self, layout: Layout) -> None:
+        self.layout, self.rows, self.columns = layout, layout.rows, layout.columns
+        self.passes, self.log_first = layout.passes, layout.log_first
 
     def row_in_words(self, row: int) -> str:
         """Its pool, unique samples and samples seen."""
@@ -70,9 +65,9 @@ class UtilityModel(Model):
             f"samples, {rows.samples_seen[row]:.4g} seen"
         )
 
-    def _find_linear(self, wanted: bool) -> None:
+    def _find_linear(self) -> None:
         """Of each group: its rows, and the columns (a or None, d) that are solved for."""
-        at, groups = self.columns, range(len(self.rows.groups) if wanted else 0)
+        at, groups = self.columns, range(len(self.rows.groups) if self.form.ceiling is None else 0)
         self._members = [np.flatnonzero(self.rows.group == g) for g in groups]
         self._linear_of: list[tuple[int | None, int]] = []
         for mine in self._members:
@@ -81,30 +76,22 @@ class UtilityModel(Model):
             self._linear_of.append((a, int(at["d"][mine[0]])))
         self._linear = [i for pair in self._linear_of for i in pair if i is not None]
 
-    def evaluate(
-        self, p: Float[np.ndarray, "batch p"]
-    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
+    def errors(self, p: Points) -> tuple[Values, Slopes]:
         """Errors, and ∂ error / ∂ (log a, d, log −b, log τ, s), all exact."""
         return self._assembled(p, *self._growth(p))
 
     def linear(self) -> Bool[np.ndarray, " p"]:
-        """d, and a of groups of one pool, in which C = a^b is linear; under a ceiling, none."""
-        return np.isin(np.arange(len(self.parameters)), self._linear)
+        """d, and a of groups of one pool, linear in C = a^b; none in logs or under a ceiling."""
+        return np.isin(np.arange(len(self.parameters)), [] if self.log_error else self._linear)
 
     def eliminated(
-        self,
-        p: Float[np.ndarray, "batch p"],
-        target: Float[np.ndarray, "batch rows"],
-        weight: Float[np.ndarray, "batch rows"],
-    ) -> tuple[
-        Float[np.ndarray, "batch p"],
-        Float[np.ndarray, "batch rows"],
-        Float[np.ndarray, "batch rows p"],
-    ]:
+        self, p: Points, target: Values, weight: Values
+    ) -> tuple[Points, Values, Slopes]:
         """p with d (and a) at their best inside the box, and the law there."""
+        if self.log_error or not self._linear:
+            return super().eliminated(p, target, weight)
         growth, slope = self._growth(p)
-        if self._linear:
-            p = self._with_best(p, growth, target, weight)
+        p = self._with_best(p, growth, target, weight)
         return p, *self._assembled(p, growth, slope)
 
     def _with_best(self, p: Any, growth: Any, target: Any, weight: Any) -> Any:
@@ -129,9 +116,7 @@ class UtilityModel(Model):
                 )
         return p
 
-    def _assembled(
-        self, p: Float[np.ndarray, "batch p"], growth: Any, slope: Any
-    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows p"]]:
+    def _assembled(self, p: Points, growth: Any, slope: Any) -> tuple[Values, Slopes]:
         at = self.columns
         b, d = -np.exp(p[:, at["b"]]), p[:, at["d"]]
         official = self.form.convention == "official_code"
@@ -153,7 +138,7 @@ class UtilityModel(Model):
                     jacobian[:, row, at["stretch"]] = by_log_tau * self.layout.log_size
             return _capped(error, jacobian, self.form.ceiling)
 
-    def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
+    def coordinates(self) -> dict[str, Row]:
         """Samples seen, epochs and unique samples."""
         rows = self.rows
         return {
@@ -171,7 +156,7 @@ class UtilityModel(Model):
         given = self.form.bounds or {}
         if name in given or kind_of(name) in given:
             return f"at the {'upper' if upper else 'lower'} end of the bounds that were given"
-        return (_AT_HIGH if upper else _AT_LOW)[kind_of(name)]
+        return super().at_edge(name, upper)
 
     def uninformed(self) -> dict[str, str]:
         """Parameters of which no row knows anything, and why."""
@@ -185,15 +170,11 @@ class UtilityModel(Model):
                 reasons[name] = "no pool is repeated in subsets of different size"
         return reasons
 
-    def starts(
-        self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
-    ) -> Float[np.ndarray, "starts p"]:
+    def starts(self, error: Row, weight: Row) -> Float[np.ndarray, "starts p"]:
         """A fixed set that follows from the data alone: see `utility_starts`."""
         return utility_starts(self.layout, error, weight)
 
-    def _growth(
-        self, p: Float[np.ndarray, "batch p"]
-    ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows"]]:
+    def _growth(self, p: Points) -> tuple[Values, Values]:
         """G of every row and ∂G/∂ log τ."""
         at = self.columns
         if "tau" not in at:

@@ -27,7 +27,6 @@ from prunelaw.decay.utility import Pool, Real, mixture_error
 from prunelaw.errors import InputError
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.fits.bootstrap import Ensemble, bootstrap
-from prunelaw_sim.fits.log_model import LogModel
 from prunelaw_sim.laws.utility import UtilityFit
 from prunelaw_sim.pools.decisions import Decision, UnionChoice, decide
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools
@@ -210,7 +209,7 @@ def _scatter(ensemble: PoolEnsemble, scatter: Any, error: float) -> float | None
     if fit is None:
         return None
     typical = fit.scatter * float(np.sqrt(np.mean(1.0 / fit.problem.weight**2)))
-    return typical * error if isinstance(fit.problem.model, LogModel) else typical
+    return typical * error if fit.problem.model.log_error else typical
 
 
 def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ...]:

@@ -13,17 +13,25 @@ from scipy.optimize import least_squares
 
 from prunelaw.decay.repetition import PUBLISHED
 from prunelaw.errors import InputError
-from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel, Runs
+from prunelaw_sim.fits.rows import Table
+from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel
 from prunelaw_sim.laws.power_law_model import PowerLawModel
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
 TOP = 2.5  # bound of E and d
-RUNS = Runs(
-    np.array([1e8, 2e9, 4e10, 9e11, 3e8, 6e10, 5e9]),
-    np.array([1e8, 1e9, 4e8, 1e8, 6e8, 6e10, 1e8]),
-    np.array([7e6, 1e9, 3e8, 1.4e7, 9e9, 2e8, 3e9]),
-)
+
+
+def of(**columns):
+    return Table.of(pd.DataFrame(columns))
+
+
+COLUMNS = {
+    "samples_seen": [1e8, 2e9, 4e10, 9e11, 3e8, 6e10, 5e9],
+    "unique_samples": [1e8, 1e9, 4e8, 1e8, 6e8, 6e10, 1e8],
+    "parameters": [7e6, 1e9, 3e8, 1.4e7, 9e9, 2e8, 3e9],
+}
+RUNS = of(**COLUMNS)
 OPTIONS = [
     {"tied": tied, "repeats": repeats, "saturates": saturates, "penalty": penalty}
     for tied in (False, True)
@@ -35,8 +43,10 @@ MODELS = {
     "-".join(str(v) for v in options.values()): DataConstrainedModel(RUNS, TOP, **options)
     for options in OPTIONS
 }
-MODELS["power law"] = PowerLawModel(np.geomspace(1e9, 1e13, 7), TOP)
-MODELS["power law with floor"] = PowerLawModel(np.geomspace(1e9, 1e13, 7), TOP, floor=True)
+MODELS["power law"] = PowerLawModel(of(compute=np.geomspace(1e9, 1e13, 7)), TOP)
+MODELS["power law with floor"] = PowerLawModel(
+    of(compute=np.geomspace(1e9, 1e13, 7)), TOP, floor=True
+)
 
 
 def value(model, p):
@@ -44,7 +54,7 @@ def value(model, p):
     law = model.law(p)
     if isinstance(model, PowerLawModel):
         return law.error(np.exp(model._log_c))
-    return law.loss(RUNS.samples_seen, RUNS.unique_samples, RUNS.parameters)
+    return law.loss(*map(np.array, COLUMNS.values()))
 
 
 def plausible(model, rng, count):
@@ -134,7 +144,7 @@ class TestExactDerivatives:
         """All six derivatives, of a crowded run of many epochs, at 50 digits: to 1e-10."""
         p = [1.0, log_a, log_b, log_alpha, log_beta, log_d, log_n]
         seen, unique, size = 4e10, 3e8, 5e9
-        run = Runs(*(np.array([x]) for x in (seen, unique, size)))
+        run = of(samples_seen=[seen], unique_samples=[unique], parameters=[size])
         _, jacobian = DataConstrainedModel(run, TOP).evaluate(np.array([p]))
 
         def loss(*q):
@@ -199,7 +209,9 @@ class TestFits:
         seen = unique * 10.0 ** rng.uniform(0.0, 2.5, 80)
         size = 0.05 * unique * 10.0 ** rng.uniform(-1.0, 2.0, 80)
         error = law.loss(seen, unique, size)
-        model = DataConstrainedModel(Runs(seen, unique, size), float(error.min()))
+        model = DataConstrainedModel(
+            of(samples_seen=seen, unique_samples=unique, parameters=size), float(error.min())
+        )
         best, _ = fit(model, error)
         found = model.law(best.x)
         for name in ("E", "A", "B", "alpha", "beta", "r_d", "r_n"):
@@ -209,7 +221,7 @@ class TestFits:
     def test_recovers_a_power_law(self, floor):
         compute = np.geomspace(1e9, 1e12, 12)
         error = 5.858 * compute**-0.1114 + 0.05 * floor
-        model = PowerLawModel(compute, float(error.min()), floor=floor)
+        model = PowerLawModel(of(compute=compute), float(error.min()), floor=floor)
         best, _ = fit(model, error)
         law = model.law(best.x)
         assert (law.k, law.s, law.d) == pytest.approx((5.858, -0.1114, 0.05 * floor), rel=1e-6)
@@ -232,7 +244,7 @@ class TestFits:
         runs = pd.read_csv(shared_data / "datablations_c4_val_loss.csv")
         few, many = runs[runs.tokens_seen <= 3.3e10], runs[runs.tokens_seen > 3.3e10]
         assert (len(few), len(many)) == (114, 63)
-        model = DataConstrainedModel(Runs(**columns(few)), float(few.val_loss.min()), **options)
+        model = DataConstrainedModel(of(**columns(few)), float(few.val_loss.min()), **options)
         best, costs = fit(model, few.val_loss.to_numpy())
         law = model.law(best.x)
         assert rms_log(law, few) == pytest.approx(inside, abs=0.001)
@@ -242,11 +254,11 @@ class TestFits:
 
 class TestBadInput:
     def test_is_named(self):
-        with pytest.raises(InputError, match="samples_seen must be finite and in"):
-            Runs(np.array([0.0]), np.array([1.0]), np.array([1.0]))
+        with pytest.raises(InputError, match="column samples_seen: must be a number in"):
+            DataConstrainedModel(of(**COLUMNS | {"samples_seen": 0.0}), TOP)
         with pytest.raises(InputError, match="penalty must be one of none, power, saturating"):
             DataConstrainedModel(RUNS, TOP, penalty="harsh")
         with pytest.raises(InputError, match="highest_floor"):
             DataConstrainedModel(RUNS, 0.0)
         with pytest.raises(InputError, match="compute"):
-            PowerLawModel(np.array([1.0, -1.0]), 0.1)
+            PowerLawModel(of(compute=[1.0, -1.0]), 0.1)

@@ -6,7 +6,7 @@ import pytest
 from sim.laws.pools import exact_table, noisy_table
 
 from prunelaw.decay.utility import CONVENTIONS
-from prunelaw_sim.fits.least_squares import to_internal
+from prunelaw_sim.fits.model import to_internal
 from prunelaw_sim.fits.rows import Table
 from prunelaw_sim.laws.utility_layout import Form, Layout, Rows
 from prunelaw_sim.laws.utility_model import UtilityModel
