@@ -268,7 +268,8 @@ def switch(
         for i in range(n)
     )
     reason = np.where(np.isnan(results[0]), [_no_switch(row, names) for row in gap], "")
-    columns = (angle, fraction, *results, reason, np.isfinite(gap).all(axis=1))
+    converged = np.array(np.isfinite(gap).all(axis=1))
+    columns = (angle, fraction, *results, reason, converged)
     shaped = (column.reshape(shape) for column in columns)
     return Switch(*names, (float(alpha_range[0]), float(alpha_range[1])), crossings, *shaped)
 
