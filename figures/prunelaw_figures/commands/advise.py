@@ -5,11 +5,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.terminal.options import (
+    FILE,
+    GROUP,
+    JSON,
+    LEVEL,
+    SEED,
+    figure_option,
+    read_runs,
+    reading_options,
+)
 from prunelaw_figures.terminal.output import Amount
-from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
     from prunelaw_sim.scores.files import Scores
+    from prunelaw_sim.tables.mapping import ColumnMapping
 
 
 @click.command()
@@ -25,37 +35,27 @@ if TYPE_CHECKING:
 @click.option("--scores-column", metavar="NAME", help="Which column holds the scores.")
 @click.option("--scores-id", metavar="NAME", help="Which column holds the ids.")
 @click.option(
-    "--output-kept",
-    type=click.Path(path_type=Path),
-    help="With --scores: write the kept ids to a new .csv or .tsv file.",
+    "--output-kept", type=FILE, help="With --scores: write the kept ids to a new .csv or .tsv file."
 )
-@click.option("--group", help="Which group of runs; needed if the table holds several.")
+@GROUP
 @click.option("--score", help="Runs pruned by this score; needed if the table holds several.")
-@click.option("--level", type=float, default=0.9, show_default=True, help="Of all intervals.")
+@LEVEL
 @click.option("--replicates", type=int, help="Of the uncertainty; 400 for pools, 100 for pruning.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all draws.")
-@click.option(
-    "--figure", type=click.Path(path_type=Path), help="Draw the advice into a new PNG file."
-)
+@SEED
+@figure_option("Draw the advice into a new PNG file.")
 @reading_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@JSON
 def command(
     table: str,
-    budget: float | None,
+    mapping: "ColumnMapping",
     examples: float | None,
     scores: str | None,
+    output_kept: Path | None,
+    figure: Path | None,
     scores_high: str | None,
     scores_column: str | None,
     scores_id: str | None,
-    output_kept: Path | None,
-    group: str | None,
-    score: str | None,
-    level: float,
-    replicates: int | None,
-    seed: int,
-    figure: Path | None,
-    as_json: bool,
-    **about_table: Any,
+    **options: Any,
 ) -> None:
     """How much to keep and which part, by the runs in TABLE; how sure that is; the next run.
 
@@ -77,18 +77,11 @@ def command(
     from prunelaw_figures.words.document import print_result
     from prunelaw_sim.advice.advise import advise
     from prunelaw_sim.common.new_file import check_new_file
-    from prunelaw_sim.readers import read
 
     check_new_file("--figure", figure)
-    named = (scores, scores_high, scores_column, scores_id, output_kept)
-    of_examples = _scores(*named, examples)
-    sweep = read(table, mapping=asked(**about_table))
-    for note in sweep.notes:
-        click.echo(f"note: {note}", err=True)
-    found = advise(
-        sweep, budget, examples=examples, scores=of_examples, level=level, group=group,
-        score=score, replicates=replicates, seed=seed,
-    )  # fmt: skip
+    meaning = {"high": scores_high, "column": scores_column, "id": scores_id}
+    of_examples = _scores(scores, meaning, output_kept, examples)
+    found = advise(read_runs(table, mapping), examples=examples, scores=of_examples, **options)
     if figure is not None:
         from prunelaw_figures.plots.advice import advise_figure
         from prunelaw_figures.plots.style import save
@@ -98,14 +91,12 @@ def command(
     if output_kept is not None and found.scores is not None:
         found.scores.write_kept(output_kept, "--output-kept")
         click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
-    print_result(found, advice_blocks(found), as_json)
+    print_result(found, advice_blocks(found))
 
 
 def _scores(
     path: str | None,
-    high: str | None,
-    column: str | None,
-    id_column: str | None,
+    meaning: dict[str, str | None],
     output_kept: Path | None,
     examples: float | None,
 ) -> "Scores | None":
@@ -114,17 +105,16 @@ def _scores(
     from prunelaw.errors import InputError
     from prunelaw_sim.scores.files import HIGH, check_score_file, read_scores
 
-    of_scores = {"high": high, "column": column, "id": id_column}
-    named = {f"--scores-{name}": given for name, given in of_scores.items()}
+    named = {f"--scores-{name}": given for name, given in meaning.items()}
     for name, given in {**named, "--output-kept": output_kept}.items():
         if given is not None and path is None:
             raise InputError(f"{name} belongs to --scores, which was not given")
     if path is None:
         return None
-    if high is not None:
-        check_choice("--scores-high", high, HIGH)
+    if meaning["high"] is not None:
+        check_choice("--scores-high", meaning["high"], HIGH)
     check_score_file("--output-kept", output_kept)
     if examples is not None and examples != round(examples):
         raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
     count = None if examples is None else round(examples)
-    return read_scores(path, column=column, id_column=id_column, high=high, examples=count)
+    return read_scores(path, id_column=meaning.pop("id"), examples=count, **meaning)

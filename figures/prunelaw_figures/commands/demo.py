@@ -4,18 +4,19 @@ from pathlib import Path
 
 import click
 
-from prunelaw_figures.terminal.output import print_json
+from prunelaw_figures.terminal.options import FILE, JSON
+from prunelaw_figures.words.document import Text, print_result
 
 
 @click.command()
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=FILE,
     help="File to write; default: a temporary one, which stays for the browser to read.",
 )
 @click.option("--open/--no-open", "show", default=True, help="Open the page in the browser.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: file and bytes.")
-def command(output: Path | None, show: bool, as_json: bool) -> None:
+@JSON
+def command(output: Path | None, show: bool) -> None:
     """The interactive page: data pruning, utility decay and a class exercise.
 
     \b
@@ -25,17 +26,17 @@ def command(output: Path | None, show: bool, as_json: bool) -> None:
     The page is one HTML file under 1 MB that works offline and sends nothing. It is the same bytes
     each time; a file that exists is left alone, and refused unless it is this very page.
     """
+    import webbrowser
+
     from prunelaw_figures.demo.build import build_page
 
     page = build_page()
     path = _temporary(page) if output is None else _written(output, page)
-    opened = show and _opened(path)
-    if as_json:
-        print_json({"file": path, "bytes": len(page), "opened": opened})
-    else:
-        click.echo(f"{path} ({len(page) / 1e3:.0f} kB)")
-        if show and not opened:
-            click.echo("no browser was found; open that file in one", err=True)
+    opened = show and webbrowser.open(path.resolve().as_uri())
+    values = {"file": path, "bytes": len(page), "opened": opened}
+    print_result(values, [Text(f"{path} ({len(page) / 1e3:.0f} kB)")])
+    if show and not opened:
+        click.echo("no browser was found; open that file in one", err=True)
 
 
 def _temporary(page: bytes) -> Path:
@@ -54,10 +55,3 @@ def _written(path: Path, page: bytes) -> Path:
     if not (path.is_file() and path.read_bytes() == page):
         write_new_file("--output", path, page)
     return path
-
-
-def _opened(path: Path) -> bool:
-    """Whether a browser took the page."""
-    import webbrowser
-
-    return webbrowser.open(path.resolve().as_uri())

@@ -6,30 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from prunelaw_figures.terminal.options import FILE, JSON, json_wanted
 from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
+from prunelaw_figures.words.document import Text, print_result
 
 if TYPE_CHECKING:
-    from prunelaw_figures.gallery.build import Outcome
     from prunelaw_figures.plots.entry import Entry
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--out", type=FILE, metavar="DIR", default="gallery", help="Folder of the figures.")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    default="gallery",
-    show_default=True,
-    help="Folder of the figures.",
-)
-@click.option(
-    "--format",
-    "formats",
-    type=NameList(),
-    default="png,svg",
-    show_default=True,
-    help="Some of png, svg, pdf.",
+    "--format", "formats", type=NameList(), default="png,svg", help="Some of png, svg, pdf."
 )
 @click.option(
     "--cache",
@@ -37,13 +26,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder of computed results.  [default: results in --out]",
 )
-@click.option(
-    "--dpi",
-    type=click.IntRange(20, 1200),
-    default=200,
-    show_default=True,
-    help="Pixels per inch of png.",
-)
+@click.option("--dpi", type=click.IntRange(20, 1200), default=200, help="Pixels per inch of png.")
 @click.option("--recompute", is_flag=True, help="Ignore kept results and those of the package.")
 @click.option(
     "--openclip",
@@ -58,7 +41,7 @@ if TYPE_CHECKING:
     help="datablations_c4_val_loss.csv, for the figures c4_*.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Print names and captions; build nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@JSON
 def command(
     names: tuple[str, ...],
     out: Path,
@@ -69,7 +52,6 @@ def command(
     openclip: Path | None,
     c4: Path | None,
     only_list: bool,
-    as_json: bool,
 ) -> None:
     """Figures of both theories, by name; without a name all of them.
 
@@ -97,7 +79,7 @@ def command(
     entries = [GALLERY[check_choice("NAME", name, GALLERY)] for name in names or GALLERY]
     formats = tuple(check_choice("--format", each, FORMATS) for each in formats)
     if only_list:
-        _print_list(entries, as_json)
+        _print_list(entries)
         return
     given = {"openclip": openclip, "c4": c4}
     sources = {name: path for name, path in given.items() if path is not None}
@@ -106,9 +88,10 @@ def command(
     outcomes = []
     for outcome in build(order, progress_bar):
         outcomes.append(outcome)
-        if not as_json:
-            _print(outcome)
-    if as_json:
+        if not json_wanted():
+            state = f"{outcome.status:11s} {outcome.seconds:6.1f} s"
+            click.echo(f"{outcome.name:30s} {state}  {outcome.reason}")
+    if json_wanted():
         print_json({"out": out, "figures": outcomes})
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if failed:
@@ -124,18 +107,18 @@ def _check_data(named: "Sequence[Entry]", sources: Mapping[str, Path]) -> None:
             raise InputError(f"figure {entry.name} needs --{entry.given}: where its data are")
 
 
-def _print(outcome: "Outcome") -> None:
-    text = f"{outcome.name:30s} {outcome.status:11s} {outcome.seconds:6.1f} s  {outcome.reason}"
-    click.echo(text)
-
-
-def _print_list(entries: "Sequence[Entry]", as_json: bool) -> None:
-    if as_json:
-        print_json({"figures": [
-            {"name": entry.name, "caption": entry.text(), "parameters": entry.parameters,
-             "needs": entry.given or None} for entry in entries
-        ]})  # fmt: skip
-        return
-    for entry in entries:
-        needs = f" (needs --{entry.given})" if entry.given else ""
-        click.echo(f"{entry.name}{needs}\n    {entry.text()}\n")
+def _print_list(entries: "Sequence[Entry]") -> None:
+    values = [
+        {
+            "name": entry.name,
+            "caption": entry.text(),
+            "parameters": entry.parameters,
+            "needs": entry.given or None,
+        }
+        for entry in entries
+    ]
+    told = [
+        f"{entry.name}{f' (needs --{entry.given})' * bool(entry.given)}\n    {entry.text()}\n"
+        for entry in entries
+    ]
+    print_result({"figures": values}, map(Text, told))

@@ -5,46 +5,43 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.reading_options import asked, pairs, reading_options
+from prunelaw_figures.terminal.options import (
+    GROUP,
+    JSON,
+    figure_option,
+    read_runs,
+    reading_options,
+    several,
+)
 from prunelaw_sim.laws.catalogue import names
 
 if TYPE_CHECKING:
-    from prunelaw_sim.laws.comparison import LawComparison
+    from prunelaw_sim.tables.mapping import ColumnMapping
     from prunelaw_sim.tables.sweep import Sweep
 
 
 @click.command()
 @click.argument("table")
+@click.option("--law", default="utility", help=f"{', '.join(names())}; all: side by side.")
 @click.option(
-    "--law",
-    default="utility",
-    show_default=True,
-    help=f"{', '.join(names())}; all: side by side.",
-)
-@click.option(
-    "--convention",
-    help="Of the utility law: paper (default), official_code or effective_data.",
+    "--convention", help="Of the utility law: paper (default), official_code or effective_data."
 )
 @click.option(
     "--hold-out-above",
     type=float,
     help="Predict, do not fit, rows with more samples_seen (pruning: dataset_size) than this.",
 )
-@click.option("--group", help="Which group of runs; needed if the table holds several.")
+@GROUP
 @click.option("--together", is_flag=True, help="Groups have a, d and b of their own, and share τ.")
 @click.option(
     "--stretch",
     metavar="NUMBER|fit",
     help="s of τ ∝ (subset's size)^s: 1 (default) as published, 0 per showing, fit.",
 )
-@click.option(
-    "--bound",
-    "bounds",
-    multiple=True,
-    callback=pairs,
-    metavar="NAME=LOW:HIGH",
-    help="Range of a parameter, by name or kind, as d=0:0.2 or tau=6:6; repeatable.",
-)
+@several(
+    "--bound", "bounds", "NAME=LOW:HIGH",
+    "Range of a parameter, by name or kind, as d=0:0.2 or tau=6:6",
+)  # fmt: skip
 @click.option("--ceiling", type=float, help="Keep predicted errors below this, smoothly.")
 @click.option(
     "--intervals",
@@ -54,29 +51,17 @@ if TYPE_CHECKING:
     help="Add profile-likelihood intervals of all parameters, at 0.9, say.",
 )
 @click.option("--log-error", is_flag=True, help="Fit log error: for losses over decades.")
-@click.option(
-    "--figure",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="With --law all: draw the laws into a new PNG file.",
-)
+@figure_option("With --law all: draw the laws into a new PNG file.")
 @reading_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@JSON
 def command(
     table: str,
+    mapping: "ColumnMapping",
     law: str,
-    convention: str | None,
-    hold_out_above: float | None,
     group: str | None,
-    together: bool,
-    stretch: str | None,
-    bounds: dict[str, str],
-    ceiling: float | None,
     level: float | None,
-    log_error: bool,
     figure: Path | None,
-    as_json: bool,
-    **about_table: Any,
+    **options: Any,
 ) -> None:
     """Fit a law to TABLE, a file or folder of runs (`prunelaw sweep-check` says how it is read).
 
@@ -103,24 +88,10 @@ def command(
     compute, error (power laws); dataset_size, keep_fraction, rule, error (pruning).
     Also group, epochs, error_se, seed, batch_size.
     """
-    chosen = _chosen(
-        {
-            "hold_out_above": hold_out_above,
-            "convention": convention,
-            "together": together or None,
-            "stretch": stretch,
-            "bounds": bounds or None,
-            "ceiling": ceiling,
-            "log_error": log_error or None,
-        }
-    )
+    chosen = _chosen(options)
     _check(law, chosen, level, figure)
-    from prunelaw_sim.readers import read
-
-    sweep = read(table, mapping=asked(**about_table))
-    for note in sweep.notes:
-        click.echo(f"note: {note}", err=True)
-    sweep = sweep if together and group is None else _one_group(sweep, group)
+    sweep = read_runs(table, mapping)
+    sweep = sweep if "together" in chosen and group is None else _one_group(sweep, group)
     from prunelaw_figures.words.document import print_result
     from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 
@@ -130,7 +101,11 @@ def command(
         compared = compare_laws(sweep, **chosen)
         values, blocks = compared.to_dict(), comparison_blocks
         if figure:
-            _draw(compared, figure)
+            from prunelaw_figures.plots.law_comparison import law_comparison
+            from prunelaw_figures.plots.style import save
+
+            save(law_comparison(compared), figure, "--figure")
+            click.echo(f"wrote {figure}", err=True)
     else:
         from prunelaw_sim.common.plain import to_plain
         from prunelaw_sim.laws.registry import fit
@@ -139,12 +114,12 @@ def command(
         values, blocks = found.to_dict(), fit_blocks
         if level is not None:
             values["intervals"] = to_plain(found.intervals(level))
-    print_result(values, blocks(values), as_json)
+    print_result(values, blocks(values))
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as the fit takes them."""
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {n: v for n, v in given.items() if v is not None and v is not False and v != {}}
     if "stretch" in options:
         text = options["stretch"]
         options["stretch"] = None if text == "fit" else _number("--stretch", text)
@@ -193,14 +168,6 @@ def _check(law: str, chosen: dict[str, Any], level: float | None, figure: Path |
     if figure is not None:
         check_choice("--law with --figure", law, ("all",))
     check_new_file("--figure", figure)
-
-
-def _draw(found: "LawComparison", path: Path) -> None:
-    from prunelaw_figures.plots.law_comparison import law_comparison
-    from prunelaw_figures.plots.style import save
-
-    save(law_comparison(found), path, "--figure")
-    click.echo(f"wrote {path}", err=True)
 
 
 def _one_group(sweep: "Sweep", group: str | None) -> "Sweep":

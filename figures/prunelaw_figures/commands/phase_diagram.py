@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, progress_bar, worker_processes
+from prunelaw_figures.terminal.options import DEGREES, FILE, JSON
+from prunelaw_figures.terminal.output import progress_bar, worker_processes
+from prunelaw_figures.words.document import Text, print_result
 
 MANY_POINTS = 8_000  # from here on, starting processes pays
 AXES = ("alpha_tot", "alpha_prune", "f", "theta")
@@ -35,18 +37,16 @@ class Axis(click.ParamType):
 @click.option("--y", type=Axis(), required=True, help="f or theta, as NAME=LOW:HIGH:COUNT.")
 @click.option("--theta", type=float, help="Angle of probe and teacher if y is f; radians.")
 @click.option("--keep", type=float, help="Fraction KEPT if y is theta; f in (0, 1).")
-@click.option("--degrees", is_flag=True, help="Angles are in degrees.")
+@DEGREES
 @click.option(
     "--rules",
     default="hard,easy,random,band",
-    show_default=True,
     help="Rules to compare; band is the best band of |z|.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE,
     default="phase-diagram",
-    show_default=True,
     help="Files are OUT.npz (data), OUT.png and OUT.svg; OUT.partial.npz while it runs.",
 )
 @click.option(
@@ -54,7 +54,7 @@ class Axis(click.ParamType):
     type=click.IntRange(1),
     help="Processes that share the work; all cores from 8000 points on, else 1.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: a summary.")
+@JSON
 def command(
     x: tuple[str, float, float, int],
     y: tuple[str, float, float, int],
@@ -64,7 +64,6 @@ def command(
     rules: str,
     out: Path,
     workers: int | None,
-    as_json: bool,
 ) -> None:
     """Best keep rule, its error and its gain over a plane of parameters.
 
@@ -108,14 +107,18 @@ def command(
         figure = phase_map(diagram)
         files = store.finish(diagram, encoded(figure, "png"), encoded(figure, "svg"))
     failed = int((~diagram.converged).sum())
-    if as_json:
-        print_json({"files": files, "points": diagram.converged.size, "failed": failed,
-                    "rules": list(diagram.rules), "fixed": dict(diagram.fixed),
-                    "share_best": _shares(diagram)})  # fmt: skip
-    else:
-        for rule, share in _shares(diagram).items():
-            click.echo(f"{rule:8s} best at {100 * share:.1f} % of {diagram.converged.size} points")
-        click.echo("wrote " + ", ".join(files))
+    shares = _shares(diagram)
+    values = {
+        "files": files,
+        "points": diagram.converged.size,
+        "failed": failed,
+        "rules": list(diagram.rules),
+        "fixed": dict(diagram.fixed),
+        "share_best": shares,
+    }
+    of = f"% of {diagram.converged.size} points"
+    told = [f"{rule:8s} best at {100 * share:.1f} {of}" for rule, share in shares.items()]
+    print_result(values, map(Text, [*told, "wrote " + ", ".join(files)]))
     if failed:
         raise click.ClickException(f"{failed} points were not solved; they are NaN in the data")
 

@@ -6,15 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.terminal.options import (
+    GROUP,
+    JSON,
+    LEVEL,
+    MAP,
+    MAPPING,
+    SEED,
+    figure_option,
+    several,
+    tell_notes,
+)
 from prunelaw_figures.terminal.output import Amount
-from prunelaw_figures.terminal.reading_options import map_option, mapping_option, pairs
 
 if TYPE_CHECKING:
     from prunelaw_sim.pools.ensemble import PoolEnsemble
 
+OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level")
+
 
 @click.command()
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("table")
 @click.option(
     "--budget", type=Amount(), required=True, help="Compute in samples seen: 640M, 3B, 6.4e8."
 )
@@ -22,7 +34,6 @@ if TYPE_CHECKING:
     "--selection-cost",
     type=float,
     default=0.0,
-    show_default=True,
     help="Compute of scoring one sample, in samples seen; a forward pass is about .33.",
 )
 @click.option("--scored", type=Amount(), help="How many samples are scored; all of them if absent.")
@@ -33,47 +44,27 @@ if TYPE_CHECKING:
     "--stretch",
     type=float,
     default=1.0,
-    show_default=True,
     help="Half-lives in a mixture grow as (1/weight)^STRETCH; 1 as published, 0: not at all.",
 )
-@click.option("--level", type=float, default=0.9, show_default=True, help="Of all intervals.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the uncertainty's draws.")
-@click.option("--replicates", type=int, default=400, show_default=True, help="How many draws.")
+@LEVEL
+@SEED
+@click.option("--replicates", type=int, default=400, help="Draws of the uncertainty.")
 @click.option("--run-limit", type=Amount(), help="Longest run worth adding; half the budget.")
-@click.option("--run-scatter", type=float, help="Standard deviation of one run's error.")
+@click.option("--run-scatter", "scatter", type=float, help="Standard deviation of one run's error.")
 @click.option("--units", help="Of error or accuracy in a table of runs: fraction or percent.")
 @click.option(
     "--batch-size", type=Amount(), default=1.0, help="Runs that saw fewer samples are refused."
 )
-@click.option("--group", help="Which group of runs; needed if the table holds several.")
-@click.option(
-    "--size",
-    "sizes",
-    multiple=True,
-    callback=pairs,
-    metavar="POOL=AMOUNT",
-    help="Unique samples of a fitted pool, instead of the most its runs had; repeatable.",
-)
-@map_option("For runs: the table's name of a canonical column")
-@mapping_option
-@click.option(
-    "--figure",
-    type=click.Path(path_type=Path),
-    help="Write the Pareto curve over compute to this PNG file.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(
-    table: Path,
-    budget: float,
-    selection_cost: float,
-    scored: float | None,
-    run_limit: float | None,
-    run_scatter: float | None,
-    level: float,
-    figure: Path | None,
-    as_json: bool,
-    **about_table: Any,
-) -> None:
+@GROUP
+@several(
+    "--size", "sizes", "POOL=AMOUNT",
+    "Unique samples of a fitted pool, instead of the most its runs had",
+)  # fmt: skip
+@MAP
+@MAPPING
+@figure_option("Write the Pareto curve over compute to this PNG file.")
+@JSON
+def command(table: str, figure: Path | None, **options: Any) -> None:
     """Plan a training: use these pools, expect this error; next best; runs worth adding.
 
     \b
@@ -95,28 +86,20 @@ def command(
     from prunelaw_sim.pools.plan import plan
 
     check_new_file("--figure", figure)
-    ensemble, notes = _read(table, **about_table)
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
-    found = plan(
-        ensemble,
-        budget,
-        selection_cost=selection_cost,
-        scored=scored,
-        level=level,
-        scatter=run_scatter,
-        run_limit=run_limit,
-    )
+    asked = {name: options.pop(name) for name in OF_PLAN}
+    ensemble, notes = _read(table, **options)
+    tell_notes(notes)
+    found = plan(ensemble, **asked)
     if figure is not None:
         from prunelaw_figures.plots.decision_map import decision_map
         from prunelaw_figures.plots.style import save
 
         save(decision_map(ensemble, found), figure, "--figure")
-    print_result(found, plan_blocks(found), as_json)
+    print_result(found, plan_blocks(found))
 
 
 def _read(
-    table: Path,
+    table: str,
     *,
     stretch: float,
     seed: int,

@@ -1,10 +1,11 @@
 """`prunelaw scores`: how difficult is each example of a data set?  Written to a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.terminal.options import FILE, JSON, SEED
 from prunelaw_figures.words.document import Table, print_blocks, print_result
 
 if TYPE_CHECKING:
@@ -41,12 +42,11 @@ def show_list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=show_list,
     help="Print all scores.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="A new file, .csv or .tsv.")
-@click.option("--model", default="mlp:64", show_default=True, help="softmax, mlp:W,.. or cnn:C,..")
+@click.option("--output", type=FILE, help="A new file, .csv or .tsv.")
+@click.option("--model", default="mlp:64", help="softmax, mlp:W,.. or cnn:C,..")
 @click.option(
     "--recipe",
     default="epochs=20",
-    show_default=True,
     help="How models are trained: epochs or steps, batch_size, optimizer, learning_rate, schedule.",
 )
 @click.option(
@@ -55,18 +55,9 @@ def show_list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Examples, drawn by the seed, that are not scored: the margin's probe is trained on them, "
     "influence is measured on them, the embedding learns from them.  [a fifth]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all draws.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(
-    dataset: str,
-    score: str,
-    output: Path | None,
-    model: str,
-    recipe: str,
-    outside: int | None,
-    seed: int,
-    as_json: bool,
-) -> None:
+@SEED
+@JSON
+def command(score: str, output: Path | None, **options: Any) -> None:
     """Per-example scores of a data set, high = hard, with their cost in samples seen.
 
     \b
@@ -84,19 +75,19 @@ def command(
 
     check_score_file("--output", output)
     family = as_score(score, "--score")
-    inputs = _inputs(dataset, model, recipe, outside, seed)
+    inputs = _inputs(**options)
     result = compute_score(family, inputs)
     scores = as_scores(family, inputs, result)
     if output is not None:
         write_scores(output, scores, "--output")
     about: dict[str, object] = {**scores.provenance, "examples": len(scores), "tied": scores.ties}
-    about |= {"seed": seed, "cost_samples": result.cost_samples}
+    about |= {"seed": inputs.seed, "cost_samples": result.cost_samples}
     if result.probe_error is not None:
         about["probe_error"] = result.probe_error
     if output is not None:
         about["output"] = str(output)
     rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
-    print_result(about, [Table("Scores, high = hard", ("", "value"), rows)], as_json)
+    print_result(about, [Table("Scores, high = hard", ("", "value"), rows)])
 
 
 def _inputs(dataset: str, model: str, recipe: str, outside: int | None, seed: int) -> "ScoreInputs":

@@ -1,77 +1,60 @@
 """`prunelaw simulate`: train students on pruned data and set their error beside the theory's."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, print_table, progress_bar
+from prunelaw_figures.terminal.options import ALPHA_TOT, DEGREES, JSON, SEED, THETA, radians
+from prunelaw_figures.terminal.output import progress_bar
+from prunelaw_figures.words.document import Block, Table, Text, print_result
 
 if TYPE_CHECKING:
     from prunelaw_sim.simulation.expectations import Comparison
     from prunelaw_sim.simulation.trials import Simulation
 
+SETTING = ("rule", "student", "inputs", "probe", "label_noise", "drawn", "kept", "seed")
+
 
 @click.command()
-@click.option("--dim", type=int, default=200, show_default=True, help="Inputs N; at least 2.")
-@click.option("--alpha-tot", type=float, required=True, help="Examples per dimension, P/N; > 0.")
+@click.option("--dim", type=int, default=200, help="Inputs N; at least 2.")
+@ALPHA_TOT
 @click.option("--keep", type=float, help="Fraction KEPT, f in (0, 1]; a band implies it.")
+@THETA
+@click.option("--rule", default="hard", help="As in `prunelaw solve`.")
 @click.option(
-    "--theta",
-    type=float,
-    default=0.0,
-    show_default=True,
-    help="Angle of probe and teacher, in [0, pi/2] radians.",
+    "--student", default="max-margin", help="max-margin, ridge:LAMBDA, logistic:LAMBDA, ..."
 )
-@click.option("--rule", default="hard", show_default=True, help="As in `prunelaw solve`.")
-@click.option(
-    "--student",
-    default="max-margin",
-    show_default=True,
-    help="max-margin, ridge:LAMBDA, logistic:LAMBDA, ...",
-)
-@click.option(
-    "--inputs",
-    default="gaussian",
-    show_default=True,
-    help="gaussian, signs, student-t:NU or correlated:R.",
-)
+@click.option("--inputs", default="gaussian", help="gaussian, signs, student-t:NU or correlated:R.")
 @click.option(
     "--probe",
     default="given",
-    show_default=True,
     help="given (at --theta), independent:ALPHA, same or same:ALPHA: trained.",
 )
 @click.option(
     "--label-noise",
     type=float,
     default=0.0,
-    show_default=True,
     help="Fraction of labels flipped, in [0, 0.5); not for max-margin.",
 )
-@click.option("--trials", type=int, default=100, show_default=True, help="Students to train.")
+@click.option("--trials", type=int, default=100, help="Students to train.")
 @click.option(
     "--stderr",
     type=float,
     help="Train as many students as this standard error takes; --trials are the first of them.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same numbers.")
-@click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@SEED
+@DEGREES
+@JSON
 def command(
-    dim: int,
     alpha_tot: float,
     keep: float | None,
     theta: float,
     rule: str,
-    student: str,
-    inputs: str,
-    probe: str,
-    label_noise: float,
     trials: int,
     stderr: float | None,
-    seed: int,
     degrees: bool,
-    as_json: bool,
+    **options: Any,
 ) -> None:
     """Train students on simulated pruned data; every student is certified.
 
@@ -95,48 +78,39 @@ def command(
     relative terms. `prunelaw verify` extrapolates in 1/N. Where an experiment leaves the setting
     of the theory, the output says so; the theory's error is still shown if there is one.
     """
-    import numpy as np
-
     import prunelaw
     from prunelaw.checks import check_integer, check_real
     from prunelaw_sim.simulation.inputs import as_inputs
     from prunelaw_sim.simulation.probes import as_probe
     from prunelaw_sim.students.registry import as_student
 
-    check_integer("--dim", dim, 2)
+    check_integer("--dim", options["dim"], 2)
     check_integer("--trials", trials, 2 if stderr is None else 10)
-    check_integer("--seed", seed, 0)
+    check_integer("--seed", options["seed"], 0)
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
     if keep is not None:
         check_real("--keep", keep, 0.0, 1.0, low_open=True)
-    check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
+    angle = radians(theta, degrees)
     if stderr is not None:
         check_real("--stderr", stderr, 0.0, low_open=True)
-    check_real("--label-noise", label_noise, 0.0, 0.5, high_open=True)
+    check_real("--label-noise", options["label_noise"], 0.0, 0.5, high_open=True)
     prunelaw.as_rule(rule, "--rule")
-    as_student(student, "--student")
-    as_inputs(inputs, "--inputs")
-    as_probe(probe, "--probe")
-    angle = float(np.radians(theta)) if degrees else theta
+    as_student(options["student"], "--student")
+    as_inputs(options["inputs"], "--inputs")
+    as_probe(options["probe"], "--probe")
     from prunelaw_sim.simulation.expectations import compare
     from prunelaw_sim.simulation.precision import simulate_until
     from prunelaw_sim.simulation.trials import simulate
 
     point: tuple[Any, ...] = (alpha_tot, keep, angle, rule)
     with progress_bar("training students") as progress:
-        options: dict[str, Any] = {
-            "dim": dim, "student": student, "inputs": inputs, "probe": probe,
-            "label_noise": label_noise, "seed": seed, "progress": progress,
-        }  # fmt: skip
+        options["progress"] = progress
         if stderr is None:
             result = simulate(*point, trials=trials, **options)
         else:
             result = simulate_until(stderr, *point, pilot=trials, **options)
     values = _values(result, compare(result))
-    if as_json:
-        print_json(values)
-    else:
-        _print(values)
+    print_result(values, _blocks(values))
 
 
 def _values(result: "Simulation", found: "Comparison") -> dict[str, Any]:
@@ -157,14 +131,7 @@ def _values(result: "Simulation", found: "Comparison") -> dict[str, Any]:
         "probe_theta": found.theta,
         "probe_theta_stderr": found.theta_se,
         "theory_error_at_probe_theta": found.theory_at_measured,
-        "rule": result.rule,
-        "student": result.student,
-        "inputs": result.inputs,
-        "probe": result.probe,
-        "label_noise": result.label_noise,
-        "drawn": result.drawn,
-        "kept": result.kept,
-        "seed": result.seed,
+        **{name: getattr(result, name) for name in SETTING},
     }
 
 
@@ -174,7 +141,7 @@ def _number(theory: Any, name: str) -> float | None:
     return None if value is None else float(value)
 
 
-def _print(values: dict[str, Any]) -> None:
+def _blocks(values: dict[str, Any]) -> Iterator[Block]:
     exact, kappa = values["theory_error"], values["theory"]["kappa"]
     rows = [
         ("simulated test error", f"{values['mean']:.6f} ± {values['stderr']:.6f}"),
@@ -187,9 +154,8 @@ def _print(values: dict[str, Any]) -> None:
         ("trained on", f"{values['kept']} of {values['drawn']} examples"),
     ]
     title = f"{values['trials']} students, N = {values['dim']}, keep {values['rule']}"
-    print_table(title, ("", ""), rows)
-    for departure in values["departures"]:
-        click.echo(f"beyond the theory: {departure}")
+    yield Table(title, ("", ""), rows)
+    yield from (Text(f"beyond the theory: {departure}") for departure in values["departures"])
 
 
 def _probe_rows(values: dict[str, Any]) -> list[tuple[str, str]]:

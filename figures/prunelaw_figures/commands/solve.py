@@ -1,11 +1,14 @@
 """`prunelaw solve`: test error of the pruned perceptron at one point, or on a grid of points."""
 
+from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import NumberList, print_json, print_table
+from prunelaw_figures.terminal.options import DEGREES, JSON, radians
+from prunelaw_figures.terminal.output import NumberList
+from prunelaw_figures.words.document import Block, Table, Text, print_result
 
 if TYPE_CHECKING:
     from prunelaw import Solution
@@ -29,26 +32,23 @@ SHOWN = ("error", "R", "rho", "kappa", "residual")
     "--theta",
     type=NumberList(),
     default="0",
-    show_default=True,
     help="Angle of probe and teacher, in [0, pi/2] radians.",
 )
 @click.option(
     "--rule",
     default="hard",
-    show_default=True,
     help="What is kept: hard (small |z|), easy (large |z|), random, band:LOW,HIGH (of |z|); "
     "signed-hard, signed-easy, signed-band:LOW,HIGH (of the margin y z); mix:Q,RULE (random with "
     "probability Q). Several, separated by commas.",
 )
-@click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@DEGREES
+@JSON
 def command(
     alpha_tot: tuple[float, ...],
     keep: tuple[float, ...] | None,
     theta: tuple[float, ...],
     rule: str,
     degrees: bool,
-    as_json: bool,
 ) -> None:
     """Exact test error of a max-margin perceptron trained on pruned data (dimension N -> inf).
 
@@ -75,17 +75,13 @@ def command(
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
     if keep is not None:
         check_real("--keep", keep, 0.0, 1.0, low_open=True)
-    check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
+    angles = radians(theta, degrees)
     rules = [as_rule(name, "--rule").name for name in split_rules(rule)]
-    angles = np.radians(theta) if degrees else theta
     grid = list(product(alpha_tot, keep or (None,), angles, rules))
     loads, fractions, thetas, names = (list(column) for column in zip(*grid, strict=True))
     solution = prunelaw.solve(loads, fractions if keep else None, thetas, names, throw=False)
     points = [_point(solution, i) for i in range(len(grid))]
-    if as_json:
-        print_json(points[0] if len(points) == 1 else {"points": points})
-    else:
-        _print(points)
+    print_result(points[0] if len(points) == 1 else {"points": points}, _blocks(points))
     failed = int(np.sum(~solution.converged))
     if failed:
         raise click.ClickException(f"{failed} of {len(points)} points did not converge: see status")
@@ -109,13 +105,13 @@ def _point(solution: "Solution", i: int) -> dict[str, Any]:
     }
 
 
-def _print(points: list[dict[str, Any]]) -> None:
+def _blocks(points: list[dict[str, Any]]) -> Iterator[Block]:
     columns = ("rule", "alpha_tot", "keep", "theta (rad)", "test error", "R", "rho", "kappa")
     rows = []
     for p in points:
         inputs = (p["rule"], f"{p['alpha_tot']:g}", f"{p['keep_fraction']:g}", f"{p['theta']:g}")
         rows.append((*inputs, *(f"{p[name]:.8g}" for name in ("error", "R", "rho", "kappa"))))
-    print_table("Max-margin perceptron on pruned data, N → ∞", columns, rows)
+    yield Table("Max-margin perceptron on pruned data, N → ∞", columns, rows)
     worst = max(p["residual"] for p in points)
     solved = sum(p["converged"] for p in points)
-    click.echo(f"{solved} of {len(points)} points converged; largest residual {worst:.1e}")
+    yield Text(f"{solved} of {len(points)} points converged; largest residual {worst:.1e}")

@@ -1,13 +1,13 @@
 """`prunelaw sweep-check`: what is understood of a file of runs, what was dropped, and why."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.reading_options import asked, reading_options
+from prunelaw_figures.terminal.options import JSON, reading_options
 
 if TYPE_CHECKING:
-    from prunelaw_sim.tables.assemble import Reading
+    from prunelaw_sim.tables.mapping import ColumnMapping
 
 
 @click.command()
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 @reading_options
 @click.option("--save-mapping", metavar="FILE", help="Write a mapping file, for --mapping.")
 @click.option("--output", metavar="FILE", help="Write the runs, in canonical columns, as CSV.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@JSON
 def command(
-    table: str, save_mapping: str | None, output: str | None, as_json: bool, **about: Any
+    table: str, mapping: "ColumnMapping", save_mapping: str | None, output: str | None
 ) -> None:
     """Read TABLE, a file or folder of runs, and say what was understood and what was not.
 
@@ -44,16 +44,12 @@ def command(
 
     for option, path in (("--save-mapping", save_mapping), ("--output", output)):
         check_new_file(option, path)
-    found = examine(table, mapping=asked(**about))
-    _write(found, save_mapping, output)
-    said = account(found)
-    print_result(said, account_blocks(said), as_json)
-
-
-def _write(found: "Reading", save_mapping: str | None, output: str | None) -> None:
+    found = examine(table, mapping=mapping)
     if save_mapping:
         found.mapping.updated(format=found.format).save(save_mapping, "--save-mapping")
-        click.echo(f"wrote {save_mapping}", err=True)
     if output:
         found.sweep.to_csv(output, "--output")
-        click.echo(f"wrote {output}", err=True)
+    for path in filter(None, (save_mapping, output)):
+        click.echo(f"wrote {path}", err=True)
+    said = account(found)
+    print_result(said, account_blocks(said))

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, progress_bar
-from prunelaw_figures.terminal.reading_options import constant_option, map_option, mapping_option
+from prunelaw_figures.terminal.options import (
+    CONSTANT,
+    FILE,
+    JSON,
+    MAP,
+    MAPPING,
+    SEED,
+    json_wanted,
+)
+from prunelaw_figures.terminal.output import progress_bar
 
 if TYPE_CHECKING:
     from prunelaw_sim.verification.run import Outcome
@@ -21,17 +29,17 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Your table (CSV) or the folder of OpenCLIP files, in place of the embedded sweep.",
 )
-@map_option("With --sweep: the table's name of a canonical column")
-@constant_option("With --sweep: a value for all rows of a column the table does not have")
-@mapping_option
+@MAP
+@CONSTANT
+@MAPPING
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="DIR",
     help="Report folder; if it exists, a new folder is made inside. [default: reports/verify-...]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same numbers.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@SEED
+@JSON
 def command(
     quick: bool,
     table: str | None,
@@ -40,7 +48,6 @@ def command(
     mapping_file: str | None,
     out: Path | None,
     seed: int,
-    as_json: bool,
 ) -> None:
     """Check both theories here and now, and write a report.
 
@@ -68,7 +75,7 @@ def command(
         raise click.UsageError(
             "--map, --constant and --mapping describe the table of --sweep PATH; give it"
         )
-    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.document import Text, print_blocks, print_result
     from prunelaw_figures.words.report import part_blocks, verdict, write
     from prunelaw_sim.verification.run import FULL, QUICK, new_folder, verify
 
@@ -82,22 +89,12 @@ def command(
     folder = new_folder(out, time.localtime())
 
     def finished(name: str, outcome: "Outcome") -> None:
-        if not as_json:
+        if not json_wanted():
             print_blocks(part_blocks(name, outcome))
 
-    state = verify(
-        QUICK if quick else FULL,
-        seed,
-        folder,
-        sweeps=sweeps,
-        show=progress_bar,
-        written=write,
-        finished=finished,
-    )
-    if as_json:
-        print_json(state)
-    else:
-        click.echo(f"Report: {folder / 'index.html'}")
+    told = {"show": progress_bar, "written": write, "finished": finished}
+    state = verify(QUICK if quick else FULL, seed, folder, sweeps=sweeps, **told)
+    print_result(state, [Text(f"Report: {folder / 'index.html'}")])
     for outcome in state.outcomes.values():
         click.echo(verdict(outcome), err=True)
     if not state.good:

@@ -7,6 +7,7 @@ errors of the choices with their bands, over compute or over the fraction kept.
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from prunelaw_figures.plots.decision_map import compute_range, draw_errors, draw_switches
 from prunelaw_figures.plots.law_comparison import draw_law, metric_of, series_of
@@ -14,16 +15,17 @@ from prunelaw_figures.plots.style import (
     COLOURS,
     GREY,
     PAGE,
+    RING,
     RULES,
+    draw_points,
     label,
     legend,
+    log_log,
     new_figure,
     plain_log_axis,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.advice.advise import Advice
     from prunelaw_sim.advice.on_pools import PoolAdvice
     from prunelaw_sim.advice.on_pruning import PruningAdvice
@@ -32,7 +34,7 @@ POINTS = 80  # of a curve
 OTHER = (("green", "D"), ("purple", "v"), ("sky", "P"), ("orange", "X"))  # rules beside RULES
 
 
-def advise_figure(found: "Advice") -> "Figure":
+def advise_figure(found: "Advice") -> Figure:
     """Two panels for each question that is answered: pools above, pruning below."""
     parts = [part for part in (found.pools, found.pruning) if part is not None]
     figure, axes = new_figure(PAGE, 3.4 * len(parts), len(parts), 2)
@@ -84,16 +86,7 @@ def _unions(axes: Any, found: "PoolAdvice") -> None:
     legend(axes, fontsize=6, loc="lower left")
 
 
-_MARK: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 10,
-    "markerfacecolor": "none",
-    "markeredgecolor": COLOURS["purple"],
-    "markeredgewidth": 2,
-    "linestyle": "none",
-    "zorder": 5,
-    "label": "choice",
-}
+_MARK: dict[str, Any] = {**RING, "markersize": 10, "label": "choice"}
 
 
 def _looks(found: "PruningAdvice") -> dict[str, tuple[str, str]]:
@@ -117,12 +110,9 @@ def _law_of_pruning(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[st
         colour, marker = looks[rule] if fraction < 1.0 else (GREY, "*")
         name = rule if fraction < 1.0 else "everything"
         look = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": "none"}
-        held_out = size > limit
-        axes.plot(size[~held_out], error[~held_out], label=name, **look)
-        axes.plot(size[held_out], error[held_out], fillstyle="none", **look)
+        draw_points(axes, size, error, size > limit, name, **look)
         _line(axes, found, fraction, rule, size, colour)
-    axes.set(xscale="log", yscale="log")
-    plain_log_axis(axes.yaxis)
+    log_log(axes)
     _amounts(axes.xaxis)
     axes.axvline(best.dataset_size, color=GREY, linewidth=1.0, linestyle=":")
     law = "pruning theory" if found.describes else "power laws of each cell"
@@ -167,9 +157,7 @@ def _fractions(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, st
     axes.plot(best.keep_fraction, best.error.value, **_MARK)
     if found.examples is not None and found.kept is not None:
         axes.axvline(found.kept / found.examples, color=GREY, linewidth=1.0, linestyle=":")
-    axes.set(xscale="log", yscale="log")
-    plain_log_axis(axes.xaxis)
-    plain_log_axis(axes.yaxis)
+    log_log(axes)
     if found.examples is not None:
         title = f"of {found.examples:g} examples"
     else:

@@ -1,33 +1,23 @@
 """Figure: the edges of the best band of |z| as the data grow, and its error beside plain rules."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    PRUNING,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    check_solved,
-    grid,
-)
+from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work, check_all, grid
 from prunelaw_figures.plots.style import (
     COLOURS,
     PAGE,
     RULES,
     label,
     legend,
+    log_log,
     new_figure,
     plain_log_axis,
     share_y,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BAND = COLOURS["green"]
 HIGHEST = 3.0  # of |z| shown; keep-easy's band has no upper edge
@@ -40,11 +30,12 @@ def band_edges(
     low: Float[np.ndarray, "angles alphas"],
     high: Float[np.ndarray, "angles alphas"],
     errors: Mapping[str, Float[np.ndarray, "angles alphas"]],
-) -> "Figure":
+) -> Figure:
     """One column an angle: kept |z| between the edges (above), ε of each rule (below).
 
-    high    inf where the best band is keep-easy
-    errors  by rule: hard, easy, random and band
+    Args:
+        high: inf where the best band is keep-easy.
+        errors: by rule: hard, easy, random and band.
     """
     figure, axes = new_figure(PAGE, 4.6, rows=2, columns=len(thetas))
     for i, theta in enumerate(thetas):
@@ -59,10 +50,9 @@ def band_edges(
         for rule, (colour, marker) in RULES.items():
             _line(below, alpha_tot, errors[rule][i], f"keep {rule}", colour, marker)
         _line(below, alpha_tot, errors["band"][i], "best band", BAND, "D")
-        below.set(xscale="log", yscale="log")
+        log_log(below, x=(1.0,))
         label(below, "examples per dimension, α_tot", "test error ε")
         plain_log_axis(above.xaxis, (1.0,))
-        plain_log_axis(below.xaxis, (1.0,))
         if i:
             above.tick_params(labelleft=False)
     share_y(axes[1])
@@ -85,13 +75,13 @@ def _bands(p: Parameters, work: Work) -> Results:
 
     alpha, angles = grid(p["alpha_tot"])[None], np.array(p["theta"])[:, None]
     found = best_band(alpha, p["f"], angles)
-    check_solved("best band", found.converged)
+    check_all("best band", found.converged)
     plain = {f"error_{r}": prunelaw.solve(alpha, p["f"], angles, r).error for r in RULES}
     high = np.where(found.at_end == "easy", np.inf, found.high)
     return {"low": found.low, "high": high, "error_band": found.error, **plain}
 
 
-def _draw_bands(p: Parameters, found: Results) -> "Figure":
+def _draw_bands(p: Parameters, found: Results) -> Figure:
     errors = {rule: found[f"error_{rule}"] for rule in (*RULES, "band")}
     alpha = grid(p["alpha_tot"])
     return band_edges(alpha, p["theta"], p["f"], found["low"], found["high"], errors)

@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from prunelaw.decay.utility import PUBLISHED
 from prunelaw_figures.plots.entry import DECAY, Entry, Parameters, Results
 from prunelaw_figures.plots.pool_curves import published_fit
-from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
+from prunelaw_figures.plots.style import (
+    GREY,
+    MARKERS,
+    PAGE,
+    SERIES,
+    label,
+    legend_below,
+    name_line,
+    new_figure,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.verification.published import UtilityCheck
 
 TITLES = {
@@ -22,29 +30,20 @@ TITLES = {
 }
 
 
-def best_filter_figure(check: "UtilityCheck") -> "Figure":
+def best_filter_figure(check: "UtilityCheck") -> Figure:
     """One panel a convention; budgets of the table are marked, switches are dashed lines."""
     figure, axes = new_figure(PAGE, 3.1, 1, len(check.conventions))
     for panel, found in zip(axes[0], check.conventions, strict=True):
         _panel(panel, found.convention, check.names, check.budgets)
         for switch in found.switches:
-            panel.axvline(switch.samples_seen / 1e6, color=GREY, linewidth=0.8, linestyle="--")
-            panel.annotate(
-                f"{switch.from_pools}→{switch.to_pools}: {switch.samples_seen / 1e6:.0f}M",
-                (switch.samples_seen / 1e6, 0.98),
-                xycoords=("data", "axes fraction"),
-                rotation=90,
-                va="top",
-                ha="right",
-                fontsize=7,
-                color=GREY,
-            )
+            millions = switch.samples_seen / 1e6
+            panel.axvline(millions, color=GREY, linewidth=0.8, linestyle="--")
+            name_line(panel, millions, f"{switch.from_pools}→{switch.to_pools}: {millions:.0f}M")
         panel.set_ylim(0.55, 0.92)
     for panel in axes[0, 1:]:
         panel.set_ylabel("")
         panel.tick_params(labelleft=False)
-    names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*names, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    legend_below(figure, axes[0, 0], 4)
     return figure
 
 
@@ -66,7 +65,7 @@ def _panel(axes, convention: str, names: Sequence[str], budgets: Sequence[float]
 # --- in the gallery -----------------------------------------------------------------------------
 
 
-def _draw_filters(p: Parameters, found: Results) -> "Figure":
+def _draw_filters(p: Parameters, found: Results) -> Figure:
     from prunelaw_sim.verification.published import check_utility
 
     return best_filter_figure(check_utility())

@@ -1,12 +1,12 @@
 """Figure: the sharp change at α_prune = 2 of keep-hard with a perfect probe, as f → 0."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 import prunelaw
-from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results
+from prunelaw_figures.plots.entry import PRUNING, Entry
 from prunelaw_figures.plots.style import (
     GREY,
     PAGE,
@@ -17,14 +17,11 @@ from prunelaw_figures.plots.style import (
     plain_log_axis,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 def capacity(
     fractions: Sequence[float] = (0.3, 0.1, 0.03, 0.01, 0.001),
     alpha_range: tuple[float, float] = (0.5, 8.0),
-) -> "Figure":
+) -> Figure:
     """ε(α_prune) of keep-hard at θ = 0, and ε/f, one line for each kept fraction f ≤ 0.3.
 
     Below the perceptron's capacity α_prune = 2 (Cover 1965) the labels of examples on the
@@ -59,11 +56,6 @@ def capacity(
 # --- in the gallery -----------------------------------------------------------------------------
 
 
-def _draw_capacity(p: Parameters, found: Results) -> "Figure":
-    low, high = p["alpha_prune"]
-    return capacity(p["fractions"], (low, high))
-
-
 ENTRIES = (
     Entry(
         "capacity",
@@ -71,7 +63,7 @@ ENTRIES = (
         "α_prune = 2 (dashed), as f → 0: f = {fractions}, α_prune from {alpha_prune[0]:g} to "
         "{alpha_prune[1]:g}. Left: test error; right: ε/f, on which the lines of small f meet.",
         {"fractions": [0.3, 0.1, 0.03, 0.01, 0.001], "alpha_prune": [0.5, 8.0]},
-        _draw_capacity,
+        lambda p, found: capacity(p["fractions"], p["alpha_prune"]),
         part=PRUNING,
     ),
 )

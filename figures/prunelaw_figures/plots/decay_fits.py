@@ -5,29 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    REAL,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    table_arrays,
-    table_of,
-)
-from prunelaw_figures.plots.style import (
-    MARKERS,
-    PAGE,
-    SERIES,
-    label,
-    legend,
-    new_figure,
-    plain_log_axis,
-)
+from prunelaw_figures.plots.entry import REAL, Entry, Parameters, Results, Work, pack, unpack
+from prunelaw_figures.plots.style import PAGE, label, legend, log_log, new_figure, series_look
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.laws.utility import UtilityFit
 
 _POINTS = 24  # of a line with its band
@@ -43,7 +26,7 @@ def decay_fits(
     samples: str = "samples seen, billions",
     error: str = "error",
     level: float = 0.9,
-) -> "Figure":
+) -> Figure:
     """Each group's runs by number of unique samples, its fitted law and the band of `level`.
 
     `tables` are those given to the fits.  Full markers were fitted, open ones were predicted; the
@@ -101,17 +84,14 @@ def draw_decay_fits(
     unit: float = 1e9,
     samples: str = "samples seen, billions",
     error: str = "error",
-) -> "Figure":
+) -> Figure:
     """The figure from the tables of `decay_points` and `decay_lines`."""
     groups = list(dict.fromkeys(points["group"]))
     figure, axes = new_figure(PAGE, 3.0, 1, len(groups))
     for panel, group in zip(axes[0], groups, strict=True):
-        _panel(
-            panel, points.loc[points["group"] == group], lines.loc[lines["group"] == group], unit
-        )
-        panel.set(xscale="log", yscale="log")
-        plain_log_axis(panel.xaxis)
-        plain_log_axis(panel.yaxis)
+        runs, line = (table.loc[table["group"] == group] for table in (points, lines))
+        _panel(panel, runs, line, unit)
+        log_log(panel)
         label(panel, samples, error, group)
     for panel in axes[0, 1:]:
         panel.set_ylabel("")
@@ -123,7 +103,7 @@ def _panel(panel: Any, points: pd.DataFrame, lines: pd.DataFrame, unit: float) -
     last = points.loc[points["fitted"], "samples_seen"].max()
     for i, (key, line) in enumerate(lines.groupby("unique_samples")):
         unique = float(str(key))
-        colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
+        colour, marker = series_look(i)
         seen, value = (line[name].to_numpy(float) for name in ("samples_seen", "value"))
         low, high = line["low"].to_numpy(float), line["high"].to_numpy(float)
         panel.fill_between(seen / unit, low, high, color=colour, alpha=0.18, linewidth=0)
@@ -137,15 +117,9 @@ def _panel(panel: Any, points: pd.DataFrame, lines: pd.DataFrame, unit: float) -
         runs = points.loc[points["unique_samples"] == unique]
         known = runs["fitted"].to_numpy(bool)
         for part, face in ((runs[known], colour), (runs[~known], "none")):
-            panel.plot(
-                part["samples_seen"] / unit,
-                part["error"],
-                marker,
-                color=colour,
-                markerfacecolor=face,
-                markersize=5,
-                label=_short(unique) if face == colour else None,
-            )
+            look = {"color": colour, "markerfacecolor": face, "markersize": 5}
+            name = _short(unique) if face == colour else None
+            panel.plot(part["samples_seen"] / unit, part["error"], marker, label=name, **look)
 
 
 def _short(count: float) -> str:
@@ -173,12 +147,12 @@ def _openclip(p: Parameters, work: Work) -> Results:
         )
     points = decay_points(fits, tables)
     lines = decay_lines(fits, tables, others, p["level"], p["points"])
-    return {**table_arrays("points", points), **table_arrays("lines", lines)}
+    return pack(points=points, lines=lines)
 
 
-def _draw_openclip(p: Parameters, found: Results) -> "Figure":
-    points, lines = table_of("points", found), table_of("lines", found)
-    return draw_decay_fits(points, lines, error="ImageNet error")
+def _draw_openclip(p: Parameters, found: Results) -> Figure:
+    tables = unpack(found)
+    return draw_decay_fits(tables["points"], tables["lines"], error="ImageNet error")
 
 
 ENTRIES = (

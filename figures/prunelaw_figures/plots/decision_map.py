@@ -1,14 +1,21 @@
 """Figure: error of every union over compute with its band, switch budgets, and who is best."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
+from prunelaw_figures.plots.style import (
+    GREY,
+    PAGE,
+    label,
+    legend_below,
+    name_line,
+    new_figure,
+    series_look,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.pools.decisions import Decision
     from prunelaw_sim.pools.ensemble import PoolEnsemble
     from prunelaw_sim.pools.plan import Plan
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 _POINTS = 160
 
 
-def decision_map(ensemble: "PoolEnsemble", plan: "Plan") -> "Figure":
+def decision_map(ensemble: "PoolEnsemble", plan: "Plan") -> Figure:
     """Above: expected errors with bands, the Pareto curve in black, switch budgets with intervals.
 
     Below: the probability of each union to be the best one. Compute runs over the range in which
@@ -32,15 +39,16 @@ def decision_map(ensemble: "PoolEnsemble", plan: "Plan") -> "Figure":
     top, bottom = axes[:, 0]
     draw_errors(top, found)
     draw_switches(top, plan.switches, low, high)
-    _probabilities(bottom, found)
+    for u, probability in enumerate(found.probability):
+        bottom.plot(budgets / 1e6, probability, **_look(u))
+    bottom.set_ylim(-0.03, 1.03)
     for panel in (top, bottom):
         panel.axvline(plan.budget / 1e6, color=GREY, linewidth=1.0, linestyle=":")
         panel.set(xscale="log", xlim=(low / 1e6, high / 1e6))
     compute = "compute, millions of samples seen"
     label(top, compute, "test error", f"Pareto curve; bands hold {100 * plan.level:g} %")
     label(bottom, compute, "probability of being best")
-    handles = top.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    legend_below(figure, top, 3)
     return figure
 
 
@@ -56,26 +64,21 @@ def draw_errors(axes, found: "Decision") -> None:
     millions = found.budgets / 1e6
     for u, error in enumerate(found.error):
         there = np.isfinite(error)
-        look = {"color": SERIES[u % len(SERIES)], "marker": MARKERS[u % len(MARKERS)]}
+        look = _look(u)
         band = found.low[u][there], found.high[u][there]
         axes.fill_between(millions[there], *band, color=look["color"], alpha=0.18, linewidth=0)
-        axes.plot(
-            millions[there],
-            error[there],
-            linewidth=1.2,
-            markersize=4,
-            markevery=(3 * u, 20),
-            label=_name(found, u),
-            **look,
-        )
+        name = found.names[0] if u == 0 else f"best {u + 1}: + {found.names[u]}"
+        axes.plot(millions[there], error[there], label=name, **look)
     best = found.curve[0]
     axes.plot(millions, best, color="black", linewidth=2.2, alpha=0.55, zorder=1, label="best")
     shown = np.concatenate([best, found.error[np.isfinite(found.error)]])
     axes.set_ylim(0.97 * best.min(), min(shown.max(), 1.15 * best.max()))
 
 
-def _name(found: "Decision", u: int) -> str:
-    return found.names[0] if u == 0 else f"best {u + 1}: + {found.names[u]}"
+def _look(u: int) -> dict[str, Any]:
+    colour, marker = series_look(u)
+    look = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
+    return {**look, "markevery": (3 * u, 20)}
 
 
 def draw_switches(axes, switches: "tuple[Switch, ...]", low: float, high: float) -> None:
@@ -91,27 +94,4 @@ def draw_switches(axes, switches: "tuple[Switch, ...]", low: float, high: float)
             text, place = f"{left / 1e6:.4g}M or later", left
         else:
             continue
-        axes.annotate(
-            f"{switch.from_pools}→{switch.to_pools}: {text}",
-            (place / 1e6, 0.98),
-            xycoords=("data", "axes fraction"),
-            rotation=90,
-            va="top",
-            ha="right",
-            fontsize=7,
-            color=GREY,
-        )
-
-
-def _probabilities(axes, found: "Decision") -> None:
-    for u, probability in enumerate(found.probability):
-        axes.plot(
-            found.budgets / 1e6,
-            probability,
-            color=SERIES[u % len(SERIES)],
-            marker=MARKERS[u % len(MARKERS)],
-            markersize=4,
-            markevery=(3 * u, 20),
-            linewidth=1.2,
-        )
-    axes.set_ylim(-0.03, 1.03)
+        name_line(axes, place / 1e6, f"{switch.from_pools}→{switch.to_pools}: {text}")

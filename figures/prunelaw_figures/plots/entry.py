@@ -8,15 +8,13 @@ figure.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from prunelaw.errors import ConvergenceError, InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Parameters = Mapping[str, Any]  # numbers, texts, and lists of them: what JSON can hold
 Results = Mapping[str, np.ndarray]  # no objects: an npz file can hold them
@@ -57,7 +55,7 @@ class Entry:
     name: str
     caption: str
     parameters: Parameters
-    draw: Callable[[Parameters, Results], "Figure"]
+    draw: Callable[[Parameters, Results], Figure]
     compute: Callable[[Parameters, Work], Results] = lambda p, work: {}
     part: str = "Others"
     given: str = ""
@@ -88,7 +86,7 @@ def grid(ends: Sequence[float]) -> np.ndarray:
     return np.geomspace(ends[0], ends[1], int(ends[2]))
 
 
-def check_solved(what: str, converged: Any) -> None:
+def check_all(what: str, converged: Any) -> None:
     """`ConvergenceError` unless every point was solved."""
     bad = int(np.size(converged) - np.sum(converged))
     if bad:
@@ -98,17 +96,20 @@ def check_solved(what: str, converged: Any) -> None:
 # --- tables as results ------------------------------------------------------------------------
 
 
-def table_arrays(name: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The columns as arrays `name.column`; texts as such, never as objects."""
+def pack(**tables: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The columns of the tables as arrays `name.column`; texts as such, never as objects."""
     arrays = {}
-    for column in table.columns:
-        values = table[column].to_numpy()
-        arrays[f"{name}.{column}"] = values.astype(str) if values.dtype == object else values
+    for name, table in tables.items():
+        for column in table.columns:
+            values = table[column].to_numpy()
+            arrays[f"{name}.{column}"] = values.astype(str) if values.dtype == object else values
     return arrays
 
 
-def table_of(name: str, results: Results) -> pd.DataFrame:
-    """The table that `table_arrays` took apart."""
-    start = f"{name}."
-    columns = {key[len(start) :]: v for key, v in results.items() if key.startswith(start)}
-    return pd.DataFrame(columns)
+def unpack(results: Results) -> dict[str, pd.DataFrame]:
+    """The tables that `pack` took apart, by name."""
+    columns: dict[str, dict[str, np.ndarray]] = {}
+    for key, values in results.items():
+        name, _, column = key.partition(".")
+        columns.setdefault(name, {})[column] = values
+    return {name: pd.DataFrame(table) for name, table in columns.items()}

@@ -1,24 +1,13 @@
 """Figure: what one more kept example tells a Gibbs student, in nats, and the student's error."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 
 from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work, grid
-from prunelaw_figures.plots.style import (
-    DASHES,
-    PAGE,
-    SERIES,
-    label,
-    legend,
-    new_figure,
-    plain_log_axis,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from prunelaw_figures.plots.style import PAGE, draw_lines, label, legend, log_log, new_figure
 
 
 def information(
@@ -26,18 +15,16 @@ def information(
     names: Sequence[str],
     nats: Float[np.ndarray, "rules alphas"],
     error: Float[np.ndarray, "rules alphas"],
-) -> "Figure":
+) -> Figure:
     """Left: information per kept example; right: test error; one line a way to keep (`names`)."""
     figure, axes = new_figure(PAGE, 3.0, columns=2)
     left, right = axes[0]
-    for name, told, wrong, colour, dash in zip(names, nats, error, SERIES, DASHES, strict=False):
-        look = {"color": colour, "linestyle": dash, "linewidth": 1.5, "label": name}
-        left.plot(alpha_prune, told, **look)
-        right.plot(alpha_prune, wrong, **look)
-    for panel, what in ((left, "information, nats per kept example"), (right, "test error ε")):
-        panel.set(xscale="log", yscale="log")
-        plain_log_axis(panel.xaxis, (1.0,))
-        plain_log_axis(panel.yaxis)
+    for panel, values, what in (
+        (left, nats, "information, nats per kept example"),
+        (right, error, "test error ε"),
+    ):
+        draw_lines(panel, alpha_prune, values, names, linewidth=1.5)
+        log_log(panel, x=(1.0,))
         label(panel, "kept examples per dimension, α_prune", what)
     legend(left, loc="lower left", fontsize=7)
     return figure
@@ -56,10 +43,9 @@ def _nats(p: Parameters, work: Work) -> Results:
     return {"nats": found.information, "error": found.error}
 
 
-def _draw_nats(p: Parameters, found: Results) -> "Figure":
+def _draw_nats(p: Parameters, found: Results) -> Figure:
     kept = [f"keep {rule}, f = {f:g}" for rule in ("hard", "easy") for f in p[rule]]
-    alpha = grid(p["alpha_prune"])
-    return information(alpha, ["unpruned", *kept], found["nats"], found["error"])
+    return information(grid(p["alpha_prune"]), ["unpruned", *kept], **found)
 
 
 ENTRIES = (

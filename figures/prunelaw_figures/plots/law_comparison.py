@@ -5,29 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    REAL,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    table_arrays,
-    table_of,
-)
+from prunelaw_figures.plots.entry import REAL, Entry, Parameters, Results, Work, pack, unpack
 from prunelaw_figures.plots.style import (
     GREY,
-    MARKERS,
     PAGE,
     SERIES,
+    draw_points,
     label,
+    legend_below,
     new_figure,
+    series_look,
     share_y,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from prunelaw_sim.laws.comparison import LawComparison
     from prunelaw_sim.tables.sweep import Sweep
@@ -42,7 +36,7 @@ NamedRows = list[tuple[str, pd.DataFrame]]
 _SHORT = {"unique_samples": "U", "parameters": "N"}
 
 
-def law_comparison(comparison: "LawComparison", laws: Sequence[str] | None = None) -> "Figure":
+def law_comparison(comparison: "LawComparison", laws: Sequence[str] | None = None) -> Figure:
     """One panel a law, best first (the first six, or the named `laws`).
 
     One colour a series (group, pool, unique samples, parameters): of the series of more than one
@@ -94,7 +88,7 @@ def draw_law(
     _panel(panel, comparison_points(comparison, named), comparison_lines(comparison, [law], named))
 
 
-def draw_law_comparison(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
+def draw_law_comparison(points: pd.DataFrame, lines: pd.DataFrame) -> Figure:
     """The figure from the tables of `comparison_points` and `comparison_lines`."""
     panels = list(lines.groupby("title", sort=False))
     columns = min(COLUMNS, len(panels))
@@ -107,16 +101,8 @@ def draw_law_comparison(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
     for panel in axes.flat[len(panels) :]:
         panel.set_visible(False)
     share_y(axes.flat[: len(panels)], columns)
-    handles = axes.flat[0].get_legend_handles_labels()
-    figure.legend(
-        *handles,
-        loc="outside lower center",
-        ncols=4,
-        fontsize=7,
-        frameon=False,
-        title="open: held out; dashed: beyond the fitted runs",
-        title_fontsize=7,
-    )
+    title = "open: held out; dashed: beyond the fitted runs"
+    legend_below(figure, axes.flat[0], 4, fontsize=7, title=title, title_fontsize=7)
     return figure
 
 
@@ -165,8 +151,9 @@ def _name(keys: Sequence[str], key: Any) -> str:
 
 def _panel(panel: Any, points: pd.DataFrame, curves: pd.DataFrame) -> None:
     for i, (text, curve) in enumerate(curves.groupby("series", sort=False)):
-        look = {"color": SERIES[i], "marker": MARKERS[i], "markersize": 3.5, "linestyle": "none"}
-        _line(panel, curve, SERIES[i])
+        colour, marker = series_look(i)
+        look = {"color": colour, "marker": marker, "markersize": 3.5, "linestyle": "none"}
+        _line(panel, curve, colour)
         _points(panel, points.loc[points["series"] == text], look, str(text))
     others = points.loc[points["series"] == _OTHERS]
     if len(others):
@@ -175,9 +162,7 @@ def _panel(panel: Any, points: pd.DataFrame, curves: pd.DataFrame) -> None:
 
 
 def _points(panel: Any, part: pd.DataFrame, look: Mapping[str, Any], text: str) -> None:
-    full, hollow = part.loc[~part["held_out"]], part.loc[part["held_out"]]
-    panel.plot(full["samples_seen"], full["error"], label=text, **look)
-    panel.plot(hollow["samples_seen"], hollow["error"], fillstyle="none", **look)
+    draw_points(panel, part["samples_seen"], part["error"], part["held_out"], text, **look)
 
 
 def _curve(fit: Any, part: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -203,9 +188,8 @@ def _line(panel: Any, curve: pd.DataFrame, colour: str) -> None:
     outside = curve["outside"].to_numpy(bool)
     dashed = outside | np.append(outside[1:], False) | np.insert(outside[:-1], 0, False)
     panel.plot(seen, np.where(outside, np.nan, error), color=colour, linewidth=1.1)
-    panel.plot(
-        seen, np.where(dashed, error, np.nan), color=colour, linewidth=0.9, linestyle=(0, (3, 2))
-    )
+    look = {"color": colour, "linewidth": 0.9, "linestyle": (0, (3, 2))}
+    panel.plot(seen, np.where(dashed, error, np.nan), **look)
 
 
 # --- in the gallery -----------------------------------------------------------------------------
@@ -230,11 +214,7 @@ def _c4_laws(p: Parameters, work: Work) -> Results:
     )
     shown = [law for law in p["laws"] if law in found.fits]
     points, lines = comparison_points(found), comparison_lines(found, shown)
-    return {**table_arrays("points", points), **table_arrays("lines", lines)}
-
-
-def _draw_c4_laws(p: Parameters, found: Results) -> "Figure":
-    return draw_law_comparison(table_of("points", found), table_of("lines", found))
+    return pack(points=points, lines=lines)
 
 
 ENTRIES = (
@@ -244,7 +224,7 @@ ENTRIES = (
         "{laws}, fitted in log loss to runs of at most {hold_out_above:.3g} tokens; open points "
         "were predicted.",
         {"laws": ["overfit", "data-constrained", "power-law"], "hold_out_above": 3.3e10},
-        _draw_c4_laws,
+        lambda p, found: draw_law_comparison(**unpack(found)),
         _c4_laws,
         part=REAL,
         given="c4",

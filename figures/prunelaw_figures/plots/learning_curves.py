@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 import prunelaw
 from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work
-from prunelaw_figures.plots.style import PAGE, RULES, label, legend, new_figure, plain_log_axis
+from prunelaw_figures.plots.style import PAGE, RULES, label, legend, log_log, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.simulation.trials import Simulation
 
 
@@ -29,7 +28,7 @@ def learning_curves(
     theta: float,
     simulations: Mapping[str, Sequence["Simulation | Measured"]],
     alpha_range: tuple[float, float] = (0.3, 30.0),
-) -> "Figure":
+) -> Figure:
     """ε(α_tot) at kept fraction f and probe angle θ: lines are theory, points are simulations.
 
     `simulations` holds, for each rule, `prunelaw_sim.simulation.trials.simulate` results at this f
@@ -41,18 +40,12 @@ def learning_curves(
     for rule, (colour, marker) in RULES.items():
         panel.plot(alphas, prunelaw.solve(alphas, f, theta, rule).error, color=colour, lw=1.5)
         runs = simulations.get(rule, ())
-        panel.errorbar(
-            [run.alpha_tot for run in runs],
-            [run.mean for run in runs],
-            yerr=[run.stderr for run in runs],
-            fmt=marker,
-            color=colour,
-            markersize=5,
-            label=f"keep {rule}",
+        x, y, se = (
+            [getattr(run, name) for run in runs] for name in ("alpha_tot", "mean", "stderr")
         )
-    panel.set(xscale="log", yscale="log")
-    plain_log_axis(panel.xaxis)
-    plain_log_axis(panel.yaxis)
+        look = {"fmt": marker, "color": colour, "markersize": 5, "label": f"keep {rule}"}
+        panel.errorbar(x, y, yerr=se, **look)
+    log_log(panel)
     dims = sorted({run.dim for runs in simulations.values() for run in runs})
     title = f"f = {f:g} kept, θ = {theta:g} rad"
     note = f"; points: N = {', '.join(map(str, dims))}" if dims else ""
@@ -70,11 +63,8 @@ def _simulated(p: Parameters, work: Work) -> Results:
     jobs = [(rule, alpha) for rule in RULES for alpha in p["simulated"]]
     runs = []
     for done, (rule, alpha) in enumerate(jobs):
-        runs.append(
-            simulate(
-                alpha, p["f"], p["theta"], rule, dim=p["dim"], trials=p["trials"], seed=p["seed"]
-            )
-        )
+        size = {name: p[name] for name in ("dim", "trials", "seed")}
+        runs.append(simulate(alpha, p["f"], p["theta"], rule, **size))
         if work.progress:
             work.progress(done + 1, len(jobs))
     shape = (len(RULES), len(p["simulated"]))
@@ -82,7 +72,7 @@ def _simulated(p: Parameters, work: Work) -> Results:
     return {"mean": mean.reshape(shape), "stderr": stderr.reshape(shape)}
 
 
-def _draw_learning_curves(p: Parameters, found: Results) -> "Figure":
+def _draw_learning_curves(p: Parameters, found: Results) -> Figure:
     points = {
         rule: [
             Measured(alpha, float(found["mean"][i, j]), float(found["stderr"][i, j]), p["dim"])
@@ -90,8 +80,7 @@ def _draw_learning_curves(p: Parameters, found: Results) -> "Figure":
         ]
         for i, rule in enumerate(RULES)
     }
-    low, high = p["alpha_tot"]
-    return learning_curves(p["f"], p["theta"], points, (low, high))
+    return learning_curves(p["f"], p["theta"], points, p["alpha_tot"])
 
 
 LEARNING = (

@@ -3,16 +3,15 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from prunelaw_figures.plots.style import COLOURS, GREY, MARKERS, PAGE, label, legend, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.laws.utility import UtilityFit
 
 
-def ridge(fit: "UtilityFit", pool: str, highest: float, level: float = 0.9) -> "Figure":
+def ridge(fit: "UtilityFit", pool: str, highest: float, level: float = 0.9) -> Figure:
     """For every d up to `highest`: the rms residual of the best fit with this d, and its b and a.
 
     The dashed line is the rms at which a d leaves the profile interval of `level`.

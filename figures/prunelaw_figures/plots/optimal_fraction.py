@@ -1,32 +1,13 @@
 """Figure: the best fraction to keep, and what it gains, for probes of several angles."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    PRUNING,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    check_solved,
-    grid,
-)
-from prunelaw_figures.plots.style import (
-    DASHES,
-    PAGE,
-    SERIES,
-    label,
-    legend,
-    new_figure,
-    plain_log_axis,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work, check_all, grid
+from prunelaw_figures.plots.style import PAGE, PLAIN, draw_lines, label, legend, log_log, new_figure
 
 
 def optimal_fraction(
@@ -36,28 +17,26 @@ def optimal_fraction(
     error: Float[np.ndarray, "angles alphas"],
     unpruned: Float[np.ndarray, " alphas"],
     at_low_end: Bool[np.ndarray, "angles alphas"],
-) -> "Figure":
+) -> Figure:
     """Left: f of least error when α_prune examples are kept; right: ε there over ε at f = 1.
 
-    degrees     angles of the probe, one a row of f and error
-    unpruned    ε(α_prune) at f = 1
-    at_low_end  where f is only the low end of the range searched: drawn faint
+    Args:
+        degrees: angles of the probe, one a row of f and error.
+        unpruned: ε(α_prune) at f = 1.
+        at_low_end: where f is only the low end of the range searched: drawn faint.
     """
     figure, axes = new_figure(PAGE, 3.0, columns=2)
     left, right = axes[0]
-    rows = zip(degrees, f, error, at_low_end, SERIES, DASHES, strict=False)
-    for angle, best, least, at_end, colour, dash in rows:
-        for panel, values in ((left, best), (right, least / unpruned)):
-            look = {"color": colour, "linestyle": dash, "linewidth": 1.5}
-            panel.plot(
-                alpha_prune, np.where(at_end, np.nan, values), label=f"θ = {angle:g}°", **look
-            )
-            panel.plot(alpha_prune, np.where(at_end, values, np.nan), alpha=0.35, **look)
-    for panel, name in ((left, "best fraction kept, f"), (right, "ε(best f) / ε(f = 1)")):
-        panel.set(xscale="log", yscale="log")
-        plain_log_axis(panel.xaxis)
+    names = [f"θ = {angle:g}°" for angle in degrees]
+    for panel, values, name, steps in (
+        (left, f, "best fraction kept, f", ()),
+        (right, error / unpruned, "ε(best f) / ε(f = 1)", PLAIN),
+    ):
+        draw_lines(panel, alpha_prune, np.where(at_low_end, np.nan, values), names, linewidth=1.5)
+        faint = np.where(at_low_end, values, np.nan)
+        draw_lines(panel, alpha_prune, faint, [""] * len(faint), linewidth=1.5, alpha=0.35)
+        log_log(panel, y=steps)
         label(panel, "kept examples per dimension, α_prune", name)
-    plain_log_axis(right.yaxis)
     legend(left, loc="lower left", bbox_to_anchor=(0.0, 0.06), fontsize=7)
     return figure
 
@@ -71,15 +50,10 @@ def _best_fractions(p: Parameters, work: Work) -> Results:
 
     alpha, angles = grid(p["alpha_prune"]), np.radians(p["degrees"])
     found = best_fraction(None, alpha[None], angles[:, None], "hard", p["f_range"])
-    check_solved("best fraction", found.converged)
+    check_all("best fraction", found.converged)
     unpruned = prunelaw.solve(alpha, 1.0, 0.0, "random").error
     at_low_end = np.asarray(found.at_end == "low")
     return {"f": found.f, "error": found.error, "unpruned": unpruned, "at_low_end": at_low_end}
-
-
-def _draw_best_fractions(p: Parameters, found: Results) -> "Figure":
-    alpha = grid(p["alpha_prune"])
-    return optimal_fraction(alpha, p["degrees"], **found)
 
 
 ENTRIES = (
@@ -96,7 +70,7 @@ ENTRIES = (
             "degrees": [0.0, 5.0, 10.0, 20.0, 30.0],
             "f_range": [0.01, 1.0],
         },
-        _draw_best_fractions,
+        lambda p, found: optimal_fraction(grid(p["alpha_prune"]), p["degrees"], **found),
         _best_fractions,
         part=PRUNING,
     ),

@@ -1,33 +1,13 @@
 """Figure: test error against kept examples, lower envelope over the fraction kept."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    PRUNING,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    check_solved,
-    grid,
-)
-from prunelaw_figures.plots.style import (
-    DASHES,
-    GREY,
-    PAGE,
-    SERIES,
-    label,
-    legend,
-    new_figure,
-    plain_log_axis,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work, check_all, grid
+from prunelaw_figures.plots.style import GREY, PAGE, draw_lines, label, legend, log_log, new_figure
 
 
 def pareto_frontier(
@@ -37,33 +17,25 @@ def pareto_frontier(
     degrees: Sequence[float | int],
     frontier: Float[np.ndarray, "angles alphas"],
     unpruned: Float[np.ndarray, " alphas"],
-) -> "Figure":
+) -> Figure:
     """Left: keep-hard at fixed f and θ = 0, over the first frontier; right: all frontiers.
 
-    frontier  min over f and over not pruning of ε(α_prune), one row an angle; the first is θ = 0
-    unpruned  ε(α_prune) at f = 1, which falls as 1/α: the power law to beat
+    Args:
+        frontier: min over f and over not pruning of ε(α_prune), a row an angle; the first is θ = 0.
+        unpruned: ε(α_prune) at f = 1, which falls as 1/α: the power law to beat.
     """
     figure, axes = new_figure(PAGE, 3.2, columns=2)
     left, right = axes[0]
     left.plot(alpha_prune, frontier[0], color="#cccccc", linewidth=5, label="frontier")
-    for f, error, colour, dash in zip(fractions, error_at_f, SERIES, DASHES, strict=False):
-        left.plot(
-            alpha_prune, error, color=colour, linestyle=dash, linewidth=1.2, label=f"f = {f:g}"
-        )
-    for angle, least, colour, dash in zip(degrees, frontier, SERIES, DASHES, strict=False):
-        right.plot(
-            alpha_prune, least, color=colour, linestyle=dash, linewidth=1.4, label=f"θ = {angle:g}°"
-        )
+    draw_lines(left, alpha_prune, error_at_f, [f"f = {f:g}" for f in fractions], linewidth=1.2)
+    draw_lines(right, alpha_prune, frontier, [f"θ = {d:g}°" for d in degrees], linewidth=1.4)
+    low = frontier[frontier > 0.0].min()
+    look = {"color": GREY, "linewidth": 1.0, "linestyle": (0, (1, 1)), "label": "f = 1"}
     for panel, title in ((left, "keep hard, θ = 0"), (right, "frontiers")):
-        panel.plot(
-            alpha_prune, unpruned, color=GREY, linewidth=1.0, linestyle=(0, (1, 1)), label="f = 1"
-        )
-        panel.set(xscale="log", yscale="log")
-        plain_log_axis(panel.xaxis)
+        panel.plot(alpha_prune, unpruned, **look)
+        log_log(panel, y=())
         label(panel, "kept examples per dimension, α_prune", "test error ε", title)
         legend(panel, loc="lower left", fontsize=7)
-    low = frontier[frontier > 0.0].min()
-    for panel in (left, right):
         panel.set_ylim(0.7 * low, 0.6)
     _slope(right, alpha_prune, unpruned)
     return figure
@@ -90,19 +62,16 @@ def _frontiers(p: Parameters, work: Work) -> Results:
 
     alpha, angles = grid(p["alpha_prune"]), np.radians(p["degrees"])
     found = pareto(alpha[None], angles[:, None], p["f_range"], ("hard",))
-    check_solved("frontier", found.converged)
+    check_all("frontier", found.converged)
     f = np.array(p["fractions"])[:, None]
     fixed = prunelaw.solve(alpha[None] / f, f, 0.0, "hard").error
     unpruned = prunelaw.solve(alpha, 1.0, 0.0, "random").error
     return {"error_at_f": fixed, "frontier": found.error, "unpruned": unpruned}
 
 
-def _draw_frontiers(p: Parameters, found: Results) -> "Figure":
+def _draw_frontiers(p: Parameters, found: Results) -> Figure:
     alpha = grid(p["alpha_prune"])
-    return pareto_frontier(
-        alpha, p["fractions"], found["error_at_f"], p["degrees"], found["frontier"],
-        found["unpruned"],
-    )  # fmt: skip
+    return pareto_frontier(alpha, p["fractions"], degrees=p["degrees"], **found)
 
 
 ENTRIES = (

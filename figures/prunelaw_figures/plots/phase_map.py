@@ -3,21 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    PRUNING,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    check_solved,
-    grid,
-)
+from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work, check_all, grid
 from prunelaw_figures.plots.style import GREY, PAGE, label, new_figure, plain_log_axis
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw.pruning.phase import PhaseDiagram
 
 NAMES = {
@@ -31,7 +22,7 @@ SHORT = {"f": "f", "theta": "θ"}
 FILL = {"hard": "#e8a27c", "easy": "#7fb2d8", "random": "#c9c9c9", "band": "#9bd3bd"}
 
 
-def phase_map(diagram: "PhaseDiagram") -> "Figure":
+def phase_map(diagram: "PhaseDiagram") -> Figure:
     """Two panels: regions of the best rule, and the gain 1 − ε/ε_random with the border of regions.
 
     Without the rule random the second panel shows the least error.  Points that were not solved
@@ -43,15 +34,12 @@ def phase_map(diagram: "PhaseDiagram") -> "Figure":
     left, right = axes[0]
     best = np.ma.masked_less(diagram.best, 0)
     colours = ListedColormap([FILL[rule] for rule in diagram.rules])
-    left.pcolormesh(
-        diagram.x, diagram.y, best, cmap=colours, vmin=-0.5, vmax=len(diagram.rules) - 0.5,
-        shading="nearest", rasterized=True,
-    )  # fmt: skip
+    look = {"shading": "nearest", "rasterized": True}
+    ends = {"vmin": -0.5, "vmax": len(diagram.rules) - 0.5}
+    left.pcolormesh(diagram.x, diagram.y, best, cmap=colours, **ends, **look)
     _name_regions(left, diagram)
     title, values, scale = _measure(diagram)
-    mesh = right.pcolormesh(
-        diagram.x, diagram.y, values, cmap="viridis", shading="nearest", rasterized=True, **scale
-    )
+    mesh = right.pcolormesh(diagram.x, diagram.y, values, cmap="viridis", **scale, **look)
     figure.colorbar(mesh, ax=right, label=title).ax.tick_params(labelsize=8)
     _borders(right, diagram)
     fixed = ", ".join(f"{SHORT[name]} = {value:g}" for name, value in diagram.fixed.items())
@@ -126,11 +114,11 @@ def _phases(p: Parameters, work: Work) -> Results:
 
     x, y = _plane(p)
     found = phase_diagram(x, y, theta=p.get("theta"), f=p.get("f"), progress=work.progress)
-    check_solved("phase diagram", found.converged)
+    check_all("phase diagram", found.converged)
     return {rule: error.astype(np.float32) for rule, error in found.error.items()}
 
 
-def _draw_phases(p: Parameters, found: Results) -> "Figure":
+def _draw_phases(p: Parameters, found: Results) -> Figure:
     from prunelaw.pruning.phase import PhaseDiagram
 
     (x_name, x), (y_name, y) = _plane(p)

@@ -1,26 +1,22 @@
 """Figure: utility decay of Goyal et al.: error against samples seen, of pools and of mixtures."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 
 from prunelaw.decay.utility import PUBLISHED, with_convention
 from prunelaw_figures.plots.entry import DECAY, Entry, Parameters, Results, grid
 from prunelaw_figures.plots.style import (
-    DASHES,
     GREY,
     PAGE,
-    SERIES,
+    draw_lines,
     label,
     legend,
     new_figure,
     plain_log_axis,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def pool_curves(
@@ -30,16 +26,14 @@ def pool_curves(
     union_names: Sequence[str],
     unions: Float[np.ndarray, "unions budgets"],
     pool_size: float | int,
-) -> "Figure":
+) -> Figure:
     """Left: each pool alone, the end of its first pass marked; right: unions of the best pools."""
     figure, axes = new_figure(PAGE, 3.2, columns=2)
     for panel, names, errors, title in (
         (axes[0, 0], pool_names, pools, "one pool, repeated"),
         (axes[0, 1], union_names, unions, "unions of the best pools, drawn uniformly"),
     ):
-        for name, error, colour, dash in zip(names, errors, SERIES, DASHES, strict=False):
-            look = {"color": colour, "linestyle": dash, "linewidth": 1.5}
-            panel.plot(samples_seen / 1e6, error, label=name, **look)
+        draw_lines(panel, samples_seen / 1e6, errors, names, linewidth=1.5)
         panel.set(xscale="log")
         plain_log_axis(panel.xaxis, (1.0,))
         label(panel, "samples seen, millions", "ImageNet error", title)
@@ -82,7 +76,7 @@ FITTED = (
 )
 
 
-def _draw_curves(p: Parameters, found: Results) -> "Figure":
+def _draw_curves(p: Parameters, found: Results) -> Figure:
     from prunelaw.decay.filtering import union_errors
 
     pools = with_convention(PUBLISHED["utility"], p["convention"])

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from prunelaw.decay.utility import PUBLISHED, with_convention
 from prunelaw_figures.plots.entry import DECAY, Entry, Parameters, Results
 from prunelaw_figures.plots.pool_curves import FITTED, published_fit
-from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, legend, new_figure
+from prunelaw_figures.plots.style import GREY, PAGE, label, legend, new_figure, series_look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from prunelaw.decay.utility import Pool
 
@@ -21,7 +21,7 @@ PASSES = 16
 
 def pools_view(
     pools: "Sequence[Pool]", samples_seen: float, low: float = 1e7, high: float = 1e10
-) -> "Figure":
+) -> Figure:
     """Left: error of the best p pools against samples seen, the budget marked, switches dashed.
 
     Right: utility b δ^k of a sample of each pool, seen for the (k+1)-th time.  Pools are ordered
@@ -40,19 +40,15 @@ def _unions(axes: "Axes", pools: "Sequence[Pool]", budget: float, low: float, hi
     seen = np.geomspace(low, high, 200)
     for i, errors in enumerate(union_errors(pools, seen)):
         name = pools[0].name if i == 0 else f"+ {pools[i].name}"
-        axes.plot(seen / 1e6, errors, color=SERIES[i % len(SERIES)], linewidth=1.4, label=name)
+        axes.plot(seen / 1e6, errors, color=series_look(i)[0], linewidth=1.4, label=name)
     for switch in switch_points(pools, low, high):
         axes.axvline(switch.samples_seen / 1e6, color=GREY, linewidth=0.8, linestyle="--")
     choice = best_filter(pools, budget)
-    colour = SERIES[(int(choice.n_pools) - 1) % len(SERIES)]
-    axes.plot(budget / 1e6, choice.error, "o", color=colour, markersize=8, zorder=5)
+    count = int(choice.n_pools)
+    look = {"color": series_look(count - 1)[0], "markersize": 8, "zorder": 5}
+    axes.plot(budget / 1e6, choice.error, "o", **look)
     axes.set(xscale="log")
-    label(
-        axes,
-        "samples seen, millions",
-        "error",
-        f"best at {budget / 1e6:.4g}M: {int(choice.n_pools)} pools",
-    )
+    label(axes, "samples seen, millions", "error", f"best at {budget / 1e6:.4g}M: {count} pools")
     legend(axes, fontsize=7)
 
 
@@ -60,11 +56,9 @@ def _decay(axes: "Axes", pools: "Sequence[Pool]") -> None:
     k = np.arange(PASSES)
     for i, pool in enumerate(pools):
         utility = -pool.law.b * 0.5 ** (k / pool.law.tau)
-        colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
-        axes.plot(
-            k + 1, utility, color=colour, marker=marker, markersize=3, linewidth=1.0,
-            label=pool.name,
-        )  # fmt: skip
+        colour, marker = series_look(i)
+        look = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.0}
+        axes.plot(k + 1, utility, label=pool.name, **look)
     axes.set(yscale="log", xticks=k[::3] + 1)
     label(axes, "time that a sample is seen, k + 1", "utility −b δᵏ", "decay by repetition")
 
@@ -72,7 +66,7 @@ def _decay(axes: "Axes", pools: "Sequence[Pool]") -> None:
 # --- in the gallery -----------------------------------------------------------------------------
 
 
-def _draw_decay(p: Parameters, found: Results) -> "Figure":
+def _draw_decay(p: Parameters, found: Results) -> Figure:
     pools = with_convention(PUBLISHED["utility"], p["convention"])
     return pools_view(pools, p["budget"], *p["samples_seen"])
 

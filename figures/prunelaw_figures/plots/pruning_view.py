@@ -7,6 +7,7 @@ probe with sample points, and the margins of the kept examples.
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 import prunelaw
 from prunelaw.keep import as_rule
@@ -14,17 +15,16 @@ from prunelaw_figures.plots.style import (
     COLOURS,
     GREY,
     PAGE,
+    RING,
     RULES,
     label,
     legend,
+    log_log,
     new_figure,
-    plain_log_axis,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 CURVE = 41  # points of a curve: a batch of 123 solves
 SAMPLES = 300  # of the plane
 SEED = 0
@@ -32,7 +32,7 @@ SEED = 0
 
 def pruning_view(
     alpha_tot: float = 3.0, f: float = 0.5, theta: float = 0.3, rule: str = "hard"
-) -> "Figure":
+) -> Figure:
     """Four panels at (alpha_tot, f, theta); `rule` is one of hard, easy, random.
 
     Raises what `prunelaw.solve` raises, before anything is drawn.
@@ -40,46 +40,29 @@ def pruning_view(
     here = prunelaw.solve(alpha_tot, f, theta, rule)
     figure, axes = new_figure(PAGE, 5.6, 2, 2)
     fractions = np.geomspace(0.02, 1.0, CURVE)
-    _curves(axes[0, 0], fractions, rule, here, alpha_tot, fractions, theta)
-    label(
-        axes[0, 0], "fraction kept, f", "test error ε", f"α_tot = {alpha_tot:g}, θ = {theta:g} rad"
-    )
+    over_f, over_alpha = axes[0]
+    _curves(over_f, fractions, rule, alpha_tot, fractions, theta)
+    title = f"α_tot = {alpha_tot:g}, θ = {theta:g} rad"
+    label(over_f, "fraction kept, f", "test error ε", title)
     loads = np.geomspace(min(0.3, alpha_tot), max(100.0, alpha_tot), CURVE)
-    _curves(axes[0, 1], loads, rule, here, loads, f, theta)
-    label(
-        axes[0, 1], "examples per dimension, α_tot", "test error ε", f"f = {f:g}, θ = {theta:g} rad"
-    )
-    legend(axes[0, 1], loc="lower left")
-    axes[0, 0].plot(f, here.error, **_MARK)
-    axes[0, 1].plot(alpha_tot, here.error, **_MARK)
+    _curves(over_alpha, loads, rule, loads, f, theta)
+    title = f"f = {f:g}, θ = {theta:g} rad"
+    label(over_alpha, "examples per dimension, α_tot", "test error ε", title)
+    legend(over_alpha, loc="lower left")
+    over_f.plot(f, here.error, **RING)
+    over_alpha.plot(alpha_tot, here.error, **RING)
     _plane(axes[1, 0], f, theta, rule)
     _margins(axes[1, 1], alpha_tot, f, theta, rule, float(here.kappa))
     return figure
 
 
-_MARK: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 9,
-    "markerfacecolor": "none",
-    "markeredgecolor": COLOURS["purple"],
-    "markeredgewidth": 2,
-    "linestyle": "none",
-    "zorder": 5,
-}
-
-
-def _curves(
-    axes: "Axes", x: Any, chosen: str, here: Any, alpha_tot: Any, f: Any, theta: float
-) -> None:
+def _curves(axes: "Axes", x: Any, chosen: str, alpha_tot: Any, f: Any, theta: float) -> None:
     """All rules; the chosen one is thick."""
     for name, (colour, _) in RULES.items():
         error = prunelaw.solve(alpha_tot, f, theta, name).error
-        axes.plot(
-            x, error, color=colour, linewidth=2.4 if name == chosen else 1.1, label=f"keep {name}"
-        )
-    axes.set(xscale="log", yscale="log")
-    plain_log_axis(axes.xaxis)
-    plain_log_axis(axes.yaxis)
+        width = 2.4 if name == chosen else 1.1
+        axes.plot(x, error, color=colour, linewidth=width, label=f"keep {name}")
+    log_log(axes)
 
 
 def _plane(axes: "Axes", f: float, theta: float, rule: str) -> None:
@@ -96,26 +79,15 @@ def _plane(axes: "Axes", f: float, theta: float, rule: str) -> None:
     reach = 3.2
     axes.plot([0, 0], [-reach, reach], color=COLOURS["black"], linewidth=1.2)
     along = np.array([-2 * reach, 2 * reach])
-    axes.plot(
-        -np.sin(theta) * along,
-        np.cos(theta) * along,
-        color=COLOURS["purple"],
-        linewidth=1.2,
-        ls="--",
-    )
+    purple = COLOURS["purple"]
+    axes.plot(-np.sin(theta) * along, np.cos(theta) * along, color=purple, linewidth=1.2, ls="--")
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     title = f"kept: {100 * float(np.mean(kept)):.0f} % of {SAMPLES} drawn"
     label(axes, "teacher field t", "orthogonal field u", title)
     axes.text(0.1, reach - 0.1, "teacher's border", fontsize=7, va="top")
     if theta > 0.15:
-        axes.text(
-            *(-np.sin(theta) * -2.9, np.cos(theta) * -2.9),
-            "probe's border",
-            fontsize=7,
-            color=COLOURS["purple"],
-            ha="left",
-            va="top",
-        )
+        x, y = 2.9 * np.sin(theta), -2.9 * np.cos(theta)
+        axes.text(x, y, "probe's border", fontsize=7, color=purple, ha="left", va="top")
 
 
 def _margins(

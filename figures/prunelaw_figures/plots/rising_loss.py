@@ -5,29 +5,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    REAL,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    table_arrays,
-    table_of,
-)
+from prunelaw_figures.plots.entry import REAL, Entry, Parameters, Results, Work, pack, unpack
 from prunelaw_figures.plots.law_comparison import c4_runs
 from prunelaw_figures.plots.style import (
     COLOURS,
     GREY,
     PAGE,
     label,
+    legend_below,
     new_figure,
     share_y,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.laws.scaling import ScalingFit
 
 LINES = ((0, (4, 2)), "-", (0, (1, 1.5)))  # a law each
@@ -35,7 +27,7 @@ LINES = ((0, (4, 2)), "-", (0, (1, 1.5)))  # a law each
 
 def rising_loss(
     table: pd.DataFrame, fits: Mapping[str, "ScalingFit"], unique: float, sizes: Sequence[float]
-) -> "Figure":
+) -> Figure:
     """One panel a model size (`sizes`, parameters), runs on `unique` samples: loss against epochs.
 
     Filled: fitted runs, open: held out (as in the first of `fits`); a red ring: the loss is above
@@ -72,7 +64,7 @@ def rising_lines(
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_rising_loss(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
+def draw_rising_loss(points: pd.DataFrame, lines: pd.DataFrame) -> Figure:
     """The figure from the tables of `rising_points` and `rising_lines`."""
     sizes = sorted(set(points["parameters"]))
     figure, axes = new_figure(PAGE, 2.9, 1, len(sizes))
@@ -82,8 +74,7 @@ def draw_rising_loss(points: pd.DataFrame, lines: pd.DataFrame) -> "Figure":
         panel.set(xscale="log", yscale="log", xlim=(0.7, _last(points)))
         label(panel, "epochs", "loss", f"{size / 1e6:.4g} M parameters")
     share_y(axes[0])
-    handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=5, fontsize=7, frameon=False)
+    legend_below(figure, axes[0, 0], 5, fontsize=7)
     return figure
 
 
@@ -116,21 +107,17 @@ def _c4_rising(p: Parameters, work: Work) -> Results:
     from prunelaw_sim.laws.scaling import fit_data_constrained
 
     table = c4_runs(work).frame
-    limit = p["hold_out_above"]
     penalty = {"repeats": False, "saturates": False, "penalty": "saturating"}
     fits = {
-        "Muennighoff et al., refitted": fit_data_constrained(table, limit, log_error=True),
-        "with the saturating penalty": fit_data_constrained(
-            table, limit, log_error=True, **penalty
-        ),
+        name: fit_data_constrained(table, p["hold_out_above"], log_error=True, **form)
+        for name, form in (
+            ("Muennighoff et al., refitted", {}),
+            ("with the saturating penalty", penalty),
+        )
     }
     points = rising_points(table, fits, p["unique"], p["sizes"])
     lines = rising_lines(points, fits, p["unique"])
-    return {**table_arrays("points", points), **table_arrays("lines", lines)}
-
-
-def _draw_c4_rising(p: Parameters, found: Results) -> "Figure":
-    return draw_rising_loss(table_of("points", found), table_of("lines", found))
+    return pack(points=points, lines=lines)
 
 
 ENTRIES = (
@@ -145,7 +132,7 @@ ENTRIES = (
             "sizes": [1.41e7, 8.27e7, 6.187e8, 1.0963e9],
             "hold_out_above": 3.3e10,
         },
-        _draw_c4_rising,
+        lambda p, found: draw_rising_loss(**unpack(found)),
         _c4_rising,
         part=REAL,
         given="c4",

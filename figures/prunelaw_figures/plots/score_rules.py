@@ -2,35 +2,25 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from prunelaw_figures.plots.entry import (
-    REAL,
-    Entry,
-    Parameters,
-    Results,
-    Work,
-    table_arrays,
-    table_of,
-)
+from prunelaw_figures.plots.entry import REAL, Entry, Parameters, Results, Work, pack, unpack
 from prunelaw_figures.plots.style import (
     GREY,
     PAGE,
     RULES,
     label,
+    legend_below,
+    log_log,
     new_figure,
-    plain_log_axis,
     share_y,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-def score_rules(runs: pd.DataFrame) -> "Figure":
+def score_rules(runs: pd.DataFrame) -> Figure:
     """One panel a score and a kept fraction: means over seeds ± their standard errors.
 
     `runs` has a row a trained model: score, dataset_size, keep_fraction, rule, error; rows with
@@ -46,12 +36,10 @@ def score_rules(runs: pd.DataFrame) -> "Figure":
         for rule, (colour, marker) in RULES.items():
             part = of_score.loc[(of_score["keep_fraction"] == f) & (of_score["rule"] == rule)]
             _line(panel, part, f"keep {rule}", colour, marker)
-        panel.set(xscale="log", yscale="log")
-        plain_log_axis(panel.xaxis)
+        log_log(panel)
         label(panel, "pool size P", "test error", f"{score}, f = {f:g}")
     share_y(axes[0])
-    handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    legend_below(figure, axes[0, 0], 4)
     return figure
 
 
@@ -81,11 +69,7 @@ def _scored(p: Parameters, work: Work) -> Results:
         with Store.open(file) as store:
             runs = to_sweep(store).frame
     columns = ["score", "dataset_size", "keep_fraction", "rule", "error", "seed"]
-    return table_arrays("runs", runs.loc[:, columns])
-
-
-def _draw_scored(p: Parameters, found: Results) -> "Figure":
-    return score_rules(table_of("runs", found))
+    return pack(runs=runs.loc[:, columns])
 
 
 ENTRIES = (
@@ -106,7 +90,7 @@ ENTRIES = (
             "seeds": 20,
             "seed": 0,
         },
-        _draw_scored,
+        lambda p, found: score_rules(**unpack(found)),
         _scored,
         part=REAL,
     ),

@@ -3,25 +3,16 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from prunelaw_figures.plots.entry import REAL, Entry, Parameters, Results, Work
-from prunelaw_figures.plots.style import (
-    GREY,
-    PAGE,
-    RULES,
-    label,
-    legend,
-    new_figure,
-    plain_log_axis,
-)
+from prunelaw_figures.plots.style import GREY, PAGE, RULES, label, legend, log_log, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from prunelaw_sim.verification.simulated import SimulationCheck
 
 
-def theory_vs_simulation(check: "SimulationCheck") -> "Figure":
+def theory_vs_simulation(check: "SimulationCheck") -> Figure:
     """Left: means at the largest N against theory.  Right: deviation of ε_∞ at every point."""
     figure, axes = new_figure(PAGE, 3.4, 1, 2)
     _scatter(axes[0, 0], check)
@@ -32,26 +23,17 @@ def theory_vs_simulation(check: "SimulationCheck") -> "Figure":
 def _scatter(axes, check: "SimulationCheck") -> None:
     found = check.agreement
     largest = int(np.argmax(found.sizes))
+    means, stderrs = found.means[:, largest], found.stderrs[:, largest]
     for rule, (colour, marker) in RULES.items():
         chosen = [i for i, point in enumerate(check.points) if point.rule == rule]
-        axes.errorbar(
-            found.theory[chosen],
-            found.means[chosen, largest],
-            yerr=found.stderrs[chosen, largest],
-            fmt=marker,
-            color=colour,
-            markersize=5,
-            fillstyle="none",
-            label=f"keep {rule}",
-        )
+        look = {"fmt": marker, "color": colour, "markersize": 5, "label": f"keep {rule}"}
+        x, y, se = (values[chosen] for values in (found.theory, means, stderrs))
+        axes.errorbar(x, y, yerr=se, fillstyle="none", **look)
     ends = [0.9 * found.theory.min(), 1.1 * found.theory.max()]
     axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=0)
-    axes.set(xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        plain_log_axis(axis)
-    title = (
-        f"N = {found.sizes[largest]:g}, {check.trials[int(found.sizes[largest])]} trials a point"
-    )
+    log_log(axes)
+    size = found.sizes[largest]
+    title = f"N = {size:g}, {check.trials[int(size)]} trials a point"
     label(axes, "test error, theory (N → ∞)", "test error, simulated mean", title)
     legend(axes, loc="upper left")
 
@@ -85,7 +67,7 @@ def _agreement(p: Parameters, work: Work) -> Results:
     return {"theory": found.theory, "means": found.means, "stderrs": found.stderrs}
 
 
-def _draw_agreement(p: Parameters, found: Results) -> "Figure":
+def _draw_agreement(p: Parameters, found: Results) -> Figure:
     from prunelaw_sim.simulation.agreement import agreement
     from prunelaw_sim.verification.simulated import POINTS, SimulationCheck
 

@@ -17,9 +17,7 @@ class NumberList(click.ParamType):
 
     name = "number[,number...]"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
         """The numbers, or click's complaint that names the option and the part not understood."""
         if isinstance(value, tuple):
             return value
@@ -36,9 +34,7 @@ class NameList(click.ParamType):
 
     name = "text[,text...]"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
         """The texts, of which each keeps its own numbers."""
         if isinstance(value, tuple):
             return value
@@ -64,9 +60,7 @@ class Amount(click.ParamType):
 
     name = "amount"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
         """The number, or click's complaint that names the option."""
         from prunelaw.errors import InputError
         from prunelaw_sim.common.amounts import parse_amount

@@ -1,12 +1,13 @@
 """What the verbs of `prunelaw sweep` share: running a design, telling what was done."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from prunelaw_figures.terminal.options import json_wanted
 from prunelaw_figures.terminal.output import print_json, progress_bar
 
 if TYPE_CHECKING:
@@ -14,18 +15,13 @@ if TYPE_CHECKING:
     from prunelaw_sim.sweeps.runner import Progress, SweepRun
 
 STORE = click.argument("store", type=click.Path(path_type=Path, dir_okay=False))
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-WORKERS = click.option(
-    "--workers", type=int, default=1, show_default=True, help="Worker processes."
-)
+WORKERS = click.option("--workers", type=int, default=1, help="Worker processes.")
 DASK = click.option(
     "--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster, tcp://HOST:PORT."
 )
 
 
-def run_design(
-    design: "SweepDesign", store: Path, workers: int, dask: str | None, as_json: bool
-) -> None:
+def run_design(design: "SweepDesign", store: Path, workers: int, dask: str | None) -> None:
     """Measures what the store lacks of the design, under a bar; exit code 1 if units failed."""
     from prunelaw.checks import check_integer
     from prunelaw_sim.sweeps.executors import dask_executor
@@ -34,13 +30,17 @@ def run_design(
     check_integer("--workers", workers, 1)
     with ExitStack() as stack:
         executor = stack.enter_context(dask_executor(dask)) if dask else workers
-        progress = stack.enter_context(_bar(f"{len(design.points)} points"))
+        move = stack.enter_context(progress_bar(f"{len(design.points)} points"))
+
+        def show(report: "Progress") -> None:
+            left = report.seconds_left
+            about = "" if left is None else f"about {timedelta(seconds=round(max(left, 0)))} left"
+            move(report.done, report.total, about)
+
         one_process = workers == 1 and not dask
-        result = run_sweep(
-            design, store, executor=None if one_process else executor,
-            progress=progress, throw=False,
-        )  # fmt: skip
-    _tell(store, result, as_json)
+        chosen = None if one_process else executor
+        result = run_sweep(design, store, executor=chosen, progress=show, throw=False)
+    _tell(store, result)
 
 
 def whole_number(option: str, value: float, low: int) -> int:
@@ -52,7 +52,7 @@ def whole_number(option: str, value: float, low: int) -> int:
     return int(value)
 
 
-def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:
+def _tell(store: Path, result: "SweepRun") -> None:
     """What this run did; exit code 1 if units failed."""
     values = {
         "store": str(store),
@@ -63,7 +63,7 @@ def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:
         "seconds": result.seconds,
         "failed": list(result.failed.values()),
     }
-    if as_json:
+    if json_wanted():
         print_json(values)
     else:
         click.echo(
@@ -75,22 +75,3 @@ def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:
             f"{len(result.failed)} units failed (prunelaw sweep status {store} names them); "
             "the same command tries them again"
         )
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on stderr with an estimate of the time left."""
-    with progress_bar(label) as move:
-
-        def show(report: "Progress") -> None:
-            left = "" if report.seconds_left is None else f"about {_duration(report.seconds_left)}"
-            move(report.done, report.total, left)
-
-        yield show
-
-
-def _duration(seconds: float) -> str:
-    """`40 s left`, `12 min left`, `5.5 h left`."""
-    if seconds < 90:
-        return f"{max(seconds, 0):.0f} s left"
-    return f"{seconds / 60:.0f} min left" if seconds < 5400 else f"{seconds / 3600:.1f} h left"

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from prunelaw_figures.terminal.options import json_wanted
 from prunelaw_figures.terminal.output import print_json, print_table
 
 
@@ -70,9 +71,9 @@ figcaption { color: #444; } pre { background: #f4f4f4; padding: .7rem; overflow-
 """
 
 
-def print_result(value: Any, blocks: Iterable[Block], as_json: bool) -> None:
-    """Writes a result to stdout: one JSON object, or its blocks for people."""
-    if as_json:
+def print_result(value: Any, blocks: Iterable[Block]) -> None:
+    """Writes a result to stdout: its blocks for people, or with --json one JSON object."""
+    if json_wanted():
         print_json(value)
     else:
         print_blocks(blocks)

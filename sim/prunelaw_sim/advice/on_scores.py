@@ -76,8 +76,13 @@ class ScoreAdvice:
     def write_kept(self, path: str | os.PathLike[str], name: str = "path") -> Path:
         """Writes id and score of the kept examples to a new .csv or .tsv file.
 
-        Ids are those of the file, or numbers of examples from 0.  `name`: what errors call the
-        path.  Raises `InputError` for a file that exists and another ending.
+        Ids are those of the file, or numbers of examples from 0.
+
+        Args:
+            name: what errors call the path.
+
+        Raises:
+            InputError: for a file that exists and another ending.
         """
         ids = self.scores.ids or tuple(map(str, range(self.examples)))
         said = {"rule": self.rule, "keep_fraction": f"{self.keep_fraction:.6g}"}

@@ -100,6 +100,11 @@ class Decision:
         np.put_along_axis(others, (self.n_pools - 1)[None], np.inf, 0)
         return np.where(np.isfinite(others).any(axis=0), np.argmin(others, axis=0) + 1, 0)
 
+    def union(self, p: int) -> dict[str, float]:
+        """Of the best p pools at the first budget, all numbers that `UnionChoice` has of them."""
+        names = ("low", "high", "error", "regret", "probability")
+        return {name: float(getattr(self, name)[p - 1, 0]) for name in names}
+
     def _of_best(self, numbers: Float[np.ndarray, "unions n"]) -> Float[np.ndarray, " n"]:
         return np.take_along_axis(numbers, (self.n_pools - 1)[None], 0)[0]
 
@@ -144,14 +149,11 @@ def union_errors(
         budgets: (n,), or (replicates, n).  The error is inf where less than one sample is left.
         all_scored: whether the union of all pools pays, too.
     """
-    if selection == 0.0:
-        return ensemble.union_errors(budgets)
-    left, pools = budgets - selection, len(ensemble.names)
-    paying = pools if all_scored else pools - 1
-    scored = [ensemble.error(range(p), np.maximum(left, 1.0)) for p in range(1, paying + 1)]
-    errors = [np.where(left >= 1.0, error, np.inf) for error in scored]
-    if not all_scored:
-        errors.append(ensemble.error(range(pools), budgets))
+    pools, errors = len(ensemble.names), []
+    for p in range(1, pools + 1):
+        left = budgets - (selection if all_scored or p < pools else 0.0)
+        error = ensemble.error(range(p), np.maximum(left, 1.0))
+        errors.append(np.where(left >= 1.0, error, np.inf))
     return np.stack(errors, axis=1)
 
 

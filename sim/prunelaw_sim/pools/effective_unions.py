@@ -14,28 +14,21 @@ _DEAD = 46.0  # exp(−46) < 1e-19: worth that small changes no digit
 _MOST = 4_000_000  # numbers in a table: replicates × pools × passes
 
 
-def last_pass(
-    passes: Float[np.ndarray, "rows n"], rate: Float[np.ndarray, "replicates pools"]
-) -> int:
-    """How many passes the tables must hold: those made, or those after which nothing is left."""
-    slowest = float(rate.min())
-    alive = np.ceil(_DEAD / slowest) + 1.0 if slowest > 0.0 else np.inf
-    return int(min(max(np.floor(passes.max()), 1.0), alive, 2.0**53))
-
-
-def fits(top: int, pools: int) -> bool:
-    """Whether one replicate's table is small enough to be made at all."""
-    return top * pools <= _MOST
-
-
 def growth_of_unions(
     passes: Float[np.ndarray, "replicates n"],
     share: Float[np.ndarray, " pools"],
     b: Float[np.ndarray, "replicates pools"],
     rate: Float[np.ndarray, "replicates pools"],
-    top: int,
-) -> Float[np.ndarray, "replicates n"]:
-    """Σ_k b_eff(k) log(E_{k+1}/E_k) over the passes after the first, the last one in part."""
+) -> Float[np.ndarray, "replicates n"] | None:
+    """Σ_k b_eff(k) log(E_{k+1}/E_k) over the passes after the first, the last one in part.
+
+    None where the table of one replicate would be too large to be made at all.
+    """
+    slowest = float(rate.min())
+    alive = np.ceil(_DEAD / slowest) + 1.0 if slowest > 0.0 else np.inf
+    top = int(min(max(np.floor(passes.max()), 1.0), alive, _MOST + 1.0))
+    if top * share.size > _MOST:
+        return None
     step = max(1, _MOST // (top * share.size))
     parts = [
         _block(passes[i : i + step], share, b[i : i + step], rate[i : i + step], top)

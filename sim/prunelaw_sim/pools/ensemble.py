@@ -25,7 +25,7 @@ from prunelaw.decay.utility import DIVISOR, Pool, Real, UtilityLaw, log_growth, 
 from prunelaw.errors import InputError
 from prunelaw_sim.fits.bootstrap import Ensemble
 from prunelaw_sim.laws.utility import UtilityFit
-from prunelaw_sim.pools.effective_unions import fits, growth_of_unions, last_pass
+from prunelaw_sim.pools.effective_unions import growth_of_unions
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +105,9 @@ class PoolEnsemble:
         first = (b @ share)[:, None] * np.log(self.a[:, None] / DIVISOR * np.minimum(seen, total))
         if self.convention == "effective_data":
             passes = np.broadcast_to(seen / total, first.shape)
-            rate = decay_rate(tau)
-            top = last_pass(passes, rate)
-            if not fits(top, len(which)):
+            grown = growth_of_unions(passes, share, b, decay_rate(tau))
+            if grown is None:
                 return self._one_by_one(which, seen)
-            grown = growth_of_unions(passes, share, b, rate, top)
         else:
             growth = log_growth((seen / total)[:, None, :], tau[:, :, None], self.convention)
             grown = np.einsum("rp,rpn->rn", b * share, growth)
@@ -122,11 +120,6 @@ class PoolEnsemble:
                 "samples seen: narrow their bounds"
             )
         return error
-
-    def union_errors(self, samples_seen: Any) -> Float[np.ndarray, "replicates unions n"]:
-        """Errors of the unions of the best 1, 2, ... pools."""
-        unions = [range(p + 1) for p in range(len(self.point))]
-        return np.stack([self.error(union, samples_seen) for union in unions], axis=1)
 
     def mean(self, numbers: Float[np.ndarray, "replicates ..."]) -> Float[np.ndarray, "..."]:
         """The weighted mean of numbers computed from each replicate."""
@@ -179,7 +172,8 @@ def from_laws(
 ) -> PoolEnsemble:
     """Laws listed one by one, with weights > 0 (default: equal); `point` is the first.
 
-    All must have the same pools (names, sizes, convention), in any order.  Raises `InputError`.
+    Raises:
+        InputError: where they are not of the same pools (names, sizes, convention), in any order.
     """
     if not laws or not laws[0]:
         raise InputError("laws must hold at least one law of at least one Pool, got none")
@@ -274,13 +268,10 @@ def from_fit(
     count, several = len(ensemble), len(fit.groups) > 1
     inner = f"{group}, " if several and group is not None else ""
     own = f"[{group or fit.groups[0]}]" if several else ""
-
-    def column(name: str, missing: float = np.nan) -> Float[np.ndarray, " replicates"]:
-        return values.get(name, np.full(count, missing))
-
-    stretch = column("stretch", fit.stretch)
+    stretch = values.get("stretch", np.full(count, fit.stretch))
     grown = np.array(size) / [pool.size for pool in pools]
-    tau = np.stack([column(f"tau[{pool.name}]", np.inf) for pool in pools], axis=1)
+    endless = np.full(count, np.inf)
+    tau = np.stack([values.get(f"tau[{pool.name}]", endless) for pool in pools], axis=1)
     point = tuple(
         Pool(p.name, n, replace(p.law, tau=p.law.tau * g**fit.stretch))
         for p, n, g in zip(pools, size, grown.tolist(), strict=True)
@@ -288,10 +279,10 @@ def from_fit(
     return PoolEnsemble(
         point,
         fit.stretch,
-        column(f"a{own}"),
-        np.stack([column(f"b[{inner}{pool.name}]") for pool in pools], axis=1),
+        values[f"a{own}"],
+        np.stack([values[f"b[{inner}{pool.name}]"] for pool in pools], axis=1),
         tau * grown ** stretch[:, None],
-        column(f"d{own}"),
+        values[f"d{own}"],
         stretch,
         np.full(count, 1.0 / count),
         f"{count} bootstrap refits ({ensemble.kind}) of {fit.points} rows",

@@ -218,22 +218,15 @@ def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ..
     for p in range(1, count + 1):
         names, size = ensemble.names[:p], ensemble.size[:p]
         seen = float(decision.budgets[0]) - (decision.selection if p < count else 0.0)
-        low, high, error, regret, probability = (
-            float(getattr(decision, name)[p - 1, 0])
-            for name in ("low", "high", "error", "regret", "probability")
-        )
+        unknown = {"low": None, "high": None} if ensemble.certain else {}
         found.append(
             UnionChoice(
                 pools=names,
                 weights=_named(names, size / size.sum()),
                 epochs=max(seen, 0.0) / float(size.sum()),
                 samples_seen=max(seen, 0.0),
-                error=error,
-                low=None if ensemble.certain else low,
-                high=None if ensemble.certain else high,
                 at_point=float(at_point[p - 1]),
-                regret=regret,
-                probability=probability,
+                **{**decision.union(p), **unknown},
             )
         )
     return tuple(found)

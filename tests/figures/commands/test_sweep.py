@@ -122,7 +122,7 @@ def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkey
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "NEW", *AXES, "--student", "svm"], "student must be max-margin"),
+        (["run", "NEW", *AXES, "--student", "svm"], "student must be logistic:LAMBDA, max-margin"),
         (["run", "NEW", *AXES, "--probe", "same:9"], "must be at most alpha_tot=1"),
         (["run", "NEW", *AXES, "--label-noise", "0.1"], "label_noise must be 0"),
         (["run", "STORE", *SMALL, "--seed", "5"], "holds another design: its seed is 0, not 5"),

@@ -97,3 +97,12 @@ def test_bad_input_has_exit_code_2_and_leaves_no_file(tmp_path, arguments, words
 def test_lists_of_names_keep_their_numbers():
     texts = NameList().convert("hard, quantiles:0.2,0.4,mlp:256,64", None, None)
     assert texts == ("hard", "quantiles:0.2,0.4", "mlp:256,64")
+
+
+def test_a_class_share_of_0_is_one_that_was_given(data, tmp_path, monkeypatch):
+    designs = []
+    module = "prunelaw_figures.commands.sweep.run_real"
+    monkeypatch.setattr(f"{module}.run_design", lambda design, *_: designs.append(design))
+    asked = ("run-real", tmp_path / "real.db", "--dataset", data, *SMALL, "--class-share", 0)
+    assert run(*asked).exit_code == 0
+    assert {point["class_share"] for point in designs[0].points} == {0.0}

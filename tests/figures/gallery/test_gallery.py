@@ -15,7 +15,7 @@ from prunelaw.errors import InputError
 from prunelaw_figures.gallery import GALLERY, cache
 from prunelaw_figures.gallery.build import Order, build
 from prunelaw_figures.gallery.folder import MARKER
-from prunelaw_figures.plots.entry import Entry, Work, table_arrays, table_of
+from prunelaw_figures.plots.entry import Entry, Work, pack, unpack
 from prunelaw_figures.terminal.output import progress_bar
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
@@ -71,7 +71,7 @@ def test_results_of_the_package_are_of_the_present_parameters(name):
 
 def test_tables_become_arrays_and_back():
     table = checks.pruning_sweep().frame
-    back = table_of("t", {**table_arrays("t", table), "other": np.zeros(1)})
+    back = unpack(pack(t=table, other=table.head(1)))["t"]
     assert list(back.columns) == list(table.columns)
     assert (back.to_numpy(object) == table.to_numpy(object)).all()
 

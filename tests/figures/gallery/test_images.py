@@ -38,5 +38,5 @@ def test_fonts_do_not_matter_but_one_lost_line_does(monkeypatch):
     name = "pool_curves"
     usual = picture(name)
     assert rms(picture(name, {"font.family": "DejaVu Serif"}), usual) == 0.0
-    monkeypatch.setattr("prunelaw_figures.plots.pool_curves.SERIES", (*SERIES[:4], "#ffffff"))
+    monkeypatch.setattr("prunelaw_figures.plots.style.SERIES", (*SERIES[:4], "#ffffff"))
     assert rms(picture(name), usual) > TOLERANCE

@@ -2,9 +2,12 @@
 
 import json
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from prunelaw.errors import InputError
+from prunelaw_figures.terminal.options import JSON
 from prunelaw_figures.terminal.sweep_output import run_design, whole_number
 from prunelaw_sim.sweeps.simulated import Design
 
@@ -12,14 +15,14 @@ from prunelaw_sim.sweeps.simulated import Design
 def test_a_design_is_run_once_and_told_each_time(tmp_path, capsys):
     design = Design.grid(alpha_tot=3, f=0.5, dim=10, trials=2, unit=2)
     store = tmp_path / "runs.db"
-    run_design(design, store, workers=1, dask=None, as_json=True)
-    first = json.loads(capsys.readouterr().out)
+    verb = click.command()(JSON(lambda: run_design(design, store, workers=1, dask=None)))
+    first = json.loads(CliRunner().invoke(verb, ["--json"]).stdout)
     assert first["complete"] and first["failed"] == []
     assert first["measured"] == first["units_done"] == first["units"] == 1
-    run_design(design, store, workers=1, dask=None, as_json=False)
+    run_design(design, store, workers=1, dask=None)
     assert capsys.readouterr().out.startswith("measured 0 units")
     with pytest.raises(InputError, match="--workers"):
-        run_design(design, store, workers=0, dask=None, as_json=False)
+        run_design(design, store, workers=0, dask=None)
 
 
 def test_whole_numbers():

@@ -14,7 +14,7 @@ from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, mixture_error
 from prunelaw.errors import InputError
 from prunelaw_sim.pools.decisions import TIE, decide
 from prunelaw_sim.pools.decisions import union_errors as paid_errors
-from prunelaw_sim.pools.effective_unions import fits, growth_of_unions, last_pass
+from prunelaw_sim.pools.effective_unions import growth_of_unions
 from prunelaw_sim.pools.ensemble import from_laws, from_pools, from_standard_errors
 from prunelaw_sim.pools.next_runs import candidates, rank_runs
 from prunelaw_sim.pools.switches import scores_pay, switch_distribution
@@ -58,7 +58,7 @@ class TestErrors:
         """All replicates at once give what `mixture_error` gives for each, in every convention."""
         ensemble = from_laws(laws, stretch=stretch)
         seen = np.array([1.0, 1e4, 3.7e7, 1e10])
-        got = ensemble.union_errors(seen)
+        got = paid_errors(ensemble, seen)
         for r, u in itertools.product(range(len(ensemble)), range(len(laws[0]))):
             exact = mixture_error(ensemble.pools(r)[: u + 1], seen, stretch=stretch)
             np.testing.assert_allclose(got[r, u], exact, rtol=1e-12)
@@ -74,11 +74,11 @@ class TestErrors:
             (b[0] @ worth[k]) / worth[k].sum() * math.log1p(part * worth[k].sum() / seen[k])
             for k, part in steps
         )
-        got = growth_of_unions(made, share, b, rate, 4)
+        got = growth_of_unions(made, share, b, rate)
         np.testing.assert_allclose(got, [[0.0, 0.0, grown]], rtol=1e-13)
-        assert last_pass(np.array([[1e12]]), rate) == math.ceil(46.0 / 0.2) + 1
-        assert last_pass(np.array([[7.9]]), np.array([[0.0]])) == 7
-        assert fits(1000, 4) and not fits(10**9, 4)
+        dead = growth_of_unions(np.array([[300.0, 1e12]]), share, b, rate)
+        assert dead is not None and dead[0, 0] == dead[0, 1]
+        assert growth_of_unions(np.array([[1e9]]), share, b, 0.0 * rate) is None  # no such table
 
     def test_budgets_of_their_own(self):
         """(replicates, n) budgets are taken row by row."""
@@ -304,7 +304,7 @@ class TestNextRuns:
         ensemble, scatter, budget = doubted(replicates=200), 0.05, 1e9
         run = rank_runs(ensemble, budget, [((POOLS[2].name,), 2.5e8)], scatter=scatter)[0]
         outcome = ensemble.error([2], 2.5e8)[:, 0]
-        errors = ensemble.union_errors(budget)[:, :, 0]
+        errors = paid_errors(ensemble, budget)[:, :, 0]
         regret = errors - errors.min(axis=1, keepdims=True)
         spread = min(outcome.std(), np.subtract(*np.quantile(outcome, [0.75, 0.25])) / 1.34)
         width = math.hypot(scatter, 0.9 * spread * 200**-0.2)

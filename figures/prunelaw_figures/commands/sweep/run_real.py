@@ -5,15 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.terminal.options import JSON
 from prunelaw_figures.terminal.output import NameList, NumberList
-from prunelaw_figures.terminal.sweep_output import (
-    DASK,
-    JSON,
-    STORE,
-    WORKERS,
-    run_design,
-    whole_number,
-)
+from prunelaw_figures.terminal.sweep_output import DASK, STORE, WORKERS, run_design, whole_number
 
 if TYPE_CHECKING:
     from prunelaw_sim.networks.recipes import Recipe
@@ -56,7 +50,7 @@ RECIPE = ("epochs", "steps", "batch_size", "optimizer", "learning_rate", "schedu
 @WORKERS
 @DASK
 @JSON
-def run_real(store: Path, workers: int, dask: str | None, as_json: bool, **asked: Any) -> None:
+def run_real(store: Path, workers: int, dask: str | None, **asked: Any) -> None:
     """Trains models on pruned real data into STORE, or what STORE still lacks of them.
 
     \b
@@ -73,7 +67,7 @@ def run_real(store: Path, workers: int, dask: str | None, as_json: bool, **asked
     of a point share their pools, scores, tests and first weights. MNIST needs pip
     install 'prunelaw[real]'. See docs/real_sweeps.md.
     """
-    run_design(_design(store, **asked), store, workers, dask, as_json)
+    run_design(_design(store, **asked), store, workers, dask)
 
 
 def _design(store: Path, **asked: Any) -> "SweepDesign":
@@ -82,7 +76,7 @@ def _design(store: Path, **asked: Any) -> "SweepDesign":
     from prunelaw_sim.sweeps.real import RealDesign
     from prunelaw_sim.sweeps.store import Store
 
-    given = {name: value for name, value in asked.items() if value not in (None, (), False)}
+    given = {n: v for n, v in asked.items() if v is not None and v is not False and v != ()}
     if not given:
         with Store.open(store) as opened:
             return opened.design

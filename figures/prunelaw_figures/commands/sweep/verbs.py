@@ -1,25 +1,21 @@
 """`prunelaw sweep run|run-real|status|export|check`: many trainings in a store that lasts."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from prunelaw_figures.commands.sweep.run_real import run_real
-from prunelaw_figures.terminal.output import NumberList, print_json, print_table
-from prunelaw_figures.terminal.sweep_output import (
-    DASK,
-    JSON,
-    STORE,
-    WORKERS,
-    run_design,
-    whole_number,
-)
+from prunelaw_figures.terminal.options import DEGREES, FILE, JSON
+from prunelaw_figures.terminal.output import NumberList
+from prunelaw_figures.terminal.sweep_output import DASK, STORE, WORKERS, run_design, whole_number
+from prunelaw_figures.words.document import Block, Table, Text, print_result
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from prunelaw_sim.sweeps.design import SweepDesign
+
+JUDGED = ("agrees", "p_value", "chi2", "dof", "p_chi2", "common", "common_stderr", "p_common")
 
 
 @click.group()
@@ -58,14 +54,14 @@ command.add_command(run_real)
 @click.option("--seed", type=int, help="Same seed, same numbers, whoever measures them.  [0]")
 @WORKERS
 @DASK
-@click.option("--degrees", is_flag=True, help="--theta is in degrees, in [0, 90].")
+@DEGREES
 @click.option(
     "--standard",
     is_flag=True,
     help="The 64 points of the agreement report, of every rule; takes --dim, --trials and --seed.",
 )
 @JSON
-def run(store: Path, workers: int, dask: str | None, as_json: bool, **asked: Any) -> None:
+def run(store: Path, workers: int, dask: str | None, **asked: Any) -> None:
     """Measures every combination of the axes into STORE, or what STORE still lacks of them.
 
     \b
@@ -82,13 +78,13 @@ def run(store: Path, workers: int, dask: str | None, as_json: bool, **asked: Any
     Rules share random numbers, so that their differences are more precise than their errors.
     Several runs may work on one store. Exit code 1 if units failed; the others are stored.
     """
-    run_design(_design(store, **asked), store, workers, dask, as_json)
+    run_design(_design(store, **asked), store, workers, dask)
 
 
 @command.command()
 @STORE
 @JSON
-def status(store: Path, as_json: bool) -> None:
+def status(store: Path) -> None:
     """How far STORE is: units measured, under way and failed, and what its design is.
 
     \b
@@ -115,22 +111,20 @@ def status(store: Path, as_json: bool) -> None:
         "seed": design.seed,
         "bytes": store.stat().st_size,
     }
-    if as_json:
-        print_json(values)
-        return
     rows = [(key.replace("_", " "), str(value)) for key, value in values.items() if key != "failed"]
-    print_table(f"sweep {store}", ("", ""), rows)
-    for failure in failed:
-        click.echo(f"failed: {failure['point']}, from trial {failure['first_trial']}: ", nl=False)
-        click.echo(failure["why"])
+    told = [
+        Text(f"failed: {one['point']}, from trial {one['first_trial']}: {one['why']}")
+        for one in failed
+    ]
+    print_result(values, [Table(f"sweep {store}", ("", ""), rows), *told])
 
 
 @command.command()
 @STORE
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="A new CSV file.")
+@click.option("--output", type=FILE, required=True, help="A new CSV file.")
 @click.option("--trials", is_flag=True, help="One row a trial instead of means.")
 @JSON
-def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
+def export(store: Path, output: Path, trials: bool) -> None:
     """Writes STORE as CSV: mean errors a point, which `prunelaw fit` reads, or every trial.
 
     \b
@@ -147,20 +141,17 @@ def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
         complete = opened.status().complete
     write_new_file("--output", output, table.to_csv(index=False))
     values = {"file": str(output), "rows": len(table), "complete": complete}
-    if as_json:
-        print_json(values)
-        return
     note = "" if complete else " (the sweep is not complete)"
-    click.echo(f"wrote {len(table)} rows to {output}{note}")
+    print_result(values, [Text(f"wrote {len(table)} rows to {output}{note}")])
 
 
 @command.command()
 @STORE
 @click.option("--order", type=int, help="Power of 1/N that is fitted.  [1; 2 with three dims]")
-@click.option("--output", type=click.Path(path_type=Path), help="A new CSV file, one row a point.")
-@click.option("--points", type=int, default=10, show_default=True, help="Rows to print.")
+@click.option("--output", type=FILE, help="A new CSV file, one row a point.")
+@click.option("--points", type=int, default=10, help="Rows to print.")
 @JSON
-def check(store: Path, order: int | None, output: Path | None, points: int, as_json: bool) -> None:
+def check(store: Path, order: int | None, output: Path | None, points: int) -> None:
     """Holds every point of STORE, extrapolated to N -> inf, against the theory.
 
     \b
@@ -187,31 +178,22 @@ def check(store: Path, order: int | None, output: Path | None, points: int, as_j
     judged = found.agreement
     values = {
         "store": str(store),
-        "agrees": judged.agrees,
-        "p_value": judged.p_value,
-        "chi2": judged.chi2,
-        "dof": judged.dof,
-        "p_chi2": judged.p_chi2,
-        "common": judged.common,
-        "common_stderr": judged.common_stderr,
-        "p_common": judged.p_common,
+        **{name: getattr(judged, name) for name in JUDGED},
         "p_worst": float(judged.adjusted.min()),
         "detectable": judged.detectable,
         "dims": judged.sizes.tolist(),
         "students": int(found.trials.sum()),
         "failed": int(found.failed.sum()),
     }
-    if as_json:
-        print_json({**values, "points": found.table.to_dict("records")})
-    else:
-        _print_check(values, found.table.head(points))
+    rows = found.table.to_dict("records")
+    print_result({**values, "points": rows}, _check_blocks(values, rows[:points]))
     if not judged.agrees:
         raise click.ClickException(
             f"theory and simulation disagree: p = {judged.p_value:.2g}, limit {judged.threshold:g}"
         )
 
 
-def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
+def _check_blocks(values: dict[str, Any], points: list[dict[Any, Any]]) -> Iterator[Block]:
     """The points farthest from the theory, then the three tests."""
     columns = ("keep", "α_tot", "f", "θ", "theory ε", "simulated, N → ∞", "z", "p, corrected")
     rows = tuple(
@@ -225,10 +207,10 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
             f"{row['z']:+.2f}",
             f"{row['p_adjusted']:.3g}",
         )
-        for row in table.to_dict("records")
+        for row in points
     )
     if rows:
-        print_table(f"the {len(rows)} points farthest from the theory", columns, rows)
+        yield Table(f"the {len(rows)} points farthest from the theory", columns, rows)
     dims = ", ".join(f"{dim:g}" for dim in values["dims"])
     percent = f"{100 * values['common']:+.3f} ± {100 * values['common_stderr']:.3f} %"
     tests = (
@@ -239,7 +221,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
         ("verdict", f"{'agree' if values['agrees'] else 'DISAGREE'}, p {values['p_value']:.3g}"),
         ("would be caught", f"a theory {100 * values['detectable']:.2f} % off at every point"),
     )
-    print_table("theory against simulation", ("", ""), tests)
+    yield Table("theory against simulation", ("", ""), tests)
 
 
 def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any) -> "SweepDesign":

@@ -1,11 +1,11 @@
-"""The options of reading: pairs and amounts become one mapping, and go over that of a file."""
+"""Options that verbs share: those of reading become one mapping, --json is known everywhere."""
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from prunelaw.errors import InputError
-from prunelaw_figures.terminal.reading_options import asked, reading_options
+from prunelaw_figures.terminal.options import JSON, json_wanted, radians, reading_options
 from prunelaw_sim.tables.mapping import ColumnMapping
 
 
@@ -15,8 +15,8 @@ def mapping_of(*arguments):
 
     @click.command()
     @reading_options
-    def verb(**given):
-        found.append(asked(**given))
+    def verb(mapping):
+        found.append(mapping)
 
     result = CliRunner().invoke(verb, arguments)
     return (found or [None])[0], result
@@ -50,3 +50,17 @@ def test_a_size_that_is_none_names_the_option_and_the_pool():
     _, result = mapping_of("--pool-size", "clean=many")
     assert isinstance(result.exception, InputError)
     assert "--pool-size clean" in str(result.exception)
+
+
+@pytest.mark.parametrize(("arguments", "wanted"), [(["--json"], "True"), ([], "False")])
+def test_json_is_known_to_whoever_prints(arguments, wanted):
+    verb = click.command()(JSON(lambda: click.echo(json_wanted())))
+    assert CliRunner().invoke(verb, arguments).output.strip() == wanted
+    assert not json_wanted()  # no verb runs
+
+
+def test_angles_are_radians_within_a_quarter_of_a_circle():
+    assert radians(90.0, True) == pytest.approx(1.5707963267948966)
+    assert radians((0.0, 0.3), False) == (0.0, 0.3)
+    with pytest.raises(InputError, match="--theta"):
+        radians(91.0, True)

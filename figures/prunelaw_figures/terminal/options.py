@@ -1,0 +1,167 @@
+"""Options that several verbs share, each declared once, and the mapping of a table of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from prunelaw_sim.tables.mapping import ColumnMapping
+    from prunelaw_sim.tables.sweep import Sweep
+
+FILE = click.Path(path_type=Path)
+
+
+def pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    """`name=value` options as a mapping; click's complaint names the option otherwise."""
+    result = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise click.BadParameter(f"{text!r} is not of the form name=value", ctx, param)
+        result[name.strip()] = value.strip()
+    return result
+
+
+def several(option: str, name: str, metavar: str, text: str) -> Callable[[Any], Any]:
+    """A repeatable option of `name=value`."""
+    return click.option(
+        option, name, multiple=True, callback=pairs, metavar=metavar, help=f"{text}; repeatable."
+    )
+
+
+def figure_option(text: str) -> Callable[[Any], Any]:
+    """The option --figure."""
+    return click.option("--figure", type=FILE, metavar="FILE", help=text)
+
+
+def _remember(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    ctx.meta[__name__] = wanted
+
+
+def json_wanted() -> bool:
+    """Whether the verb that runs was given --json."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(__name__))
+
+
+JSON = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_remember,
+    help="One JSON object on stdout.",
+)  # fmt: skip
+GROUP = click.option("--group", help="Which group of runs; needed if the table holds several.")
+LEVEL = click.option("--level", type=float, default=0.9, help="Of all intervals.")
+SEED = click.option("--seed", type=int, default=0, help="Of all draws: same seed, same numbers.")
+MAP = several("--map", "columns", "CANONICAL=COLUMN", "The table's name of a canonical column")
+CONSTANT = several(
+    "--constant",
+    "constants",
+    "CANONICAL=VALUE",
+    "A value for all rows of a column that the table does not have",
+)
+MAPPING = click.option(
+    "--mapping", "mapping_file", metavar="FILE", help="A mapping file, as --save-mapping writes."
+)
+DEGREES = click.option("--degrees", is_flag=True, help="Angles are in degrees, in [0, 90].")
+ALPHA_TOT = click.option(
+    "--alpha-tot", type=float, required=True, help="Examples per dimension, P/N; > 0."
+)
+THETA = click.option(
+    "--theta", type=float, default=0.0, help="Angle of probe and teacher, in [0, pi/2] radians."
+)
+
+
+def radians(theta: Any, degrees: bool) -> Any:
+    """An angle, or several, in radians; `InputError` outside a quarter of a circle."""
+    import numpy as np
+
+    from prunelaw.checks import check_real
+
+    check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
+    return np.radians(theta) if degrees else theta
+
+
+# Parameter of `_mapping` → the option that gives it.
+_READING = {
+    "columns": MAP,
+    "constants": CONSTANT,
+    "mapping_file": MAPPING,
+    "format": click.option("--format", help="The reader, where the content does not decide."),
+    "metric": click.option("--metric", help="Which of several measurements becomes the error."),
+    "measured": click.option("--measured", help="What the measurement is: error or accuracy."),
+    "units": click.option("--units", help="Of error rates and accuracies: fraction or percent."),
+    "points": click.option(
+        "--points", help="final: the last point of each run; all: whole curves."
+    ),
+    "warmup": click.option(
+        "--warmup", help="Drop points before: '500 steps', or samples seen as 12.8M."
+    ),
+    "repeats": click.option(
+        "--repeats", help="Of one run at one point: refuse (default), average, last."
+    ),
+    "from_run": click.option(
+        "--from-run", metavar="PATTERN", help="Columns in runs' names: '{pool}_{samples_seen}'."
+    ),
+    "batch_size": click.option(
+        "--batch-size", metavar="AMOUNT", help="Samples of one step, all processes."
+    ),
+    "pool_sizes": several(
+        "--pool-size", "pool_sizes", "POOL=AMOUNT", "Samples in a pool: unique ones <= these"
+    ),
+    "options": several(
+        "--reader-option",
+        "options",
+        "NAME=VALUE",
+        "For the format's reader, as delimiter=; or downstream=vtab+",
+    ),
+}
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How a table is read: the verb gets what all these options say as one `mapping`."""
+
+    @wraps(command)
+    def read_them(**given: Any) -> Any:
+        about = {name: given.pop(name) for name in _READING}
+        return command(mapping=_mapping(**about), **given)
+
+    for option in reversed(_READING.values()):
+        read_them = option(read_them)
+    return read_them
+
+
+def _mapping(
+    *,
+    mapping_file: str | None,
+    batch_size: str | None,
+    pool_sizes: dict[str, str],
+    constants: dict[str, Any],
+    **given: Any,
+) -> ColumnMapping:
+    """The mapping file, and over it what the options say."""
+    from prunelaw_sim.common.amounts import parse_amount
+    from prunelaw_sim.tables.mapping import ColumnMapping
+
+    sizes = {name: parse_amount(f"--pool-size {name}", text) for name, text in pool_sizes.items()}
+    if batch_size is not None:
+        constants = constants | {"batch_size": parse_amount("--batch-size", batch_size)}
+    return ColumnMapping.of(mapping_file).updated(pool_sizes=sizes, constants=constants, **given)
+
+
+def read_runs(table: str, mapping: ColumnMapping) -> Sweep:
+    """The runs of a table, with what the reader has to say of them on stderr."""
+    from prunelaw_sim.readers import read
+
+    sweep = read(table, mapping=mapping)
+    tell_notes(sweep.notes)
+    return sweep
+
+
+def tell_notes(notes: Sequence[object]) -> None:
+    """A line a note on stderr."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
