@@ -19,7 +19,7 @@ from prunelaw.errors import InputError
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.fits.bootstrap import bootstrap
-from prunelaw_sim.laws.comparison import CANDIDATES, LawComparison, compare_laws
+from prunelaw_sim.laws.comparison import LawComparison, candidates, compare_laws
 from prunelaw_sim.laws.utility import UtilityFit, fit_utility
 from prunelaw_sim.pools.decisions import decide
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit
@@ -33,7 +33,7 @@ _FEWEST = 2  # replicates of a bootstrap
 PLANNED = MappingProxyType(
     {
         name: {**({"law": one.law} if one.law != "utility" else {}), **one.options}
-        for name, one in CANDIDATES.items()
+        for name, one in candidates().items()
         if one.law in ("utility", "no-decay", "effective-data")
     }
 )

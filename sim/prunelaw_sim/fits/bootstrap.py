@@ -108,22 +108,17 @@ def bootstrap(
 
 
 def _refuse_too_few(fit: Solution, kind: str) -> None:
-    free = sum(low < high for low, high in zip(*_box(fit), strict=True))
     runs = len(set(fit.problem.run.tolist()))
-    if kind == "runs" and runs <= free:
+    if kind == "runs" and runs <= fit.free:
         raise InputError(
-            f"kind 'runs' needs more runs than parameters, got {runs} runs and {free} parameters; "
-            "use 'wild' or 'normal'"
+            f"kind 'runs' needs more runs than parameters, got {runs} runs and {fit.free} "
+            "parameters; use 'wild' or 'normal'"
         )
     if kind != "runs" and fit.freedom <= 0 and not fit.problem.known_scatter:
         raise InputError(
             f"{fit.law} has as many free parameters as rows: no residuals to resample; give "
             "error_se, bounds or more rows"
         )
-
-
-def _box(fit: Solution) -> tuple[Any, Any]:
-    return fit.problem.model.low, fit.problem.model.high
 
 
 def _resampled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.statistics import lack_of_fit
-from prunelaw_sim.fits.fit import SIGNIFICANT
+from prunelaw_sim.fits.fit import SIGNIFICANT, not_identified
 from prunelaw_sim.fits.least_squares import Solved
 from prunelaw_sim.fits.model import Model, natural
 from prunelaw_sim.fits.problem import Problem
@@ -19,12 +19,6 @@ from prunelaw_sim.fits.problem import Problem
 _VAGUE = 0.5  # a relative standard error above this leaves a parameter open
 _RIDGE = 0.95  # correlations above this are named
 _LONG = 0.3  # a standard error that moves a logarithm by more than this is a long ridge
-
-
-def not_identified(warnings: Sequence[Note]) -> dict[str, str]:
-    """Parameter → why the data do not determine it."""
-    kinds = ("not_identified", "at_bound")
-    return {w.parameters[0]: w.message for w in warnings if w.kind in kinds and w.parameters}
 
 
 def evidence(problem: Problem, optima: Solved) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""What every fit of a law says, whatever the law: the protocol `Fit`."""
+"""What every fit of a law says, whatever the law: `Fit`."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,14 @@ class Interval:
     high_open: bool
 
 
-class Fit(Protocol):
+def not_identified(warnings: Sequence[Note]) -> dict[str, str]:
+    """Parameter → why the data do not determine it."""
+    kinds = ("not_identified", "at_bound")
+    return {w.parameters[0]: w.message for w in warnings if w.kind in kinds and w.parameters}
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(ABC):
     """A law held against a table, with its evidence.  Row arrays follow the rows of the fit.
 
     Attributes:
@@ -60,63 +68,67 @@ class Fit(Protocol):
         rmse: root mean square residual of the fitted rows, unweighted.
         held_out: of the rows that the fit never saw; None if there are none.
         predicted, residuals, fitted: by row: the law, error − law, and False for held-out rows.
-        free: number of fitted parameters.
-        aicc: Akaike's criterion, corrected for few rows (`aicc`).
-        lack_of_fit: p-value of the misfit against the errors' standard errors; None if unknown.
-        describes: whether the law describes the data; None where that cannot be judged.
-        reasons: why it does not, in words.
-        remarks: what else is worth saying of it, in words.
         warnings: what a reader must know before quoting a number.
-        not_identified: parameter → why the data do not determine it.
         other_optima: of the search, best first.
     """
 
-    @property
-    def law(self) -> str: ...
-    @property
-    def values(self) -> Mapping[str, float]: ...
-    @property
-    def standard_errors(self) -> Mapping[str, float]: ...
-    @property
-    def rmse(self) -> float: ...
-    @property
-    def held_out(self) -> Misfit | None: ...
-    @property
-    def predicted(self) -> Float[np.ndarray, " rows"]: ...
-    @property
-    def residuals(self) -> Float[np.ndarray, " rows"]: ...
-    @property
-    def fitted(self) -> Bool[np.ndarray, " rows"]: ...
-    @property
-    def free(self) -> int: ...
-    @property
-    def aicc(self) -> float: ...
-    @property
-    def lack_of_fit(self) -> float | None: ...
-    @property
-    def describes(self) -> bool | None: ...
-    @property
-    def reasons(self) -> tuple[str, ...]: ...
-    @property
-    def remarks(self) -> tuple[str, ...]: ...
-    @property
-    def warnings(self) -> tuple[Note, ...]: ...
-    @property
-    def not_identified(self) -> Mapping[str, str]: ...
-    @property
-    def other_optima(self) -> Sequence[Mapping[str, Any]]: ...
+    law: str
+    values: Mapping[str, float]
+    standard_errors: Mapping[str, float]
+    rmse: float
+    held_out: Misfit | None
+    predicted: Float[np.ndarray, " rows"]
+    residuals: Float[np.ndarray, " rows"]
+    fitted: Bool[np.ndarray, " rows"]
+    warnings: tuple[Note, ...]
+    other_optima: Sequence[Mapping[str, Any]]
 
+    @property
+    @abstractmethod
+    def free(self) -> int:
+        """Number of fitted parameters."""
+
+    @property
+    @abstractmethod
+    def aicc(self) -> float:
+        """Akaike's criterion, corrected for few rows (`aicc`), on the scale that was fitted."""
+
+    @property
+    @abstractmethod
+    def lack_of_fit(self) -> float | None:
+        """p-value of the misfit against the errors' standard errors; None if unknown."""
+
+    @property
+    def describes(self) -> bool | None:
+        """Whether the law describes the data; None where that cannot be judged."""
+        return None if self.lack_of_fit is None else self.lack_of_fit >= SIGNIFICANT
+
+    @property
+    @abstractmethod
+    def reasons(self) -> tuple[str, ...]:
+        """Why it does not, in words."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What else is worth saying of it, in words."""
+        return ()
+
+    @property
+    def not_identified(self) -> Mapping[str, str]:
+        """Parameter → why the data do not determine it."""
+        return not_identified(self.warnings)
+
+    @abstractmethod
     def intervals(self, level: float = 0.9) -> dict[str, Interval]:
         """Of the fitted parameters."""
-        ...
 
+    @abstractmethod
     def predict(self, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]:
         """The law's errors at the rows of another table."""
-        ...
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        ...
+        """Plain values for JSON; inf and nan become None."""
 
 
 def root_mean_square(residuals: Float[np.ndarray, " n"]) -> float:

@@ -11,7 +11,7 @@ models, and invariant under reparametrisation).  g is held by one more row of da
 weight: its minimiser p* minimises S among all p with g(p) = g(p*), whatever the weight, so that the
 pairs (g(p*), S(p*)) lie on the profile without a bias.
 
-All quantities and both sides are followed at once, as one batch of `_least_squares.minimise`.
+All quantities and both sides are followed at once, as one batch of `minimise`.
 """
 
 from __future__ import annotations
@@ -88,24 +88,16 @@ def parameter_intervals(
     ]
     chosen = known if names is None else [check_choice("names", n, fit.parameters) for n in names]
     columns = np.array([fit.parameters.index(name) for name in chosen], dtype=np.int64)
-    ends = _Profiles(fit, _Quantities(fit, columns, None), level).limits()
+    ends, opens = _Profiles(fit, _Quantities(fit, columns, None), level).limits()
     kinds = tuple(fit.problem.model.kinds[i] for i in columns)
-    low, high = (natural(side, kinds) for side in (ends.low, ends.high))
+    low, high = natural(ends, kinds)
     flipped = np.array(kinds) == "neglog"  # −exp p falls with p
     low, high = np.where(flipped, high, low), np.where(flipped, low, high)
-    low_open = np.where(flipped, ends.high_open, ends.low_open)
-    high_open = np.where(flipped, ends.low_open, ends.high_open)
+    low_open, high_open = np.where(flipped, opens[::-1], opens)
+    ends = zip(*(part.tolist() for part in (low, high, low_open, high_open)), strict=True)
     return {
-        name: Interval(
-            name,
-            float(fit.values[name]),
-            float(low[i]),
-            float(high[i]),
-            level,
-            bool(low_open[i]),
-            bool(high_open[i]),
-        )
-        for i, name in enumerate(chosen)
+        name: Interval(name, float(fit.values[name]), low, high, level, *opened)
+        for name, (low, high, *opened) in zip(chosen, ends, strict=True)
     }
 
 
@@ -119,26 +111,18 @@ def prediction_intervals(
     `parameter_intervals`, and `TableError` for a row that the law cannot predict.
     """
     quantities = _Quantities(fit, np.array([], dtype=np.int64), frame)
-    ends = _Profiles(fit, quantities, level).limits()
+    ends, opens = _Profiles(fit, quantities, level).limits()
     values, to_error = quantities.values(fit.point), fit.problem.model.to_error
-    below, above = values - ends.low, ends.high - values
+    below, above = values - ends[0], ends[1] - values
     if new_run:
         noise = _critical(fit, level) * _scatter_of(fit, frame, to_error(values))
         below, above = np.hypot(below, noise), np.hypot(above, noise)
     low, value, high = (to_error(x) for x in (values - below, values, values + above))
     outside = beyond_data(fit.problem.model, frame)
+    parts = zip(*(x.tolist() for x in (value, low, high, *opens)), outside, strict=True)
     return tuple(
-        Prediction(
-            float(value[i]),
-            float(low[i]),
-            float(high[i]),
-            level,
-            bool(ends.low_open[i]),
-            bool(ends.high_open[i]),
-            new_run,
-            outside[i],
-        )
-        for i in range(len(values))
+        Prediction(value, low, high, level, low_open, high_open, new_run, beyond)
+        for value, low, high, low_open, high_open, beyond in parts
     )
 
 
@@ -169,14 +153,6 @@ def profile(
         found = minimise(lambda p, _: (p, *model.evaluate(p)), start[i : i + 1], *data, low, high)
         cost[i], ends[i] = found.cost[0], found.p[0]
     return cost, natural(ends, model.kinds)
-
-
-@dataclass(frozen=True, eq=False)
-class _Ends:
-    low: Float[np.ndarray, " q"]
-    high: Float[np.ndarray, " q"]
-    low_open: Bool[np.ndarray, " q"]
-    high_open: Bool[np.ndarray, " q"]
 
 
 class _Quantities:
@@ -229,15 +205,15 @@ class _Profiles:
         self.pull = _PULL * self.scatter / self.reach
         self.p = np.tile(fit.point, (count, 1))
 
-    def limits(self) -> _Ends:
-        """Where each profile passes the critical value."""
+    def limits(self) -> tuple[Float[np.ndarray, "2 q"], Bool[np.ndarray, "2 q"]]:
+        """Where each profile passes the critical value, below and above; which sides are open."""
         if not len(self.quantities):
-            return _Ends(*(np.empty(0),) * 2, *(np.empty(0, dtype=bool),) * 2)
+            return np.empty((2, 0)), np.empty((2, 0), dtype=bool)
         inside, outside, open_end = self._expand()
         found = np.where(open_end, inside[:, 0], np.nan)
         closed = np.flatnonzero(~open_end)
         found[closed] = self._refine(closed, inside[closed], outside[closed])
-        return _Ends(found[::2], found[1::2], open_end[::2], open_end[1::2])
+        return found.reshape(-1, 2).T, open_end.reshape(-1, 2).T
 
     def _expand(self) -> tuple[Any, Any, Any]:
         """Outwards in growing strides until z passes the critical value, or g moves no more.
@@ -257,8 +233,8 @@ class _Profiles:
             passed = z >= self.critical
             stalled = ~passed & ~(moved > 1e-3 * stride[active])
             outside[active[passed]] = np.stack([g, z], axis=1)[passed]
-            onward = active[~passed & ~stalled]
             keep = ~passed & ~stalled
+            onward = active[keep]
             inside[onward] = np.stack([g, z], axis=1)[keep]
             self.p[onward] = p[keep]
             open_end[active[stalled]] = True

@@ -8,18 +8,16 @@ where the law bends: profile likelihood and bootstrap.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.common.statistics import lack_of_fit
-from prunelaw_sim.fits.evidence import evidence, not_identified
-from prunelaw_sim.fits.fit import SIGNIFICANT, Misfit, aicc, root_mean_square
+from prunelaw_sim.fits.evidence import evidence
+from prunelaw_sim.fits.fit import Fit, Misfit, aicc, root_mean_square
 from prunelaw_sim.fits.problem import Problem, named, other_optima, solve_from_starts
 from prunelaw_sim.fits.rows import Table
 
@@ -27,39 +25,28 @@ _ROUNDING = 1e-28  # relative to the squared errors: residuals of 1e-14 are no m
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
-    """Numbers and evidence of a least-squares fit; what `Fit` says, and besides:
+class Solution(Fit):
+    """Numbers and evidence of a least-squares fit.
 
     Attributes:
         points: number of fitted rows.
         parameters: names, in the order of vectors and matrices.
-        standard_errors: from the Jacobian, scaled by the residual variance.
+        status: in words.
         correlation: of the internal coordinates (logarithms, except for d).
         condition: condition number of the Jacobian with columns scaled to length 1.
-        warnings: of kinds "not_identified", "at_bound", "ridge", "other_optimum", "misfit" and
-            "assumption".
+        n_starts: of the search.
         freedom: fitted rows minus parameters that the data determine.
         scatter: standard deviation of one row's error at weight 1: estimated, or 1 if it is known.
         problem: the law on the fitted rows; `point` and `other_points` are internal coordinates of
             `values` and `other_optima`.
     """
 
-    law: str
-    values: Mapping[str, float]
-    rmse: float
     points: int
-    held_out: Misfit | None
     status: str
     parameters: tuple[str, ...]
-    standard_errors: Mapping[str, float]
     correlation: Float[np.ndarray, "p p"]
     condition: float
-    warnings: tuple[Note, ...]
     n_starts: int
-    other_optima: tuple[Mapping[str, Any], ...]
-    predicted: Float[np.ndarray, " rows"]
-    residuals: Float[np.ndarray, " rows"]
-    fitted: Bool[np.ndarray, " rows"]
     freedom: int
     scatter: float
     problem: Problem = field(repr=False)
@@ -70,11 +57,6 @@ class Solution:
     def scatter_known(self) -> bool:
         """Whether the table's standard errors hold: then there are no degrees of freedom to pay."""
         return self.problem.known_scatter and self.scatter == 1.0
-
-    @property
-    def not_identified(self) -> Mapping[str, str]:
-        """Parameter → why the data do not determine it."""
-        return not_identified(self.warnings)
 
     @property
     def free(self) -> int:
@@ -97,12 +79,6 @@ class Solution:
         return lack_of_fit(self.problem.cost(self.point), self.freedom)
 
     @property
-    def describes(self) -> bool | None:
-        """Whether the residuals are within the table's standard errors."""
-        p = self.lack_of_fit
-        return None if p is None else p >= SIGNIFICANT
-
-    @property
     def reasons(self) -> tuple[str, ...]:
         """By how much the residuals are too large, and where most."""
         if self.describes is not False:
@@ -119,11 +95,6 @@ class Solution:
             f"worst at {problem.model.row_in_words(worst)}: "
             f"error {law + self.residuals[row]:.4f}, law {law:.4f}",
         )
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """None of its own."""
-        return ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, strings and numbers for JSON; inf and nan become None."""

@@ -17,7 +17,7 @@ How well a law describes the rows that it was fitted to is shown, and decides no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,25 +52,10 @@ class Candidate:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _Candidates(Mapping[str, Candidate]):
-    """What the laws of the catalogue say of themselves, read when it is asked for."""
-
-    def _all(self) -> dict[str, Candidate]:
-        named = ((law, LAWS[law].compared) for law in LAWS)
-        return {n: Candidate(n, law, given) for law, ways in named for n, given in ways.items()}
-
-    def __getitem__(self, name: str) -> Candidate:
-        return self._all()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-
-CANDIDATES: Mapping[str, Candidate] = _Candidates()
-"""The laws that are compared unless others are named."""
+def candidates() -> dict[str, Candidate]:
+    """The laws that are compared unless others are named: what each of the catalogue says."""
+    ways = ((law, name, given) for law in LAWS for name, given in LAWS[law].compared.items())
+    return {name: Candidate(name, law, given) for law, name, given in ways}
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +120,7 @@ def compare_laws(
 
     Args:
         sweep: a table of runs; a frame has canonical columns (`Sweep.from_frame`).
-        laws: names of `CANDIDATES`, or `Candidate` objects; default: all whose columns are there.
+        laws: names of `candidates()`, or `Candidate` objects; default: all whose columns are there.
         hold_out_above: rows with more samples_seen are predicted.  Default: the largest budgets
             that hold a tenth of the rows, and then, as a roll-out, the next smaller ones by the
             rows below.
@@ -151,7 +136,7 @@ def compare_laws(
     frame = sweep.frame.reset_index(drop=True)
     table = select(frame, group, together)
     table.require("samples_seen")
-    chosen, remarks = _candidates(laws, sweep.columns)
+    chosen, remarks = _chosen(laws, sweep.columns)
     steps = _steps(table, hold_out_above)
     asked = {"together": together, "log_error": log_error}
     options = {name: True for name, wanted in asked.items() if wanted}
@@ -223,7 +208,7 @@ class _Trial:
             return None, str(cause)
 
 
-def _candidates(
+def _chosen(
     laws: Sequence[str | Candidate] | None, columns: tuple[str, ...]
 ) -> tuple[list[Candidate], list[str]]:
     """The laws to compare, and what is left out for want of columns."""
@@ -235,7 +220,7 @@ def _candidates(
             raise InputError("laws must have different names")
         return names, []
     chosen, remarks = [], []
-    for one in CANDIDATES.values():
+    for one in candidates().values():
         needed = LAWS[one.law].needed(columns)
         missing = [name for name in needed if name not in columns]
         if missing:
@@ -248,7 +233,8 @@ def _candidates(
 
 
 def _named(name: str) -> Candidate:
-    return CANDIDATES[check_choice("laws", name, tuple(CANDIDATES))]
+    known = candidates()
+    return known[check_choice("laws", name, tuple(known))]
 
 
 def _steps(table: Table, above: float | int | None) -> tuple[Step, ...]:

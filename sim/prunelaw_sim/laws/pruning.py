@@ -17,13 +17,13 @@ what to keep.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 import prunelaw
 from prunelaw.checks import check_number, check_real
@@ -32,8 +32,7 @@ from prunelaw.numerics.gaussian import Array
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.common.statistics import lack_of_fit, student_interval
-from prunelaw_sim.fits.evidence import not_identified
-from prunelaw_sim.fits.fit import SIGNIFICANT, Interval, Misfit, aicc
+from prunelaw_sim.fits.fit import SIGNIFICANT, Fit, Interval, Misfit, aicc, root_mean_square
 from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
 from prunelaw_sim.laws.pruning_search import (
     TabulatedTheory,
@@ -59,83 +58,42 @@ PARAMETERS = tuple(RANGES)
 
 
 @dataclass(frozen=True, eq=False)
-class PruningFit:
-    """A `Fit` of the pruning theory to the points of a sweep.
+class PruningFit(Fit):
+    """The pruning theory, fitted to the points of a sweep.
 
     Attributes:
-        dimension: N_eff, inputs.
-        theta: θ_eff, radians.
-        scale, floor: the line from ε to error.
-        standard_errors: of the four, from the Jacobian; inf where not identified.
-        rmse: of the fitted points.
-        held_out: of the points above `hold_out_above`, predicted; None if there are none.
-        baseline, baseline_held_out: the same for floor + scale·(f P)^−β per rule, which knows
-            nothing of the theory.
-        lack_of_fit: p-value of F against the replicates' scatter; None where that is unknown.
-        reasons: why the theory does not describe the sweep; empty if it does.
-        other_optima: cost and (dimension, theta) of the other local optima.
+        baseline, baseline_held_out: misfit of floor + scale·(f P)^−β per rule, which knows nothing
+            of the theory.
         table: the points: size, f, rule, error, predicted, held_out.
         theta_held: whether θ_eff was given, not fitted; its standard error is 0.
         tabulated: theory at the fitted points, for `pruning_intervals`.
     """
 
-    dimension: float
-    theta: float
-    scale: float
-    floor: float
-    standard_errors: dict[str, float]
-    warnings: tuple[Note, ...]
-    rmse: float
-    held_out: Misfit | None
     baseline: Misfit
     baseline_held_out: Misfit | None
-    lack_of_fit: float | None
-    reasons: tuple[str, ...]
-    other_optima: Sequence[Mapping[str, float]]
     table: pd.DataFrame
     theta_held: bool
     tabulated: TabulatedTheory = field(repr=False)
-    law: str = "pruning"
 
     @property
-    def values(self) -> dict[str, float]:
-        """The four by name."""
-        return {name: getattr(self, name) for name in PARAMETERS}
+    def dimension(self) -> float:
+        """N_eff, inputs."""
+        return self.values["dimension"]
 
     @property
-    def not_identified(self) -> dict[str, str]:
-        """Parameter → why the sweep cannot tell it."""
-        return not_identified(self.warnings)
+    def theta(self) -> float:
+        """θ_eff, radians."""
+        return self.values["theta"]
 
     @property
-    def describes(self) -> bool:
-        """Whether the theory describes the sweep."""
-        return not self.reasons
+    def scale(self) -> float:
+        """Of the line from ε to error."""
+        return self.values["scale"]
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """How the power law in the kept samples fares."""
-        held_out = self.baseline_held_out
-        return (
-            "a power law in the kept samples, with an amplitude and exponent for each rule, has "
-            f"rmse {self.baseline.rmse:.4f}"
-            + (f" and {held_out.rmse:.4f} held out" if held_out else ""),
-        )
-
-    @property
-    def predicted(self) -> Float[np.ndarray, " points"]:
-        """Of all points."""
-        return self.table["predicted"].to_numpy(float)
-
-    @property
-    def residuals(self) -> Float[np.ndarray, " points"]:
-        """Error − predicted."""
-        return self.table["error"].to_numpy(float) - self.predicted
-
-    @property
-    def fitted(self) -> Bool[np.ndarray, " points"]:
-        """False for held-out points."""
-        return ~self.table["held_out"].to_numpy(bool)
+    def floor(self) -> float:
+        """Where the line begins."""
+        return self.values["floor"]
 
     @property
     def free(self) -> int:
@@ -148,6 +106,51 @@ class PruningFit:
         training = self.table.loc[self.fitted]
         pulls = point_weights(training) * self.residuals[self.fitted]
         return aicc(max(float(pulls @ pulls), 1e-300), len(training), self.free)
+
+    @property
+    def lack_of_fit(self) -> float | None:
+        """p-value of the misfit, where every point has a standard error."""
+        return _lack_of_fit(self.table.loc[self.fitted], self.residuals[self.fitted], self.free)
+
+    @property
+    def describes(self) -> bool:
+        """Whether the theory describes the sweep: there is no reason against it."""
+        return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the theory does not describe the sweep, in plain words; empty if it does."""
+        reasons, lack, rival = [], self.lack_of_fit, self.baseline_held_out
+        if self.scale == 0:
+            reasons.append(
+                "the best scale is 0: the theory's error does not vary with the measured one"
+            )
+        if lack is not None and lack < SIGNIFICANT:
+            reasons.append(
+                "lack of fit: deviations exceed the scatter of the replicates "
+                f"(F test, p = {lack:.1e})"
+            )
+        if self.held_out and rival and self.held_out.rmse > rival.rmse:
+            reasons.append(
+                "on held-out sizes a power law in the kept samples predicts better "
+                f"(rmse {rival.rmse:.4f} against {self.held_out.rmse:.4f})"
+            )
+        elif not self.held_out and self.rmse > self.baseline.rmse:
+            reasons.append(
+                "a power law in the kept samples fits better "
+                f"(rmse {self.baseline.rmse:.4f} against {self.rmse:.4f})"
+            )
+        return tuple(reasons)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """How the power law in the kept samples fares."""
+        held_out = self.baseline_held_out
+        return (
+            "a power law in the kept samples, with an amplitude and exponent for each rule, has "
+            f"rmse {self.baseline.rmse:.4f}"
+            + (f" and {held_out.rmse:.4f} held out" if held_out else ""),
+        )
 
     def intervals(self, level: float = 0.9) -> dict[str, Interval]:
         """Student intervals from the standard errors, ended at the parameters' ranges.
@@ -188,7 +191,7 @@ class PruningFit:
             "not_identified", "rmse", "lack_of_fit", "describes", "theta_held", "reasons",
             "other_optima", "warnings",
         )  # fmt: skip
-        plain = to_plain({name: getattr(self, name) for name in names} | self.values)
+        plain = to_plain({name: getattr(self, name) for name in names} | dict(self.values))
         return {**plain, "points": self.table.to_dict(orient="records")}
 
 
@@ -230,7 +233,33 @@ def fit_pruning(
     theory = TabulatedTheory(training)
     optima = local_optima(training, theory, theta)
     best = polished(training, theory, optima[0], theta)
-    return _result(points, fitted, training, theory, best, optima, theta is not None)
+    exact = exact_theory(points, *best)
+    scale, floor = best_line(exact[fitted], training)[1]
+    predicted, error = floor + scale * exact, points["error"].to_numpy(float)
+    errors, warnings = _standard_errors(training, best, scale, floor, theta is not None)
+    residuals = error - predicted
+    found = float(np.exp(best[0])), best[1], float(scale), float(floor)
+    values = dict(zip(PARAMETERS, found, strict=True))
+    rival = fit_kept_power_law(points, fitted).predict(points) - error
+    return PruningFit(
+        law="pruning",
+        values=values,
+        standard_errors=errors,
+        rmse=root_mean_square(residuals[fitted]),
+        held_out=Misfit.of(residuals[~fitted]),
+        predicted=predicted,
+        residuals=residuals,
+        fitted=fitted,
+        warnings=tuple(warnings),
+        other_optima=tuple(
+            {"cost": cost, "dimension": float(np.exp(d)), "theta": t} for cost, d, t in optima[1:]
+        ),
+        baseline=Misfit(root_mean_square(rival[fitted]), int(fitted.sum())),
+        baseline_held_out=Misfit.of(rival[~fitted]),
+        table=points.assign(predicted=predicted, held_out=~fitted),
+        theta_held=theta is not None,
+        tabulated=theory,
+    )
 
 
 def pruning_points(sweep: Sweep | pd.DataFrame) -> pd.DataFrame:
@@ -240,39 +269,6 @@ def pruning_points(sweep: Sweep | pd.DataFrame) -> pd.DataFrame:
     points = averaged(sweep, POINT)
     theory_rules(points["rule"].to_numpy(object), points["keep_fraction"].to_numpy(float))
     return points
-
-
-def _result(
-    points, fitted, training, tabulated: TabulatedTheory, best, optima, held: bool
-) -> PruningFit:
-    theory = exact_theory(points, *best)
-    scale, floor = best_line(theory[fitted], training)[1]
-    table = points.assign(predicted=floor + scale * theory, held_out=~fitted)
-    errors, warnings = _standard_errors(training, best, scale, floor, held)
-    baseline = _power_law(points, fitted)
-    misfit = (table["predicted"] - table["error"]).to_numpy(float)
-    held_out, rmse = Misfit.of(misfit[~fitted]), Misfit.of(misfit[fitted])
-    lack = _lack_of_fit(training, misfit[fitted], len(PARAMETERS) - held)
-    return PruningFit(
-        dimension=float(np.exp(best[0])),
-        theta=best[1],
-        scale=float(scale),
-        floor=float(floor),
-        standard_errors=errors,
-        warnings=tuple(warnings),
-        rmse=rmse.rmse if rmse else float("nan"),
-        held_out=held_out,
-        baseline=baseline[0],
-        baseline_held_out=baseline[1],
-        lack_of_fit=lack,
-        reasons=_reasons(lack, held_out, baseline[1], rmse, baseline[0], scale),
-        other_optima=tuple(
-            {"cost": cost, "dimension": float(np.exp(d)), "theta": t} for cost, d, t in optima[1:]
-        ),
-        table=table,
-        theta_held=held,
-        tabulated=tabulated,
-    )
 
 
 def _standard_errors(
@@ -324,36 +320,3 @@ def _lack_of_fit(training: pd.DataFrame, misfit: np.ndarray, parameters: int) ->
         return None
     known = float(np.sum(training["replicates"].to_numpy(float) - 1.0)) or np.inf
     return lack_of_fit(float(np.sum((misfit / se) ** 2)), len(se) - parameters, known)
-
-
-def _power_law(points: pd.DataFrame, fitted) -> tuple[Misfit, Misfit | None]:
-    """The misfit of a power law in the kept samples: of the fitted points, and of the others."""
-    law = fit_kept_power_law(points, fitted)
-    misfit = law.predict(points) - points["error"].to_numpy(float)
-    inside = Misfit.of(misfit[fitted])
-    assert inside is not None  # at least six fitted points
-    return inside, Misfit.of(misfit[~fitted])
-
-
-def _reasons(lack, held_out, power_law_held_out, rmse, power_law, scale) -> tuple[str, ...]:
-    """Why the theory does not describe the sweep, in plain words; empty if it does."""
-    reasons = []
-    if scale == 0:
-        reasons.append(
-            "the best scale is 0: the theory's error does not vary with the measured one"
-        )
-    if lack is not None and lack < SIGNIFICANT:
-        reasons.append(
-            f"lack of fit: deviations exceed the scatter of the replicates (F test, p = {lack:.1e})"
-        )
-    if held_out is not None and held_out.rmse > power_law_held_out.rmse:
-        reasons.append(
-            f"on held-out sizes a power law in the kept samples predicts better "
-            f"(rmse {power_law_held_out.rmse:.4f} against {held_out.rmse:.4f})"
-        )
-    elif held_out is None and rmse.rmse > power_law.rmse:
-        reasons.append(
-            f"a power law in the kept samples fits better "
-            f"(rmse {power_law.rmse:.4f} against {rmse.rmse:.4f})"
-        )
-    return tuple(reasons)

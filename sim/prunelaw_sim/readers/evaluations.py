@@ -9,12 +9,12 @@ from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import (
     files_in,
     head_text,
-    parse_json,
     place,
     read_json,
     run_name,
     text_lines,
 )
+from prunelaw_sim.readers.jsonl import object_of
 from prunelaw_sim.tables.assemble import FileRows
 
 
@@ -73,11 +73,7 @@ def _objects(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line and object: one a line, or the whole file."""
     lines = [(i, text) for i, text in enumerate(text_lines(file), start=1) if text.strip()]
     if lines[0][1].strip() == "{" or len(lines) == 1:
-        found = read_json(file)
-        yield 1, found
+        yield 1, read_json(file)
         return
     for line, text in lines:
-        found = parse_json(text, file, line)
-        if not isinstance(found, dict):
-            raise TableError(f"{file}, line {line}: wanted one JSON object a line")
-        yield line, found
+        yield line, object_of(text, file, line)

@@ -7,7 +7,6 @@ from typing import cast
 
 import pandas as pd
 
-from prunelaw.checks import check_real
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._files import header
 from prunelaw_sim.readers.table import read_cells
@@ -53,8 +52,6 @@ def read(
             bad cell (file, line, column).
     """
     sizes = {**POOL_SIZES, **(pool_sizes or {})}
-    for name, size in sizes.items():
-        check_real(f"pool_sizes[{name!r}]", size, 0.0, low_open=True)
     results = _one_file(path)
     cells = read_cells(results)
     rows, notes = _study_rows(_task_rows(cells, downstream, results), sizes, results)

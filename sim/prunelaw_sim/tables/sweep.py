@@ -1,7 +1,7 @@
 """The one table of the project: a `Sweep` holds runs, simulated or real, in canonical columns."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,9 +61,7 @@ class Sweep:
         table = pd.DataFrame(columns, index=frame.index)
         said = list(notes) + _dropped_columns(frame)
         said += _fill_metric(table) + _complete_counts(table) + _read_old_bands(table)
-        _check_epochs(table, where)
-        _check_batches(table, where)
-        _check_pool(table, where)
+        _check_counts(table, where)
         check_error_rates(series(table, "error"), series(table, "metric"), where)
         ordered = [name for name in COLUMNS if name in table.columns]
         return cls(_reindexed(table, ordered), where.source, tuple(said))
@@ -209,51 +207,35 @@ def _read_old_bands(table: pd.DataFrame) -> list[str]:
     return old_band_note(rules)
 
 
-def _check_epochs(table: pd.DataFrame, where: Where) -> None:
-    if not {"epochs", "unique_samples", "samples_seen"} <= set(table.columns):
-        return
-    epochs, unique, seen = (series(table, n) for n in ("epochs", "unique_samples", "samples_seen"))
-    true = seen / unique
-    where.refuse(
-        abs(epochs / true - 1) > EPOCHS_TOLERANCE,
-        epochs,
-        "epochs",
-        lambda i: (
-            f"{epochs.iloc[i]:g} epochs of {unique.iloc[i]:g} unique samples are not the "
-            f"{seen.iloc[i]:g} samples seen; must be within 1 % of samples_seen / unique_samples = "
-            f"{true.iloc[i]:g}"
+def _check_counts(table: pd.DataFrame, where: Where) -> None:
+    """Counts that contradict each other: the first bad row is named."""
+
+    def check(*names: str, bad: Callable[..., Any], words: Callable[..., str]) -> None:
+        if set(names) <= set(table.columns):
+            columns = [series(table, name) for name in names]
+            said = bad(*columns), columns[0], names[0]
+            where.refuse(*said, lambda i: words(*(column.iloc[i] for column in columns)))
+
+    check(
+        *("epochs", "unique_samples", "samples_seen"),
+        bad=lambda epochs, unique, seen: abs(epochs / (seen / unique) - 1) > EPOCHS_TOLERANCE,
+        words=lambda epochs, unique, seen: (
+            f"{epochs:g} epochs of {unique:g} unique samples are not the {seen:g} samples seen; "
+            f"must be within 1 % of samples_seen / unique_samples = {seen / unique:g}"
         ),
     )
-
-
-def _check_batches(table: pd.DataFrame, where: Where) -> None:
-    """Training sees one batch at least; less is a count of steps, or of millions."""
-    if not {"batch_size", "samples_seen"} <= set(table.columns):
-        return
-    seen, batch = series(table, "samples_seen"), series(table, "batch_size")
-    where.refuse(
-        seen < batch,
-        seen,
-        "samples_seen",
-        lambda i: (
-            f"must be at least one batch, {where.column('batch_size')} = "
-            f"{batch.iloc[i]:g}, got {seen.iloc[i]:g}"
+    check(  # less than a batch is a count of steps, or of millions
+        *("samples_seen", "batch_size"),
+        bad=lambda seen, batch: seen < batch,
+        words=lambda seen, batch: (
+            f"must be at least one batch, {where.column('batch_size')} = {batch:g}, got {seen:g}"
         ),
     )
-
-
-def _check_pool(table: pd.DataFrame, where: Where) -> None:
-    """Training cannot see more different samples than there were before pruning."""
-    if not {"dataset_size", "unique_samples"} <= set(table.columns):
-        return
-    unique, size = series(table, "unique_samples"), series(table, "dataset_size")
-    where.refuse(
-        unique > size * (1 + EPOCHS_TOLERANCE),
-        unique,
-        "unique_samples",
-        lambda i: (
-            f"must be at most {where.column('dataset_size')} = {size.iloc[i]:g}, got "
-            f"{unique.iloc[i]:g}"
+    check(
+        *("unique_samples", "dataset_size"),
+        bad=lambda unique, size: unique > size * (1 + EPOCHS_TOLERANCE),
+        words=lambda unique, size: (
+            f"must be at most {where.column('dataset_size')} = {size:g}, got {unique:g}"
         ),
     )
 

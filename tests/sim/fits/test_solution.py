@@ -6,11 +6,11 @@ import pytest
 
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.note import Note
-from prunelaw_sim.fits.evidence import not_identified
+from prunelaw_sim.fits.evidence import evidence
 from prunelaw_sim.fits.extrapolation import beyond_data
-from prunelaw_sim.fits.fit import Misfit, aicc
+from prunelaw_sim.fits.fit import Misfit, aicc, not_identified
 from prunelaw_sim.fits.least_squares_fit import LeastSquaresFit, fit_model
-from prunelaw_sim.fits.problem import Problem
+from prunelaw_sim.fits.problem import Problem, solve_from_starts
 from prunelaw_sim.fits.rows import Table, select
 from prunelaw_sim.fits.solution import solve
 from prunelaw_sim.fits.starts import positive_factors
@@ -32,6 +32,8 @@ def test_a_problem_is_solved_and_says_its_numbers():
     found = solve(Problem.of("power-law", build(table), table), table, np.ones(9, dtype=bool))
     assert found["values"] == pytest.approx({"k": 0.8, "s": -0.2}, rel=1e-9)
     assert found["held_out"] is None and found["freedom"] == 7 and found["rmse"] < 1e-12
+    optima = solve_from_starts(found["problem"], found["point"][None])
+    assert evidence(found["problem"], optima)["freedom"] == 7
 
 
 @pytest.mark.parametrize("logs", [False, True])

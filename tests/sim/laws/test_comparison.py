@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prunelaw.decay.repetition import PUBLISHED, Overfit
 from prunelaw.decay.utility import UtilityLaw
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.laws.comparison import CANDIDATES, Candidate, compare_laws, sign_flip_p
+from prunelaw_sim.laws.comparison import Candidate, candidates, compare_laws, sign_flip_p
 from prunelaw_sim.laws.utility import fit_utility
 from prunelaw_sim.readers import read
 from prunelaw_sim.tables.sweep import Sweep
@@ -179,7 +179,7 @@ class TestTable:
         found = compare_laws(repeated())
         assert set(found.table["law"]) == {
             name
-            for name in CANDIDATES
+            for name in candidates()
             if "utility" in name or name in ("no-decay", "effective-data")
         }
         left_out = [r for r in found.remarks if "left out" in r]
