@@ -20,8 +20,9 @@ ProgressFactory = Callable[[str], AbstractContextManager[Progress]]
 class Outcome:
     """One figure: what became of it, why, and its files.
 
-    status  "cached": drawn from kept results; "drawn": needs none; "recomputed"; "skipped": its
-            data were not given; "failed"
+    Attributes:
+        status: "cached": drawn from kept results; "drawn": needs none; "recomputed"; "skipped":
+            its data were not given; "failed".
     """
 
     name: str
@@ -35,10 +36,11 @@ class Outcome:
 class Order:
     """What to build, and where.
 
-    formats    of "png", "svg", "pdf"
-    sources    option → file or folder of data given
-    recompute  ignore kept results
-    dpi        of png, and of the pixels of maps in svg and pdf
+    Attributes:
+        formats: of "png", "svg", "pdf".
+        sources: option → file or folder of data given.
+        recompute: ignore kept results.
+        dpi: of png, and of the pixels of maps in svg and pdf.
     """
 
     entries: Sequence[Entry]
@@ -68,8 +70,10 @@ def build(order: Order, show: ProgressFactory) -> Iterator[Outcome]:
         start = time.monotonic()
         try:
             status, reason, files = _build_one(entry, order, folder, show)
+        except PrunelawError as error:
+            status, reason, files = "failed", str(error), ()
         except Exception as error:  # the others are still to be built
-            status, reason, files = "failed", _why(error), ()
+            status, reason, files = "failed", f"{type(error).__name__}: {error}", ()
         yield Outcome(entry.name, status, reason, time.monotonic() - start, tuple(files))
 
 
@@ -113,10 +117,3 @@ def _results(entry: Entry, order: Order, show: ProgressFactory) -> tuple[Results
     order.cache.mkdir(parents=True, exist_ok=True)
     cache.save(kept, wanted, results)
     return results, "recomputed", reason
-
-
-def _why(error: Exception) -> str:
-    """What prunelaw says on purpose as it is; anything else with its kind."""
-    if isinstance(error, PrunelawError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"

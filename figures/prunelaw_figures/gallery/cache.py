@@ -45,10 +45,8 @@ def load(file: Path, wanted: Mapping[str, Any]) -> tuple[Results | None, str]:
     try:
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             found = dict(arrays)
-        mark = json.loads(str(found.pop(STAMP)))
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError):
-        return None, f"{file.name} is damaged"
-    if not isinstance(mark, dict):
+        mark = dict(json.loads(str(found.pop(STAMP))))
+    except (OSError, TypeError, ValueError, KeyError, BadZipFile, EOFError):
         return None, f"{file.name} is damaged"
     changed = difference(mark, wanted)
     return (None, changed) if changed else (found, "")

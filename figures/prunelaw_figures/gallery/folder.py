@@ -31,12 +31,9 @@ class OwnedFolder:
         if not file.exists():
             return {}
         try:
-            written = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as cause:
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as cause:
             raise InputError(f"{file} is damaged ({cause}); choose another --out") from cause
-        if not isinstance(written, dict):
-            raise InputError(f"{file} is damaged (no table of files); choose another --out")
-        return written
 
     def check(self, names: Iterable[str]) -> None:
         """Refuses names of files that exist and were not written here, before any work is done."""

@@ -66,9 +66,6 @@ def _line(axes, x, y, name: str, colour: str, marker: str) -> None:
     axes.plot(x, y, linewidth=1.2, label=name, **look)
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _bands(p: Parameters, work: Work) -> Results:
     import prunelaw
     from prunelaw.pruning.band import best_band

@@ -62,9 +62,6 @@ def _panel(axes, convention: str, names: Sequence[str], budgets: Sequence[float]
     label(axes, "samples seen, millions", "ImageNet error", TITLES[convention])
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _draw_filters(p: Parameters, found: Results) -> Figure:
     from prunelaw_sim.verification.published import check_utility
 

@@ -53,9 +53,6 @@ def capacity(
     return figure
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 ENTRIES = (
     Entry(
         "capacity",

@@ -129,9 +129,6 @@ def _short(count: float) -> str:
     return f"{count:g}"
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _openclip(p: Parameters, work: Work) -> Results:
     from prunelaw_sim import read
     from prunelaw_sim.laws.utility import fit_utility

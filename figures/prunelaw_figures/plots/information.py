@@ -30,9 +30,6 @@ def information(
     return figure
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _nats(p: Parameters, work: Work) -> Results:
     from prunelaw.students.gibbs import gibbs
 

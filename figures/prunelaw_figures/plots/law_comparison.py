@@ -42,7 +42,9 @@ def law_comparison(comparison: "LawComparison", laws: Sequence[str] | None = Non
     One colour a series (group, pool, unique samples, parameters): of the series of more than one
     run, the seven with most; other runs are grey.  Lines: the law fitted to the runs up to
     `comparison.hold_out_above`, dashed beyond what it was fitted to.  Open: held-out runs.
-    Raises `InputError` for a law that is not in the comparison, or if none has a fit.
+
+    Raises:
+        InputError: for a law that is not in the comparison, or if none has a fit.
     """
     names = _shown(comparison, laws)
     series = series_of(comparison.rows)
@@ -190,9 +192,6 @@ def _line(panel: Any, curve: pd.DataFrame, colour: str) -> None:
     panel.plot(seen, np.where(outside, np.nan, error), color=colour, linewidth=1.1)
     look = {"color": colour, "linewidth": 0.9, "linestyle": (0, (3, 2))}
     panel.plot(seen, np.where(dashed, error, np.nan), **look)
-
-
-# --- in the gallery -----------------------------------------------------------------------------
 
 
 def c4_runs(work: Work) -> "Sweep":

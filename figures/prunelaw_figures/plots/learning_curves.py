@@ -54,9 +54,6 @@ def learning_curves(
     return figure
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _simulated(p: Parameters, work: Work) -> Results:
     from prunelaw_sim import simulate
 

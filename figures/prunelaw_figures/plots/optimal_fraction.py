@@ -41,9 +41,6 @@ def optimal_fraction(
     return figure
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _best_fractions(p: Parameters, work: Work) -> Results:
     import prunelaw
     from prunelaw.pruning.frontier import best_fraction

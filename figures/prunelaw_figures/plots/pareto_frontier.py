@@ -53,9 +53,6 @@ def _slope(axes, alpha: Float[np.ndarray, " alphas"], unpruned: Float[np.ndarray
     )  # fmt: skip
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _frontiers(p: Parameters, work: Work) -> Results:
     import prunelaw
     from prunelaw.pruning.frontier import pareto

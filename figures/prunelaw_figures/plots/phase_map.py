@@ -100,9 +100,6 @@ def _mark_capacity(axes: Any, diagram: "PhaseDiagram", colour: str) -> None:
         )  # fmt: skip
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _plane(p: Parameters) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
     if "theta_range" in p:
         return ("alpha_tot", grid(p["alpha_tot"])), ("theta", np.linspace(*p["theta_range"]))

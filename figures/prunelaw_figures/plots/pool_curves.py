@@ -49,9 +49,6 @@ def pool_curves(
     return figure
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 UNIONS = ["top 10%", "top 20%", "top 30%", "top 40%"]
 CONTROL = "utility_random"  # the pool that no filter chose
 

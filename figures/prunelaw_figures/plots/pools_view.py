@@ -63,9 +63,6 @@ def _decay(axes: "Axes", pools: "Sequence[Pool]") -> None:
     label(axes, "time that a sample is seen, k + 1", "utility −b δᵏ", "decay by repetition")
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _draw_decay(p: Parameters, found: Results) -> Figure:
     pools = with_convention(PUBLISHED["utility"], p["convention"])
     return pools_view(pools, p["budget"], *p["samples_seen"])

@@ -73,9 +73,6 @@ def _points(axes: Any, points: pd.DataFrame, x: str, look: tuple[str, str], name
     draw_measured(axes, *measured, name, color=colour, marker=marker)
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _digits(theory: str) -> Callable[[Parameters, Work], Results]:
     """Computes the embedded sweep of one theory, "pruning" or "repetition"."""
 

@@ -100,9 +100,6 @@ def _laws(panel: Any, lines: pd.DataFrame) -> None:
         panel.plot(line["epochs"], line["error"], **look)
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _c4_rising(p: Parameters, work: Work) -> Results:
     from prunelaw_sim.laws.scaling import fit_data_constrained
 

@@ -53,9 +53,6 @@ def _line(panel, part: pd.DataFrame, name: str, colour: str, marker: str) -> Non
     panel.errorbar(sizes, [float(np.mean(each)) for each in errors], yerr=spread, **look)
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _scored(p: Parameters, work: Work) -> Results:
     """The sweep of docs/real_sweeps.md, in a store that is thrown away afterwards."""
     from prunelaw_sim import RealDesign, Store, run_sweep

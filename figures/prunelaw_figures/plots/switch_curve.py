@@ -29,9 +29,6 @@ def switch_curve(
     return figure
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _switches(p: Parameters, work: Work) -> Results:
     from prunelaw.pruning.frontier import switch
 

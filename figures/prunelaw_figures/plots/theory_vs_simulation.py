@@ -54,9 +54,6 @@ def _deviations(axes, check: "SimulationCheck") -> None:
     label(axes, "simulation − theory, % (± 1 s.e.)", "", title)
 
 
-# --- in the gallery -----------------------------------------------------------------------------
-
-
 def _agreement(p: Parameters, work: Work) -> Results:
     from prunelaw_sim.verification.simulated import check_simulation
 

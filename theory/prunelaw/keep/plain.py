@@ -211,8 +211,7 @@ def threshold(rule: str, f: Any, theta: Any = 0.0) -> Array:
     check_choice("rule", rule, ("hard", "easy", "signed-hard", "signed-easy"))
     fraction = check_real("f", f, 0.0, 1.0, low_open=True)
     angle = check_real("theta", theta, 0.0, np.pi / 2)
-    if rule in ("hard", "easy"):
-        gamma = central_half_width(fraction) if rule == "hard" else outer_threshold(fraction)
-        return gamma * np.ones_like(angle) if angle.ndim else gamma
     fraction, angle = np.broadcast_arrays(fraction, angle)
+    if rule in ("hard", "easy"):
+        return central_half_width(fraction) if rule == "hard" else outer_threshold(fraction)
     return signed_margin_quantile(fraction, angle, upper=rule == "signed-easy")

@@ -10,7 +10,6 @@ from prunelaw.checks import check_real
 from prunelaw.keep.rule import KeepRule, checked_fraction
 from prunelaw.keep.text import as_rule
 from prunelaw.numerics.arrays import broadcast
-from prunelaw.numerics.gaussian import Array
 
 
 def points(f: Any, theta: Any, rule: Any, **others: np.ndarray) -> dict[str, np.ndarray]:
@@ -26,7 +25,12 @@ def points(f: Any, theta: Any, rule: Any, **others: np.ndarray) -> dict[str, np.
         "rule": rule_array(rule),
     }
     arrays = dict(zip(given, broadcast(**given), strict=True))
-    return arrays | {"f": kept_fractions(arrays["rule"], arrays["f"], arrays["theta"])}
+    rules, theta, fraction = arrays["rule"], arrays["theta"], np.array(arrays["f"])
+    for one in dict.fromkeys(rules.flat):
+        mine = np.equal(rules, one).astype(bool)
+        wanted = None if np.isnan(fraction[mine]).any() else fraction[mine]
+        fraction[mine] = checked_fraction(one, wanted, theta[mine])
+    return arrays | {"f": fraction}
 
 
 def rule_array(rule: Any) -> np.ndarray:
@@ -41,17 +45,3 @@ def rule_array(rule: Any) -> np.ndarray:
     for index, name in np.ndenumerate(given):
         rules[index] = known[name]
     return rules
-
-
-def kept_fractions(rules: np.ndarray, f: Array, theta: Array) -> Array:
-    """f of many points, NaN filled in as their rules imply; arrays of one shape.
-
-    Raises:
-        InputError: as `checked_fraction` does.
-    """
-    result = np.array(f)
-    for rule in dict.fromkeys(rules.flat):
-        mine = np.equal(rules, rule).astype(bool)
-        given = None if np.isnan(result[mine]).any() else result[mine]
-        result[mine] = checked_fraction(rule, given, theta[mine])
-    return result

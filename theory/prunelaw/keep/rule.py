@@ -190,11 +190,9 @@ def moving(low_f: Array, high_f: Array, low_theta: Any = 0.0, high_theta: Any = 
 
 def joined(*parts: Segments) -> Segments:
     """All layers side by side."""
-    return Segments(
-        np.concatenate([part.low for part in parts], axis=1),
-        np.concatenate([part.high for part in parts], axis=1),
-        np.concatenate([part.weight for part in parts], axis=1),
-    )
+    columns = zip(*(part[:3] for part in parts), strict=True)
+    low, high, weight = (np.concatenate(column, axis=1) for column in columns)
+    return Segments(low, high, weight)
 
 
 def mass_of_layers(segments: Segments, theta: Array, uses_labels: bool) -> Array:

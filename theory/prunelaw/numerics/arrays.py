@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,6 +32,17 @@ def taken(columns: Columns, index: Any) -> Columns:
             for value in columns
         )
     )  # fmt: skip
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Named tuples of arrays end to end, with those inside them."""
+    kind: Any = type(parts[0])
+    return kind(
+        *(
+            joined(columns) if isinstance(columns[0], tuple) else np.concatenate(columns)
+            for columns in zip(*parts, strict=True)
+        )
+    )
 
 
 def overwritten(columns: Columns, index: Any, other: Columns) -> None:

@@ -47,16 +47,10 @@ def one_root(function: Callable[..., float], low: float, high: float, *args: flo
 def scanned_roots(
     function: Function, places: Array, values: Array, tolerance: float = EXACT
 ) -> tuple[Int[np.ndarray, " m"], Array, Array, Bool[np.ndarray, " m"]]:
-    """Roots of n functions, one in each change of sign of a scan.
+    """Roots of n functions, one in each change of sign of a scan, as in `bracketed_roots`.
 
-    Args:
-        function: as in `bracketed_roots`.
-        places: of the scan, ascending, shape (n, k).
-        values: there; zeros and NaN are passed over.
-        tolerance: width of a bracket at which a root counts as found.
-
-    Returns:
-        Which function, its root, what is left there, and whether it rises; ascending.
+    `values` are those at ascending `places`, shape (n, k); zeros and NaN are passed over. Returns
+    which function, its root, what is left there, and whether it rises; ascending.
     """
     rows, before, after = [], [], []
     for i, row in enumerate(values):

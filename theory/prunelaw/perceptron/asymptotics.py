@@ -58,15 +58,6 @@ SMALLEST_SHARE = 1e-40  # of the boundary, for a third order whose powers do not
 CHUNK = 64  # points integrated together: temporaries of some megabytes
 
 
-def _universal_ratio() -> float:
-    """q = κ/σ for α → ∞, the root of q³ Φ(q) = (1 − q²) φ(q)."""
-
-    def gap(q: float) -> float:
-        return q**3 * ndtr(q) - (1 - q * q) * np.exp(-0.5 * q * q) / SQRT_2PI
-
-    return one_root(gap, 0.0, 1.0)
-
-
 def _powers(x: Array, highest: int) -> list[Array]:
     """h_n = E[(x − ξ)₊ⁿ] for n = 0 … highest, ξ ~ N(0, 1)."""
     h = [normal_cdf(x), x * normal_cdf(x) + normal_pdf(x)]
@@ -102,7 +93,9 @@ def _third_order(share: Array, spread: Array, bend: Array, lean: Array) -> Array
     return (shift + w**3 / 6 + 0.5 * b * b / w) / np.pi
 
 
-MARGIN_RATIO = _universal_ratio()  # lim κ/sin(πε)
+MARGIN_RATIO = one_root(  # lim κ/sin(πε), the universal q
+    lambda q: q**3 * ndtr(q) - (1 - q * q) * np.exp(-0.5 * q * q) / SQRT_2PI, 0.0, 1.0
+)
 MAX_MARGIN = MARGIN_RATIO**2 * float(np.exp(0.5 * MARGIN_RATIO**2))  # lim ε α, unpruned
 MAX_MARGIN_THIRD = float(_third_order(*np.array([1.0, 1.0, 0.0, 0.0])))  # lim α³ (ε − C/α)
 
@@ -140,7 +133,7 @@ def interpolator(
         InputError: for arguments out of range or α_prune ≥ 1.
     """
     alpha = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
-    alpha, theta, load, moments = _kept(alpha, f, theta, rule)
+    alpha, load, theta, moments = _kept(alpha, f, theta, rule)
     load = alpha * load
     if (load >= 1.0).any():
         raise InputError(f"alpha_prune must be below 1 for an interpolator, got {load.max():g}")
@@ -164,7 +157,7 @@ def small_load(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> SmallLoad
     Raises:
         InputError: for arguments out of range.
     """
-    _, theta, _, (mean_z, mean_v, zz, zv, vv) = _kept(np.array(1.0), f, theta, rule)
+    _, _, theta, (mean_z, mean_v, zz, zv, vv) = _kept(np.array(1.0), f, theta, rule)
     c, s = np.cos(theta), np.sin(theta)
     first, length = c * mean_z + s * mean_v, mean_z**2 + mean_v**2
     pull = c * (zz * mean_z + zv * mean_v) + s * (zv * mean_z + vv * mean_v)
@@ -173,7 +166,7 @@ def small_load(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> SmallLoad
 
 
 def _kept(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[Array, Array, Array, list[Array]]:
-    """α, θ and f in the common shape, and the kept means of y z, y v, z², z v, v².
+    """α, f and θ in the common shape, and the kept means of y z, y v, z², z v, v².
 
     v is the field orthogonal to the probe in the teacher's plane. With m = y z, τ = cot θ,
 
@@ -181,10 +174,10 @@ def _kept(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[Array, Array, Ar
 
     where φ and Φ without an argument stand for φ(τm) and Φ(τm).
     """
-    arrays = _arrays(alpha, f, theta, rule)
-    alpha, f, theta, _ = arrays
+    given = points(f, theta, rule, alpha_tot=alpha)
+    alpha, f, theta, _ = given.values()
     totals = np.zeros((6, alpha.size))
-    for index, _, segments, angle in _groups(*arrays):
+    for index, _, segments, angle in _groups(given):
         m, weight = _quadrature(segments, np.sin(angle))
         argument = m * (np.cos(angle) / np.maximum(np.sin(angle), 1e-30))[:, None]
         weight = 2.0 * weight * normal_pdf(m)
@@ -192,7 +185,7 @@ def _kept(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[Array, Array, Ar
         parts = (cdf, m * cdf, low, m * m * cdf, m * low, cdf - argument * low)
         totals[:, index] = [part.sum(axis=1) for part in parts]
     moments = (totals[1:] / totals[0]).reshape(5, *alpha.shape)
-    return alpha, theta, f, list(moments)
+    return alpha, f, theta, list(moments)
 
 
 # --- many examples ----------------------------------------------------------------------------
@@ -216,15 +209,18 @@ def limit_constant(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> Array
     >>> round(float(limit_constant(f=0.5)), 6), round(float(limit_constant(1.0)), 6)
     (0.500489, 0.500489)
     """
-    arrays = _arrays(np.array(1.0), f, theta, rule)
-    limit = np.zeros(arrays[0].size)
-    for index, rule, segments, angle in _groups(*arrays):
+    given = points(f, theta, rule)
+    limit = np.zeros(given["f"].size)
+    for index, rule, segments, angle in _groups(given):
         aligned = angle == 0.0
         limit[index[aligned]] = _at_edge(segments.take(aligned))
-        segments, sine = segments.take(~aligned), np.sin(angle[~aligned])
-        solve_boundary = _at_labelled_boundary if rule.uses_labels else _at_boundary
-        limit[index[~aligned]] = solve_boundary(segments, sine)
-    return limit.reshape(arrays[0].shape)
+        u, weight = _boundary(segments.take(~aligned), np.sin(angle[~aligned]))
+        limit[index[~aligned]] = (
+            [_asymmetric(*row) for row in zip(u, weight, strict=True)]
+            if rule.uses_labels
+            else _constant(weight.sum(axis=1))  # W is even: C over the kept share of the boundary
+        )
+    return limit.reshape(given["f"].shape)
 
 
 def third_constant(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> Array:
@@ -237,9 +233,9 @@ def third_constant(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> Array
     Raises:
         InputError: for arguments out of range and rules of the signed margin.
     """
-    arrays = _arrays(np.array(1.0), f, theta, rule)
-    share, spread = np.zeros((2, arrays[0].size))
-    for index, one, segments, angle in _groups(*arrays):
+    given = points(f, theta, rule)
+    share, spread = np.zeros((2, given["f"].size))
+    for index, one, segments, angle in _groups(given):
         if one.uses_labels:
             raise InputError(f"rule must be one of |z|, got {one.name}, which uses the labels")
         aligned = angle == 0.0
@@ -249,13 +245,13 @@ def third_constant(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> Array
         u, weight = _boundary(segments.take(~aligned), np.sin(angle[~aligned]))
         share[index[~aligned]] = weight.sum(axis=1)
         spread[index[~aligned]] = (u * u * weight).sum(axis=1)
-    third = np.full(arrays[0].size, np.nan)
+    third = np.full(share.size, np.nan)
     some = share > SMALLEST_SHARE
-    share, spread, theta = share[some], spread[some], arrays[2].ravel()[some]
+    share, spread, theta = share[some], spread[some], given["theta"].ravel()[some]
     cot = np.divide(np.cos(theta), np.sin(theta), out=np.zeros_like(theta), where=theta > 0.0)
     lean = (spread - share) * cot  # by parts: E[u w′(us)] = s E[w″(us)] = E[w (u² − 1)]/s
     third[some] = _third_order(share, spread, lean * cot, lean)
-    return third.reshape(arrays[0].shape)
+    return third.reshape(given["f"].shape)
 
 
 def f_min(theta: Any, excess: Any = 0.1) -> Array:
@@ -270,8 +266,7 @@ def f_min(theta: Any, excess: Any = 0.1) -> Array:
     theta = check_real("theta", theta, 0.0, np.pi / 2)
     excess = check_real("excess", excess, 0.0, low_open=True)
     theta, excess = broadcast(theta=theta, excess=excess)
-    points = zip(np.sin(theta).flat, excess.flat, strict=True)
-    return np.array([_useful(*point) for point in points], dtype=float).reshape(theta.shape)
+    return np.asarray(np.vectorize(_useful, otypes=[float])(np.sin(theta), excess))
 
 
 def _useful(sine: float, excess: float) -> float:
@@ -307,8 +302,7 @@ def best_fraction(alpha_prune: Any, theta: Any) -> Array:
     load = check_real("alpha_prune", alpha_prune, 8.0)
     theta = check_real("theta", theta, 0.0, np.pi / 2, low_open=True, high_open=True)
     load, theta = broadcast(alpha_prune=load, theta=theta)
-    points = zip(load.flat, theta.flat, strict=True)
-    return np.array([_best(*point) for point in points], dtype=float).reshape(theta.shape)
+    return np.asarray(np.vectorize(_best, otypes=[float])(load, theta))
 
 
 def _best(load: float, theta: float) -> float:
@@ -341,11 +335,6 @@ def _at_edge(segments: Segments) -> Array:
     return _constant(weight * np.exp(-0.5 * edge * edge))
 
 
-def _at_boundary(segments: Segments, sine: Array) -> Array:
-    """The limit for w even: C over the kept share of the boundary."""
-    return _constant(_boundary(segments, sine)[1].sum(axis=1))
-
-
 def _boundary(segments: Segments, sine: Array) -> tuple[Array, Array]:
     """Nodes u and weights of E_u[W(u) ·], shape (n, k)."""
     m, weight = _quadrature(segments, sine)
@@ -359,14 +348,11 @@ def _constant(density: Array) -> Array:
     return np.divide(MAX_MARGIN, density, out=np.full_like(density, np.inf), where=some)
 
 
-def _at_labelled_boundary(segments: Segments, sine: Array) -> Array:
-    """The limit for rules of the signed margin, whose W is not even: a root for each point."""
-    u, weight = _boundary(segments, sine)
-    return np.array([_asymmetric(*row) for row in zip(u, weight, strict=True)], dtype=float)
-
-
 def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> float:
-    """√(1 + β²)/(√(2π) Γ) at Γ = q ∂Γ/∂q, ∂Γ/∂β = 0: Γ is convex, so both roots are unique."""
+    """The limit for W not even: √(1 + β²)/(√(2π) Γ) at Γ = q ∂Γ/∂q, ∂Γ/∂β = 0.
+
+    Γ is convex, so both roots are unique.
+    """
     if not (weight[u > 0.0].any() and weight[u < 0.0].any()):
         return np.inf
 
@@ -394,19 +380,14 @@ def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> 
 # --- shared -----------------------------------------------------------------------------------
 
 
-def _arrays(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[np.ndarray, ...]:
-    """(α, f, θ, rules) in their common shape."""
-    return tuple(points(f, theta, rule, alpha_tot=alpha).values())
-
-
-def _groups(alpha: Array, f: Array, theta: Array, rules: np.ndarray):
-    """(flat index, rule, segments, θ) of points that share a rule, a few at a time."""
-    for rule in dict.fromkeys(rules.flat):
-        chosen = np.flatnonzero(np.equal(rules, rule).ravel())
+def _groups(given: dict[str, np.ndarray]):
+    """(flat index, rule, segments, θ) of `points` that share a rule, a few at a time."""
+    f, theta, rules = (given[name].ravel() for name in ("f", "theta", "rule"))
+    for rule in dict.fromkeys(rules):
+        chosen = np.flatnonzero(np.equal(rules, rule))
         for start in range(0, len(chosen), CHUNK):
             index = chosen[start : start + CHUNK]
-            angle = theta.ravel()[index]
-            yield index, rule, rule.segments(f.ravel()[index], angle), angle
+            yield index, rule, rule.segments(f[index], theta[index]), theta[index]
 
 
 def _quadrature(segments: Segments, sine: Array) -> tuple[Array, Array]:

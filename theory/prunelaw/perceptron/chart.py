@@ -8,12 +8,12 @@ computes it with the starts that need no chart, and a test repeats a part of tha
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from scipy.ndimage import map_coordinates, spline_filter
 
 from prunelaw.keep import as_rule
@@ -22,6 +22,7 @@ from prunelaw.perceptron.frames import every_frame, state_at
 from prunelaw.perceptron.path import hebbian_state
 from prunelaw.perceptron.saddle import Problem, State
 
+_interpolated = partial(map_coordinates, order=3, mode="mirror", prefilter=False)
 RULES = ("hard", "easy")
 FILE = "chart.npz"
 LEAST_LOAD, LARGEST_LOAD = float(np.log(0.02)), float(np.log(1e6))  # log α_prune
@@ -143,10 +144,6 @@ def chart_states(rule: str, problem: Problem, fraction: Array) -> State:
         return state
     simple = hebbian_state(problem, fraction, np.exp(np.minimum(load, LEAST_LOAD)))
     return State(*(np.where(small, a, b) for a, b in zip(simple, state, strict=True)))
-
-
-def _interpolated(spline: Array, places: list[Array]) -> Float[np.ndarray, " n"]:
-    return map_coordinates(spline, places, order=3, mode="mirror", prefilter=False)
 
 
 def _frame(chart: _Chart, places: list[Array]) -> Int[np.ndarray, " n"]:

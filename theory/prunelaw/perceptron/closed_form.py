@@ -21,15 +21,14 @@ small enough. Elsewhere `prunelaw.perceptron.moments` integrates positive terms.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import owens_t
 
 from prunelaw.numerics.gaussian import Array, gauss_legendre, normal_cdf, normal_pdf
-from prunelaw.perceptron.panels import Fields, Panels, anchored, sum_by_owner
+from prunelaw.perceptron.panels import Fields, Panels, Resolution, anchored, sum_by_owner
 
 # Rounding of the terms that cancel, measured against the quadrature of positive terms.
 ROUNDING = 4e-16
@@ -80,14 +79,14 @@ class _Slopes(NamedTuple):
 
 
 def sums_over_panels(
-    panels: Panels, fields: Fields, order: int, profile: Callable[[Array], Array] | None
-) -> list[Array]:
-    """The sums of `Moments`, in its order, shape (n,) each."""
-    nodes, weights = gauss_legendre(order)
+    panels: Panels, fields: Fields, resolution: Resolution, profile: Any
+) -> Float[np.ndarray, "14 n"]:
+    """The sums of `Moments`, in its order."""
+    nodes, weights = gauss_legendre(resolution.outer)
     slopes = np.stack(_slopes(fields))
     at_anchor = _x_at(panels.anchor, panels.margin, fields.take(panels.owner))
     result = np.empty((len(panels.owner), len(_Parts._fields)))
-    step = max(1, BLOCK // order)
+    step = max(1, BLOCK // resolution.outer)
     for first in range(0, len(panels.owner), step):
         block = slice(first, first + step)
         here = _Slopes(*slopes[:, panels.owner[block], None])
@@ -100,7 +99,8 @@ def sums_over_panels(
             weight *= profile(z)
         four = _four(z, M, at_anchor[block, None] - here.b_s * offset, here, weight)
         result[block] = _sums(z, M, *four)
-    return _moments(_Parts(*sum_by_owner(result, panels.owner, len(fields.kappa))), fields)
+    sums = _Parts(*sum_by_owner(result, panels.owner, len(fields.kappa)))
+    return np.stack(_moments(sums, fields))
 
 
 def values_on_lines(z: Float[np.ndarray, "n m"], fields: Fields) -> tuple[list[Array], list[Array]]:

@@ -44,7 +44,9 @@ def coordinates(
 
     χ is measured from the direction's own orthogonal in the plane.
     """
-    along, across, sigma = _in_plane(problem, state, frame)
+    fields, (cos, sin) = problem.fields(state), _direction(problem, frame)
+    along, across = fields.a * cos + fields.b * sin, fields.b * cos - fields.a * sin
+    sigma = fields.sigma
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.stack(
             [
@@ -89,13 +91,3 @@ def _direction(problem: Problem, frame: int | Int[np.ndarray, " n"]) -> tuple[Ar
     """The direction's components along the teacher and e_u."""
     c, s = np.cos(problem.theta), np.sin(problem.theta)
     return np.choose(frame, [np.ones_like(c), c, s]), np.choose(frame, [np.zeros_like(c), s, -c])
-
-
-def _in_plane(
-    problem: Problem, state: State, frame: int | Int[np.ndarray, " n"]
-) -> tuple[Array, Array, Array]:
-    """J along the direction, along its orthogonal in the plane, and out of the plane."""
-    fields = problem.fields(state)
-    cos, sin = _direction(problem, frame)
-    along, across = fields.a * cos + fields.b * sin, fields.b * cos - fields.a * sin
-    return along, across, fields.sigma

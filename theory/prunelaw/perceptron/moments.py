@@ -80,7 +80,7 @@ def plane_moments(
     """
     total = np.zeros((len(Moments._fields), len(fields.kappa)))
     closed = lost < resolution.closed
-    for chosen, average in ((closed, _closed_moments), (~closed, _integrated_moments)):
+    for chosen, average in ((closed, sums_over_panels), (~closed, _integrated_moments)):
         index = np.flatnonzero(chosen)
         for first in range(0, len(index), POINTS):
             block = index[first : first + POINTS]
@@ -89,11 +89,6 @@ def plane_moments(
             panels = merged([plane_panels(part, k, here, resolution) for k in columns])
             total[:, block] = average(panels, here, resolution, segments.profile)
     return Moments(*total)
-
-
-def _closed_moments(panels: Panels, fields: Fields, resolution: Resolution, profile: Any) -> Array:
-    """The moments as an array (14, n), the inner integral in closed form."""
-    return np.stack(sums_over_panels(panels, fields, resolution.outer, profile))
 
 
 def _integrated_moments(

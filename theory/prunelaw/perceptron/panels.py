@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from prunelaw.keep import Segments
-from prunelaw.numerics.arrays import taken
+from prunelaw.numerics.arrays import joined, taken
 from prunelaw.numerics.gaussian import Array
 
 # exp(−REACH²/2) = 1e−18 relative to the largest value in the window: beyond, nothing counts.
@@ -169,9 +169,8 @@ def _panels_between(cuts: list[Array], low, high, anchor, margin, weight) -> Pan
 
 def merged(parts: list[Panels]) -> Panels:
     """Panels of all parts, ordered by owner."""
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.argsort(joined[0], kind="stable")
-    return Panels(*(column[order] for column in joined))
+    panels = joined(parts)
+    return taken(panels, np.argsort(panels.owner, kind="stable"))
 
 
 def sum_by_owner(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from prunelaw.numerics.arrays import joined, taken
 from prunelaw.numerics.gaussian import SQRT_2PI, Array, normal_cdf, normal_pdf
 from prunelaw.perceptron.frames import coordinates, nearest_frame, state_at
 from prunelaw.perceptron.panels import FEW_CUTS, Resolution
@@ -105,9 +106,9 @@ def follow_path(
     done, lost = has_solution.copy(), has_solution.copy()
     trail: list[Trail] = []
 
-    taken = 0
-    while not (done | lost).all() and taken != strides:
-        taken += 1
+    made = 0
+    while not (done | lost).all() and made != strides:
+        made += 1
         active = np.flatnonzero(~(done | lost))
         part = problem.take(active)
         here, before = state.take(active), previous.take(active)
@@ -131,17 +132,8 @@ def follow_path(
         stride[active[~good]] *= 0.4
         lost[active] = stride[active] < SMALLEST_STRIDE
         done[moved] = load[moved] >= target[moved]
-    return state, done, _joined(trail)
-
-
-def _joined(trail: list[Trail]) -> Trail:
-    """One trail, ordered by owner and load."""
-    owner = np.concatenate([part.owner for part in trail])
-    load = np.concatenate([part.load for part in trail])
-    columns = zip(*(part.state for part in trail), strict=True)
-    state = State(*(np.concatenate(column) for column in columns))
-    order = np.lexsort((load, owner))
-    return Trail(owner[order], load[order], state.take(order))
+    met = joined(trail)
+    return state, done, taken(met, np.lexsort((met.load, met.owner)))
 
 
 def coarse_solution(problem: Problem, guess: State) -> tuple[State, Bool[np.ndarray, " n"]]:

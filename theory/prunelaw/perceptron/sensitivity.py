@@ -118,7 +118,8 @@ def influence(
 
 def adjoint_of_error(problem: Problem, state: State) -> Float[np.ndarray, "n d"]:
     """λ with dε/dp = λ·∂F/∂p."""
-    return _response(problem, state)[:, 0, :] * (state.omega / np.pi)[:, None]
+    _, jacobian = newton_system(problem, state, FINE)
+    return -np.linalg.inv(jacobian)[:, 0, :] * (state.omega / np.pi)[:, None]
 
 
 def influence_at(
@@ -134,25 +135,14 @@ def influence_at(
     moments, _ = problem.lines(state, lines)
     changes = np.einsum("nmd,nd->nm", data_terms(problem, state, moments), adjoint)
     density = 2.0 * normal_pdf(m)
-    if signed:
-        density = density * _right_side(m, problem)
+    if signed and problem.planar:  # P(t > 0 | z = m) = Φ(m cot θ)
+        density = density * normal_cdf(m / np.tan(problem.theta)[:, None])
+    elif signed:
+        density = np.where(np.signbit(m), 0.0, density)
     else:
         changes = changes[:, : m.shape[1]] + changes[:, m.shape[1] :]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(density > 1e-250, changes / density, 0.0)
-
-
-def _right_side(m: Array, problem: Problem) -> Array:
-    """P(t > 0 | z = m) = Φ(m cot θ)."""
-    if not problem.planar:
-        return np.where(np.signbit(m), 0.0, 1.0)
-    return normal_cdf(m / np.tan(problem.theta)[:, None])
-
-
-def _response(problem: Problem, state: State) -> Float[np.ndarray, "n d d"]:
-    """−(∂F/∂x)⁻¹ at the solution."""
-    _, jacobian = newton_system(problem, state, FINE)
-    return -np.linalg.inv(jacobian)
 
 
 def _derivatives(part: Solved) -> dict[str, Array]:

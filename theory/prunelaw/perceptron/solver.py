@@ -171,21 +171,16 @@ def solved_points(
     shape = given["f"].shape
     alpha_tot, fraction, angle, rules = (array.ravel() for array in given.values())
     flat, parts = _solve_flat(alpha_tot, fraction, angle, rules, executor)
-    if throw and not flat["converged"].all():
-        raise ConvergenceError(_failure_text(flat))
+    bad = np.flatnonzero(~flat["converged"])
+    if throw and bad.size:
+        names = ("alpha_tot", "f", "theta", "rule")
+        point = ", ".join(f"{name}={flat[name][bad[0]]}" for name in names)
+        raise ConvergenceError(
+            f"{bad.size} of {flat['converged'].size} points could not be solved, first {point}: "
+            f"{STATUS[flat['status'][bad[0]]]}; throw=False returns the others"
+        )
     solution = Solution(**{name: value.reshape(shape) for name, value in flat.items()})
     return SolvedBatch(solution, parts)
-
-
-def _failure_text(flat: dict[str, np.ndarray]) -> str:
-    """Which point failed first, how many did, and what to do."""
-    bad = np.flatnonzero(~flat["converged"])
-    names = ("alpha_tot", "f", "theta", "rule")
-    point = ", ".join(f"{name}={flat[name][bad[0]]}" for name in names)
-    return (
-        f"{bad.size} of {flat['converged'].size} points could not be solved, first {point}: "
-        f"{STATUS[flat['status'][bad[0]]]}; throw=False returns the others"
-    )
 
 
 def _solve_flat(
@@ -208,7 +203,16 @@ def _solve_flat(
         for (index, rule, _, problem, _), outcome in zip(jobs, outcomes, strict=True)
     )
     for part in parts:
-        _store(result, part)
+        state, good = part.state, part.outcome.converged
+        rho = np.cos(state.omega) * np.cos(part.theta)
+        if part.problem.planar:
+            rho = part.problem.fields(state).rho
+        values = (state.omega / np.pi, np.cos(state.omega), rho, state.kappa)
+        for name, value in zip(("error", "R", "rho", "kappa"), values, strict=True):
+            result[name][part.place] = np.where(good, value, np.nan)
+        for name in ("residual", "change", "converged"):
+            result[name][part.place] = getattr(part.outcome, name)
+        result["status"][part.place] = np.where(good, 0, np.where(part.outcome.started, 2, 1))
     names = np.array([rule.name for rule in numbers] or ["hard"])[number]
     return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": names, **result}, parts
 
@@ -259,25 +263,3 @@ def _shared_out(index: Int[np.ndarray, " n"], most: int):
     """Sorted points dealt out in parts of at most `most`."""
     parts = -(-len(index) // most)
     return (index[part::parts] for part in range(parts))
-
-
-def _store(result: dict[str, np.ndarray], part: Solved) -> None:
-    """Write one part's outcome into the result arrays."""
-    outcome, index, problem = part.outcome, part.place, part.problem
-    good = outcome.converged
-    if problem.planar:
-        rho = problem.fields(outcome.state).rho
-    else:
-        rho = np.cos(outcome.state.omega) * np.cos(part.theta)
-    values = {
-        "error": outcome.state.omega / np.pi,
-        "R": np.cos(outcome.state.omega),
-        "rho": rho,
-        "kappa": outcome.state.kappa,
-    }
-    for name, value in values.items():
-        result[name][index] = np.where(good, value, np.nan)
-    result["residual"][index] = outcome.residual
-    result["change"][index] = outcome.change
-    result["converged"][index] = good
-    result["status"][index] = np.where(good, 0, np.where(outcome.started, 2, 1))

@@ -33,6 +33,8 @@ _STEP_CUTS = np.array([-9.0, -6.0, -3.5, -1.5, 0.0, 1.5, 3.5, 6.0, 9.0])
 _ORDER = 16
 _NEAREST = 1e-9  # width of the panel of margins next to κ
 
+Margins = Float[np.ndarray, " m"]
+
 
 @dataclass(frozen=True)
 class Stabilities:
@@ -75,13 +77,9 @@ def stabilities(
     keep = as_rule(rule)
     untrained = _untrained(m.reshape(-1), keep, solution).reshape(m.shape)
     density = np.where(m > solution.kappa, untrained, 0.0)
-    return Stabilities(m, density, untrained, _mass_below(keep, solution), solution)
-
-
-def _mass_below(keep: KeepRule, solution: Solution) -> float:
-    """∫_{−∞}^κ p₀."""
     nodes, weights = below_kappa(float(solution.kappa))
-    return float(np.clip(weights @ _untrained(nodes, keep, solution), 0.0, 1.0))
+    at_kappa = float(np.clip(weights @ _untrained(nodes, keep, solution), 0.0, 1.0))
+    return Stabilities(m, density, untrained, at_kappa, solution)
 
 
 def below_kappa(kappa: float) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
@@ -92,9 +90,7 @@ def below_kappa(kappa: float) -> tuple[Float[np.ndarray, " nodes"], Float[np.nda
     return nodes[0], weights[0]
 
 
-def _untrained(
-    m: Float[np.ndarray, " m"], keep: KeepRule, solution: Solution
-) -> Float[np.ndarray, " m"]:
+def _untrained(m: Margins, keep: KeepRule, solution: Solution) -> Margins:
     """p₀ at margins m."""
     theta, R, rho = float(solution.theta), float(solution.R), float(solution.rho)
     f = solution.f
@@ -104,8 +100,7 @@ def _untrained(
     by_m = (R - np.cos(theta) * rho) / spread**2
     deviation = np.sqrt(max(1.0 - by_z * np.cos(theta) - by_m * R, 0.0))
     centre = rho * m[:, None]
-    cuts = _cuts(m, keep, f, solution, spread, (by_z, by_m, deviation))
-    x, weights = _panel_nodes(cuts)
+    x, weights = _panel_nodes(_cuts(m, keep, solution, spread, (by_z, by_m, deviation)))
     z = centre + spread * x
     mean = by_z * z + by_m * m[:, None]
     if deviation < 1e-12:  # a perfect probe: t = z
@@ -118,16 +113,11 @@ def _untrained(
 
 
 def _cuts(
-    m: Float[np.ndarray, " m"],
-    keep: KeepRule,
-    f: Any,
-    solution: Solution,
-    spread: float,
-    of_t: tuple[float, float, float],
+    m: Margins, keep: KeepRule, solution: Solution, spread: float, of_t: tuple[float, float, float]
 ) -> Float[np.ndarray, "m cuts"]:
     """Ends of panels in x = (z − ρm)/√(1 − ρ²): regular, at the rule's edges, around t = 0."""
     one = np.ones(1)
-    layers = keep.segments(f * one, solution.theta * one)
+    layers = keep.segments(solution.f * one, solution.theta * one)
     edges = np.concatenate([layers.low, layers.high], axis=None)
     edges = np.concatenate([edges, -edges])  # of |z|: both sides
     edges = edges[np.isfinite(edges)]

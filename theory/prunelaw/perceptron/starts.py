@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from prunelaw.numerics.arrays import joined
 from prunelaw.numerics.gaussian import Array
 from prunelaw.numerics.neighbours import linear_fit, nearest_points
 from prunelaw.perceptron.chart import RULES, chart_states, charted
 from prunelaw.perceptron.frames import every_frame, nearest, state_at
-from prunelaw.perceptron.path import Trail, coarse_solution, follow_path
+from prunelaw.perceptron.path import coarse_solution, follow_path
 from prunelaw.perceptron.saddle import Problem, State
 
 FOLLOWERS = 32  # points of a batch for each that leads
@@ -43,11 +44,7 @@ class _Cloud(NamedTuple):
     def with_more(self, place: Array, problem: Problem, state: State) -> _Cloud:
         """The cloud and these points."""
         every = every_frame(problem, state)
-        return _Cloud(
-            np.concatenate([self.place, place]),
-            np.concatenate([self.frame, nearest(every)]),
-            np.concatenate([self.coordinates, every]),
-        )
+        return joined([self, _Cloud(place, nearest(every), every)])
 
 
 def coarse_states(
@@ -72,9 +69,9 @@ def coarse_states(
             part = part._replace(alpha=np.full(len(leaders), problem.alpha.max()))
             strides = SCOUTS_STRIDES
         state, arrived, trail = follow_path(part, fraction[leaders], strides)
-        cloud = cloud.with_more(
-            _place_on(trail, place[leaders]), part.take(trail.owner), trail.state
-        )
+        met = place[leaders][trail.owner]
+        met[:, 0] = trail.load
+        cloud = cloud.with_more(met, part.take(trail.owner), trail.state)
         if not scouts:
             result.put(leaders, state)
             solved[leaders] = arrived
@@ -135,12 +132,6 @@ def _place(problem: Problem, fraction: Array, load: Array) -> Float[np.ndarray, 
     """Coordinates in which solutions vary at about the same rate in each direction."""
     edge = np.minimum(problem.segments.edge, 1e6)
     return np.stack([load, np.log(fraction), 4.0 * problem.theta, 2.0 * edge / (1 + edge)], axis=1)
-
-
-def _place_on(trail: Trail, leaders: Float[np.ndarray, "leaders 4"]) -> Float[np.ndarray, "m 4"]:
-    place = leaders[trail.owner]
-    place[:, 0] = trail.load
-    return place
 
 
 def _guess(problem: Problem, cloud: _Cloud, place: Float[np.ndarray, "n 4"]) -> State:

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from prunelaw.checks import check_real
+from prunelaw.numerics.arrays import joined
 from prunelaw.numerics.gaussian import Array
 from prunelaw.numerics.neighbours import NEIGHBOURS, linear_fit, nearest_points
 from prunelaw.numerics.roots import common
@@ -95,10 +96,11 @@ def best_band(alpha_tot: Any, f: Any, theta: Any = 0.0) -> BestBand:
     Raises:
         InputError: for an argument outside its range.
     """
-    alpha = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
-    fraction = check_real("f", f, 0.0, 1.0, low_open=True, high_open=True)
-    angle = check_real("theta", theta, 0.0, np.pi / 2)
-    shape, columns = common(alpha_tot=alpha, f=fraction, theta=angle)
+    shape, columns = common(
+        alpha_tot=check_real("alpha_tot", alpha_tot, 0.0, low_open=True),
+        f=check_real("f", f, 0.0, 1.0, low_open=True, high_open=True),
+        theta=check_real("theta", theta, 0.0, np.pi / 2),
+    )
     alpha, fraction, angle = columns
     n = len(alpha)
     found = Found.empty(n)
@@ -114,14 +116,9 @@ def best_band(alpha_tot: Any, f: Any, theta: Any = 0.0) -> BestBand:
     good = found.good
     end = np.where(found.s <= S_LOW, "hard", np.where(found.s >= S_HIGH, "easy", ""))
     end = np.where(good, np.where(found.flat, "flat", end), "")
-    values = {
-        "x": low_mass(fraction, found.s), "low": low, "high": high,
-        "error": found.error, "residual": found.residual,
-    }  # fmt: skip
-    values = {name: np.where(good, value, np.nan) for name, value in values.items()}
-    values |= dict(zip(("alpha_tot", "f", "theta"), columns, strict=True))
-    values |= {"at_end": end, "rival": rival, "converged": good}
-    return BestBand(**{name: value.reshape(shape) for name, value in values.items()})
+    values = low_mass(fraction, found.s), low, high, found.error, found.residual
+    values = [np.where(good, value, np.nan) for value in values]
+    return BestBand(*(v.reshape(shape) for v in (*columns, *values, end, rival, good)))
 
 
 def _search(points: Points) -> tuple[Found, Array]:
@@ -159,11 +156,7 @@ def _search(points: Points) -> tuple[Found, Array]:
 
 
 def _reconsidered(
-    points: Points,
-    near: Int[np.ndarray, "n k"],
-    result: Found,
-    rival: Array,
-    changed: Bool[np.ndarray, " n"],
+    points: Points, near: Int[np.ndarray, "n k"], result: Found, rival: Array, changed: Any
 ) -> Bool[np.ndarray, " n"]:
     """Try the minimum of the nearest `changed` point that has found another one; who improved.
 
@@ -225,7 +218,7 @@ def _scanned(points: Points) -> Starts:
         np.concatenate([s[left], nan]),
         np.concatenate([s[right], nan]),
         np.concatenate([steep, nan]),
-        State(*(np.concatenate(pair) for pair in zip(mixed, state.take(ends), strict=True))),
+        joined([mixed, state.take(ends)]),
     )
     return starts.take(np.argsort(starts.owner, kind="stable"))
 
@@ -248,8 +241,8 @@ def _looks_at_bands(points: Points) -> tuple[State, Float[np.ndarray, " m"]]:
                 there = np.full(k.size, places[following])
                 start = carried(part, there, here.take(k), (there - s)[:, None] * look.change)
                 here, good = _students_at(points, places[following], k, start)
-    joined = State(*(np.stack(columns, axis=1).ravel() for columns in zip(*state, strict=True)))
-    return joined, g.T.ravel()
+    every = joined(state).take(np.arange(count * n).reshape(count, n).T.ravel())
+    return every, g.T.ravel()
 
 
 def _students_at(
@@ -303,8 +296,7 @@ def _followers(points: Points, place: Array, known: Array, found: Found) -> Star
     omega = np.minimum(np.exp(fit[:, 1]), 0.5 * np.pi - 1e-6)
     nan = np.full(len(owner), np.nan)
     start = State(omega, np.exp(fit[:, 2]), kappa, fit[:, 4] * kappa)
-    starts = Starts(owner, s, nan, nan, nan, start)
-    return starts.take(np.argsort(owner, kind="stable"))
+    return Starts(owner, s, nan, nan, nan, start).take(np.argsort(owner, kind="stable"))
 
 
 def _best_of(points: Points, starts: Starts) -> tuple[Found, Array]:

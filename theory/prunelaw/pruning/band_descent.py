@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from prunelaw.keep import Segments
+from prunelaw.keep.rule import mirrored
 from prunelaw.numerics.arrays import overwritten, taken
 from prunelaw.numerics.gaussian import Array, central_half_width, normal_pdf, outer_threshold
 from prunelaw.perceptron.path import PATH
 from prunelaw.perceptron.saddle import (
     REFINEMENTS,
-    Outcome,
     Problem,
     State,
     data_terms,
@@ -91,11 +90,7 @@ class Points(NamedTuple):
 
     def problem(self, s: Array) -> Problem:
         """The saddle point of the band at s."""
-        low, high = edges_of_band(self.f, s)
-        layers = Segments(
-            np.stack([low, -high], 1), np.stack([high, -low], 1), np.ones((len(low), 2))
-        )
-        return Problem(self.alpha, self.theta, layers, self.planar)
+        return Problem(self.alpha, self.theta, mirrored(*edges_of_band(self.f, s)), self.planar)
 
     def place(self) -> Float[np.ndarray, "n 3"]:
         """Coordinates in which bands and students vary at about the same rate."""
@@ -202,35 +197,29 @@ def descended(points: Points, starts: Starts) -> Found:
     """From each start to its minimum: coarse rounds, finer rounds, and the refined student."""
     s, state = starts.s.copy(), starts.state
     state = carried(points, s, state, np.zeros((len(s), 3)))
-    bracket = _Bracket(
-        starts.low.copy(), starts.high.copy(), starts.slope.copy(), np.zeros(len(s), bool)
-    )
+    low, high, slope = (column.copy() for column in (starts.low, starts.high, starts.slope))
+    bracket = _Bracket(low, high, slope, np.zeros(len(s), bool))
     s, state, g, left, flat = _rounds(points, s, state, bracket, COARSE, 40, NEARLY)
-    medium = _Bracket(np.full_like(s, np.nan), np.full_like(s, np.nan), bracket.slope, bracket.cut)
     # Where an end is best by a wide margin, the coarse look at it was enough.
     clear = ((s <= S_LOW) & (g > CLEAR)) | ((s >= S_HIGH) & bracket.cut)
     k = np.flatnonzero(~clear)
-    medium = _Bracket(*(column[k] for column in medium))
+    low, high = np.full((2, k.size), np.nan)
+    medium = _Bracket(low, high, bracket.slope[k], bracket.cut[k])
     closer = _rounds(points.take(k), s[k], state.take(k), medium, MEDIUM, 30, SETTLED)
     s[k], closer_state, g[k], left[k], flat[k] = closer
     state.put(k, closer_state)
     bracket.cut[k] = medium.cut
     usable = np.isfinite(g) & np.isfinite(np.stack(state)).all(axis=0)
-    outcome = _refined(points, s, state, usable)
-    at_end = ((s <= S_LOW) & (g >= 0.0)) | ((s >= S_HIGH) & ((g <= 0.0) | bracket.cut))
-    settled = at_end | (np.abs(g) < 10 * SETTLED) | (np.abs(left) < SETTLED) | flat
-    error = outcome.state.omega / np.pi
-    return Found(s, error, left, outcome.state, outcome.converged & settled, flat)
-
-
-def _refined(points: Points, s: Array, state: State, usable: Any) -> Outcome:
-    """The students at s; those that do not refine from `state` are solved from scratch."""
+    # The students at s; those that do not refine from `state` are solved from scratch.
     problem = points.problem(s)
     outcome = refined(problem, state, usable)
     again = np.flatnonzero(~outcome.converged)
     if again.size:
         outcome.put(again, solve_points(problem.take(again), points.f[again]))
-    return outcome
+    at_end = ((s <= S_LOW) & (g >= 0.0)) | ((s >= S_HIGH) & ((g <= 0.0) | bracket.cut))
+    settled = at_end | (np.abs(g) < 10 * SETTLED) | (np.abs(left) < SETTLED) | flat
+    error = outcome.state.omega / np.pi
+    return Found(s, error, left, outcome.state, outcome.converged & settled, flat)
 
 
 class _Bracket(NamedTuple):
@@ -258,7 +247,7 @@ def _rounds(
     n = len(s)
     s, state = s.copy(), state.copy()
     g, left, flat = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, bool)
-    last_s, last_g = np.full(n, np.nan), np.full(n, np.nan)
+    last_s, last_g = np.full((2, n), np.nan)
     active = np.arange(n)
     for _ in range(count):
         k = active[np.isfinite(np.stack(state.take(active))).all(axis=0)]

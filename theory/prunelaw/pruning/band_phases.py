@@ -1,8 +1,6 @@
 """Where the best band of |z| is keep-hard, where keep-easy, and what a band gains between them.
 
-A *band* keeps low < |z| < high; hard (x = 0) and easy
-(x = 1 − f, high = ∞) are its two ends. What is found about them (checked on
-f ∈ [.05, .8], θ ∈ [0, 1], α_tot ∈ [.1, 1e6]):
+Checked on f ∈ [.05, .8], θ ∈ [0, 1], α_tot ∈ [.1, 1e6]:
 
 - θ > 0: hard is *exactly* the best band above some α_tot. `band_boundary("hard", …)` finds where
   I(γ) = I(0), below which moving outward pays; for small θ another band is still better there and
@@ -12,7 +10,6 @@ f ∈ [.05, .8], θ ∈ [0, 1], α_tot ∈ [.1, 1e6]):
 - easy is the best band where I(γ) > 0 = I(∞), i.e. where an example just below the threshold
   harms: small α_tot and large f. Elsewhere the best band drops the far tail, which at small
   α_tot holds exponentially little mass: again a matter of tolerance.
-
 """
 
 from __future__ import annotations
@@ -57,11 +54,10 @@ def band_gain(alpha_tot: Any, f: Any, theta: Any = 0.0) -> BandGain:
     """Relative gain of the best band over the best of hard, easy and random, as in `best_band`."""
     band = best_band(alpha_tot, f, theta)
     names = np.array(["hard", "easy", "random"])
-    places = (band.alpha_tot, band.f, band.theta)
-    solved = [solve(*places, name, throw=False) for name in names.tolist()]
-    errors = np.stack([solution.error for solution in solved])
-    good = np.all([solution.converged for solution in solved], axis=0) & band.converged
-    good = np.asarray(good)
+    load, fraction, angle = (a[..., None] for a in (band.alpha_tot, band.f, band.theta))
+    solved = solve(load, fraction, angle, names, throw=False)
+    errors = np.moveaxis(solved.error, -1, 0)
+    good = np.asarray(solved.converged.all(axis=-1) & band.converged)
     least = np.where(np.isnan(errors), np.inf, errors)
     gain = np.where(good, 1.0 - band.error / least.min(axis=0), np.nan)
     return BandGain(gain, np.asarray(names[least.argmin(axis=0)]), errors, band, good)
@@ -81,13 +77,13 @@ class Boundary:
 
     kind: str
     alpha_range: tuple[float, float]
+    roots: tuple[tuple[float, ...], ...]
     theta: Float[np.ndarray, "*shape"]
     f: Float[np.ndarray, "*shape"]
     alpha_tot: Float[np.ndarray, "*shape"]
     transition: Float[np.ndarray, "*shape"]
     jump: Bool[np.ndarray, "*shape"]
     residual: Float[np.ndarray, "*shape"]
-    roots: tuple[tuple[float, ...], ...]
     reason: Shaped[np.ndarray, "*shape"]
 
 
@@ -137,26 +133,18 @@ def band_boundary(
     for k in order if kind == "hard" else order[::-1]:  # the last written stays
         alpha[point[k]], residual[point[k]] = np.exp(root[k]), left[k]
     transition, jump = _transition(kind, alpha, fraction, angle, grid)
-    reason = [
-        "" if np.isfinite(a) else f"{kind} is never the best band nearby" for a in alpha.tolist()
-    ]
-    always = np.isnan(alpha) & (values > 0.0).all(axis=1)
-    reason = np.where(always, f"{kind} is the best band nearby in the whole range", reason)
+    always, never = "the best band nearby in the whole range", "never the best band nearby"
+    reason = np.where((values > 0.0).all(axis=1), f"{kind} is {always}", f"{kind} is {never}")
+    reason = np.where(np.isfinite(alpha), "", reason)
     columns = (angle, fraction, alpha, transition, jump, residual, reason)
     return _boundary(kind, alpha_range, shape, columns, point, root)
 
 
-def _boundary(kind: str, alpha_range: Any, shape: Any, columns: Any, point: Any, root: Any):
+def _boundary(kind: str, bounds: Any, shape: Any, columns: Any, point: Any, root: Any) -> Boundary:
     """The arrays in their shape, and the roots of each point."""
-    angle, fraction, alpha, transition, jump, residual, reason = (
-        column.reshape(shape) for column in columns
-    )
-    low, high = alpha_range
-    roots = tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(angle.size))
-    return Boundary(
-        kind, (float(low), float(high)), angle, fraction, alpha, transition, jump, residual,
-        roots, reason,
-    )  # fmt: skip
+    roots = tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(len(columns[0])))
+    shaped = (column.reshape(shape) for column in columns)
+    return Boundary(kind, (float(bounds[0]), float(bounds[1])), roots, *shaped)
 
 
 def _transition(

@@ -1,9 +1,7 @@
 """Best fractions, Pareto frontiers, and where one keep rule takes over from another.
 
 All places are roots of exact quantities, never minima of grids: ∂ε/∂f and ∂ε/∂α come from
-`prunelaw.perceptron.sensitivity`. A coarse scan only brackets.
-
-Setting: Sorscher et al. 2022 (arXiv 2206.14486).
+`prunelaw.perceptron.sensitivity`. A coarse scan only brackets. Setting: arXiv 2206.14486.
 """
 
 from __future__ import annotations
@@ -44,6 +42,7 @@ class BestFraction:
     fixed: str
     rule: str
     f_range: tuple[float, float]
+    minima: tuple[tuple[tuple[float, float], ...], ...]
     alpha_tot: Float[np.ndarray, "*shape"]
     alpha_prune: Float[np.ndarray, "*shape"]
     theta: Float[np.ndarray, "*shape"]
@@ -51,7 +50,6 @@ class BestFraction:
     error: Float[np.ndarray, "*shape"]
     derivative: Float[np.ndarray, "*shape"]
     at_end: Shaped[np.ndarray, "*shape"]
-    minima: tuple[tuple[tuple[float, float], ...], ...]
     converged: Bool[np.ndarray, "*shape"]
 
 
@@ -116,19 +114,16 @@ def best_fraction(
             minima[i].append((float(error[i, -1]), ends[1], float(change[i, -1]), "high"))
         minima[i].sort(key=lambda found: np.nan_to_num(found[0], nan=np.inf))
     nothing = (np.nan, np.nan, np.nan, "")
-    best = np.array([tuple(found[0]) if found else nothing for found in minima], dtype=object)
+    best = np.array([found[0] if found else nothing for found in minima], dtype=object)
     best = best.reshape(n, 4)
-    least, fraction, derivative = (best[:, k].astype(float).reshape(shape) for k in range(3))
-    given = alpha.reshape(shape)
-    total = given if fixed == "alpha_tot" else np.asarray(given / fraction)
-    kept = given if fixed == "alpha_prune" else np.asarray(given * fraction)
+    least, fraction, derivative = best[:, :3].T.astype(float)
+    total = alpha if fixed == "alpha_tot" else alpha / fraction
+    kept = alpha if fixed == "alpha_prune" else alpha * fraction
     sound = np.array([len(found) > 0 for found in minima]) & np.isfinite(error).all(axis=1)
-    return BestFraction(
-        fixed, keep.name, (float(f_range[0]), float(f_range[1])), total, kept,
-        angle.reshape(shape), fraction, least, derivative,
-        best[:, 3].astype(str).reshape(shape),
-        tuple(tuple((f, at) for at, f, *_ in found) for found in minima), sound.reshape(shape),
-    )  # fmt: skip
+    columns = (total, kept, angle, fraction, least, derivative, best[:, 3].astype(str), sound)
+    shaped = (column.reshape(shape) for column in columns)
+    every = tuple(tuple((f, at) for at, f, *_ in found) for found in minima)
+    return BestFraction(fixed, keep.name, (float(f_range[0]), float(f_range[1])), every, *shaped)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,27 +168,21 @@ def pareto(
     shape = plain.error.shape
     # A tie goes to not pruning: at θ = π/2 the probe knows nothing, and f does not matter.
     errors = np.stack([plain.error * (1.0 - TIE), *(best.error for best in found)])
-    everything = np.asarray(np.argmin(np.where(np.isnan(errors), np.inf, errors), axis=0))
-    unpruned = np.zeros(shape)
+    winner = np.asarray(np.argmin(np.where(np.isnan(errors), np.inf, errors), axis=0))
 
-    def chosen(first: Any, rest: list[Any]) -> Any:
-        stacked = np.stack([np.broadcast_to(first, shape), *rest])
-        return np.asarray(np.take_along_axis(stacked, everything[None], axis=0)[0])
+    def chosen(first: Any, name: str) -> Any:
+        """The winner's field; `first` is that of not pruning."""
+        stacked = np.stack([np.broadcast_to(first, shape), *(getattr(b, name) for b in found)])
+        return np.asarray(np.take_along_axis(stacked, winner[None], axis=0)[0])
 
-    f = chosen(unpruned + 1.0, [best.f for best in found])
-    whole = f == 1.0
-    names = np.array(["unpruned", *(best.rule for best in found)])[everything]
+    names, f = tuple(best.rule for best in found), chosen(1.0, "f")
     return Frontier(
-        found[0].f_range, tuple(best.rule for best in found), found[0].alpha_prune,
-        found[0].theta, chosen(plain.error, [best.error for best in found]), f,
-        np.where(whole, "unpruned", names),
-        chosen(unpruned + np.nan, [best.derivative for best in found]),
-        chosen(np.full(shape, "high"), [best.at_end for best in found]),
+        found[0].f_range, names, found[0].alpha_prune, found[0].theta,
+        chosen(plain.error, "error"), f,
+        np.where(f == 1.0, "unpruned", np.array(["unpruned", *names])[winner]),
+        chosen(np.nan, "derivative"), chosen("high", "at_end"),
         np.asarray(plain.converged & np.all([best.converged for best in found], axis=0)),
     )  # fmt: skip
-
-
-# --- where two rules cross --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,12 +200,12 @@ class Switch:
     first: str
     second: str
     alpha_range: tuple[float, float]
+    crossings: tuple[tuple[tuple[float, str], ...], ...]
     theta: Float[np.ndarray, "*shape"]
     f: Float[np.ndarray, "*shape"]
     alpha_tot: Float[np.ndarray, "*shape"]
     error: Float[np.ndarray, "*shape"]
     residual: Float[np.ndarray, "*shape"]
-    crossings: tuple[tuple[tuple[float, str], ...], ...]
     reason: Shaped[np.ndarray, "*shape"]
     converged: Bool[np.ndarray, "*shape"]
 
@@ -237,7 +226,6 @@ def switch(
     Args:
         theta, f: broadcast; f may be None where a rule implies it.
         first, second: any rules of `prunelaw.solve`.
-        alpha_range: where to look.
 
     Raises:
         InputError: for an argument outside its range.
@@ -265,31 +253,25 @@ def switch(
         return gap, slope, two.error
 
     places = np.tile(grid, (n, 1))
-    gap, slope, _ = (
-        v.reshape(n, SCAN) for v in both(np.repeat(np.arange(n), SCAN), places.ravel())
-    )
+    owner = np.repeat(np.arange(n), SCAN)
+    gap, slope, _ = (v.reshape(n, SCAN) for v in both(owner, places.ravel()))
     places, gap = _with_dips(both, places, gap, slope)
     gap = np.where(np.abs(gap) < NOISE, 0.0, gap)
     point, root, _, upward = scanned_roots(lambda k, x: both(k, x)[0], places, gap)
     left, _, error = both(point, np.where(np.isnan(root), grid[0], root))
-    results = {name: np.full(n, np.nan) for name in ("alpha_tot", "error", "residual")}
-    for k in np.flatnonzero(upward)[::-1]:
-        results["alpha_tot"][point[k]] = np.exp(root[k])
-        results["error"][point[k]], results["residual"][point[k]] = error[k], left[k]
+    results = np.full((3, n), np.nan)
+    for k in np.flatnonzero(upward)[::-1]:  # the last written stays: the first crossing
+        results[:, point[k]] = np.exp(root[k]), error[k], left[k]
     names = rules[0].name, rules[1].name
     crossings = tuple(
         tuple((float(np.exp(root[k])), names[int(upward[k])]) for k in np.flatnonzero(point == i))
         for i in range(n)
     )
-    reason = [_no_switch(gap[i], names) for i in range(n)]
-    reason = np.where(np.isnan(results["alpha_tot"]), reason, "").reshape(shape)
-    return Switch(
-        *names, (float(alpha_range[0]), float(alpha_range[1])),
-        angle.reshape(shape), fraction.reshape(shape),
-        results["alpha_tot"].reshape(shape), results["error"].reshape(shape),
-        results["residual"].reshape(shape),
-        crossings, reason, np.array(np.isfinite(gap).all(axis=1)).reshape(shape),
-    )  # fmt: skip
+    reason = np.where(np.isnan(results[0]), [_no_switch(row, names) for row in gap], "")
+    converged = np.array(np.isfinite(gap).all(axis=1))
+    columns = (angle, fraction, *results, reason, converged)
+    shaped = (column.reshape(shape) for column in columns)
+    return Switch(*names, (float(alpha_range[0]), float(alpha_range[1])), crossings, *shaped)
 
 
 def _with_dips(both: Any, places: Array, gap: Array, slope: Array) -> tuple[Array, Array]:
@@ -297,16 +279,13 @@ def _with_dips(both: Any, places: Array, gap: Array, slope: Array) -> tuple[Arra
     step = np.diff(places, axis=1)
     towards = np.sign(gap[:, :-1]) * slope[:, :-1] < 0.0
     away = np.sign(gap[:, 1:]) * slope[:, 1:] > 0.0
-    dips = towards & away & (gap[:, :-1] * gap[:, 1:] > 0.0)
-    point, cell = np.nonzero(dips)
-    extra, values = np.full_like(step, np.nan), np.full_like(step, np.nan)
+    point, cell = np.nonzero(towards & away & (gap[:, :-1] * gap[:, 1:] > 0.0))
+    extra, values = places[:, :-1].copy(), gap[:, :-1].copy()
     if point.size:
         # Where the slope, linear between the ends, is 0: near enough to see the other sign.
         share = slope[point, cell] / (slope[point, cell] - slope[point, cell + 1])
-        extra[point, cell] = places[point, cell] + share * step[point, cell]
+        extra[point, cell] += share * step[point, cell]
         values[point, cell] = both(point, extra[point, cell])[0]
-    missing = np.isnan(extra)
-    extra[missing], values[missing] = places[:, :-1][missing], gap[:, :-1][missing]
     places = np.concatenate([places, extra], axis=1)
     order = np.argsort(places, axis=1, kind="stable")
     joined = np.concatenate([gap, values], axis=1)
@@ -314,6 +293,7 @@ def _with_dips(both: Any, places: Array, gap: Array, slope: Array) -> tuple[Arra
 
 
 def _no_switch(gap: Array, names: tuple[str, str]) -> str:
+    """Why there is none, from the signs of the scan."""
     sound = gap[np.isfinite(gap) & (gap != 0.0)]
     if not sound.size:
         return "both rules have the same error in the whole range"

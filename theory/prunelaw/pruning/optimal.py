@@ -32,9 +32,7 @@ from prunelaw.perceptron.sensitivity import adjoint_of_error, influence_at
 from prunelaw.perceptron.solver import SMALLEST_ANGLE, solve, solve_points
 from prunelaw.pruning.ranks import between, least, of_length
 
-GRID = (
-    240  # ranks at which the influence is looked at during the search; thrice for the certificate
-)
+GRID = 240  # ranks at which the search looks at the influence; thrice for the certificate
 ROUNDS = 6
 SEARCH = REFINEMENTS[0]
 SHORTEST = 1e-3  # share of an exchange below which a search has ended
@@ -129,29 +127,24 @@ def optimal_rule(
     angle = float(check_real("theta", theta, 0.0, np.pi / 2))
     signed = signed and angle >= SMALLEST_ANGLE  # at θ = 0 the margin is |z|
     search = _Search(alpha, fraction, angle, signed)
-    found = [search.run(name, ranks) for name, ranks in _starting_ranks(fraction).items()]
+    room = 1.0 - fraction
+    lows = {"hard": 0.0, "easy": room}
+    lows |= {f"band at {place:g}": place * room for place in (0.15, 0.4, 0.7)}
+    ranks = {name: np.array([[low, low + fraction]]) for name, low in lows.items()}
+    ranks["random"] = np.empty((0, 2))  # no interval stands for random keeping
+    found = [search.run(name, start) for name, start in ranks.items()]
     best = min(found, key=lambda point: (point.error, point.violation))
-    errors = _plain_errors(alpha, fraction, angle, signed)
-    intervals = search.intervals(best.ranks)
+    names = ["hard", "easy", "random"] + (["signed-hard", "signed-easy"] if signed else [])
+    plain = solve(alpha, fraction, angle, names).error.tolist()
+    errors = dict(zip(names, plain, strict=True))
     z, values, cut, violation = search.certificate(best)
     certified = violation < OPTIMAL and best.error <= min(errors.values()) * (1 + SAME_ERROR)
+    starts = tuple(Start(p.name, p.error, search.intervals(p.ranks), p.violation) for p in found)
     result = OptimalRule(
-        alpha_tot=alpha,
-        f=fraction,
-        theta=angle,
-        signed=signed,
-        rule=search.rule(best.ranks),
-        intervals=intervals,
-        error=best.error,
-        errors=errors,
-        gain=1.0 - best.error / min(errors.values()),
-        z=z,
-        influence=values,
-        cut=cut,
-        violation=violation,
-        starts=tuple(Start(p.name, p.error, search.intervals(p.ranks), p.violation) for p in found),
-        certified=certified,
-    )
+        alpha, fraction, angle, signed, search.rule(best.ranks), search.intervals(best.ranks),
+        best.error, errors, 1.0 - best.error / min(errors.values()),
+        z, values, cut, violation, starts, certified,
+    )  # fmt: skip
     if throw and not certified:
         raise ConvergenceError(
             f"no rule that satisfies the first-order condition was found at alpha_tot={alpha:g}, "
@@ -161,23 +154,8 @@ def optimal_rule(
     return result
 
 
-def _plain_errors(alpha: float, f: float, theta: float, signed: bool) -> dict[str, float]:
-    names = ["hard", "easy", "random"] + (["signed-hard", "signed-easy"] if signed else [])
-    solved = solve(alpha, f, theta, names)
-    return dict(zip(names, solved.error.tolist(), strict=True))
-
-
-def _starting_ranks(f: float) -> dict[str, Array]:
-    """Kept intervals of the rank as arrays (intervals, 2); None stands for random keeping."""
-    room = 1.0 - f
-    starts = {"hard": 0.0, "easy": room}
-    starts |= {f"band at {place:g}": place * room for place in (0.15, 0.4, 0.7)}
-    ranks = {name: np.array([[low, low + f]]) for name, low in starts.items()}
-    return {**ranks, "random": np.empty((0, 2))}
-
-
 class _Point(NamedTuple):
-    """A rule met on the way: kept ranks, its saddle point, and the influence at the ranks' grid."""
+    """A rule met on the way: kept ranks and its saddle point."""
 
     name: str
     ranks: Array
@@ -190,12 +168,8 @@ class _Search:
     """Rules of one kind at one (α_tot, f, θ)."""
 
     def __init__(self, alpha: float, f: float, theta: float, signed: bool):
-        self.alpha, self.f, self.theta, self.signed = (
-            np.array([alpha]),
-            f,
-            np.array([theta]),
-            signed,
-        )
+        self.alpha, self.theta = np.array([alpha]), np.array([theta])
+        self.f, self.signed = f, signed
         self.planar = bool(theta >= SMALLEST_ANGLE)
         self.grid = self._ranks(GRID)
         self.z = self.quantile(self.grid)
@@ -237,9 +211,7 @@ class _Search:
         return Problem(self.alpha, self.theta, layers, self.planar)
 
     def solved(self, ranks: Array, near: State | None) -> Outcome:
-        """The saddle point to about 1e-9, which is enough to search by; from a neighbour's if that
-        works.
-        """
+        """The saddle point to about 1e-9, enough to search by; from a neighbour's if that works."""
         problem = self.problem(ranks)
         if near is not None:
             rho = problem.fields(near).rho

@@ -6,9 +6,9 @@ Three kinds of plane, one of them with an angle that is the same everywhere:
     ("alpha_tot", "theta")    at fixed f      how good the probe must be
     ("alpha_prune", "theta")  at fixed f      the same at equal size after pruning
 
-Rules are hard, easy, random and the best band of |z| (`prunelaw.pruning.band.best_band`). Hard and
-easy are the two ends of the family of bands; "band" is called best only where it beats both, and
-random, by more than a stated relative gain, since at first order some band always does.
+Rules are hard, easy, random and the best band of |z| (`prunelaw.pruning.band.best_band`). "band" is
+called best only where it beats the others by more than 1 %, since at first order some band always
+does.
 
 The sharp change at α_prune = 2 (θ = 0, f → 0). Keep-hard with a perfect probe leaves examples on
 the teacher's border, where labels say nothing about T beyond the border itself. A perceptron can
@@ -20,7 +20,7 @@ over Δ log α ~ f.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import repeat
@@ -71,10 +71,7 @@ class PhaseDiagram:
 
     @property
     def best(self) -> Int[np.ndarray, "y x"]:
-        """Index into `rules` of the best one; −1 where a rule is not solved.
-
-        "band" counts as best only if it gains more than 1 % over the others.
-        """
+        """Index into `rules` of the best one; −1 where a rule is not solved."""
         errors = np.stack([np.where(np.isnan(e), np.inf, e) for e in self.error.values()])
         if "band" in self.error:
             band = self.rules.index("band")
@@ -135,7 +132,8 @@ def phase_diagram(
         raise InputError("rules must name at least one rule, got none")
     points = {axes[0]: np.tile(xs, len(ys)), axes[1]: np.repeat(ys, len(xs)), third: fixed}
     state = _fresh(len(xs) * len(ys), rules) if done is None else _resumed(done, points, rules)
-    blocks = list(_blocks(state["solved"]))
+    left = np.flatnonzero(~state["solved"])
+    blocks = [left[first : first + BLOCK] for first in range(0, len(left), BLOCK)]
     every = {name: np.broadcast_to(value, len(state["solved"])) for name, value in points.items()}
     tasks = [{name: values[block] for name, values in every.items()} for block in blocks]
     run = map if executor is None else executor.map
@@ -158,17 +156,17 @@ def phase_diagram(
 
 def _axis(name: str, values: Any) -> Float[np.ndarray, " values"]:
     """A checked axis."""
-    if name == "f":
-        axis = check_real(name, values, 0.0, 1.0, low_open=True, high_open=True)
-    elif name == "theta":
-        axis = check_real(name, values, 0.0, np.pi / 2)
-    else:
-        axis = check_real(name, values, 0.0, low_open=True)
+    axis = _checked(name, values)
     if axis.ndim != 1 or len(axis) < 2:
         raise InputError(f"{name} must hold at least two values, got {axis.size}")
     if not (np.diff(axis) > 0).all():
         raise InputError(f"{name} must ascend, got {axis[0]:g} ... {axis[-1]:g}")
     return axis
+
+
+def _checked(name: str, values: Any) -> Float[np.ndarray, "..."]:
+    high = {"f": 1.0, "theta": np.pi / 2}.get(name, np.inf)
+    return check_real(name, values, 0.0, high, low_open=name != "theta", high_open=name == "f")
 
 
 def _fixed(name: str, value: float | int | None, other: float | int | None) -> float:
@@ -178,9 +176,7 @@ def _fixed(name: str, value: float | int | None, other: float | int | None) -> f
     if other is not None:
         name_of_axis = "f" if name == "theta" else "theta"
         raise InputError(f"{name_of_axis} is an axis of this plane and must not be given")
-    high = np.pi / 2 if name == "theta" else 1.0
-    checked = check_real(name, value, 0.0, high, low_open=name == "f", high_open=name == "f")
-    return float(checked)
+    return float(_checked(name, value))
 
 
 def _fresh(count: int, rules: Sequence[str]) -> dict[str, np.ndarray]:
@@ -207,12 +203,6 @@ def _resumed(
     if not same or not set(wanted) <= set(done):
         raise InputError("done must come from the same grid and the same rules; it does not")
     return {name: np.array(done[name]) for name in wanted}
-
-
-def _blocks(solved: Bool[np.ndarray, " points"]) -> Iterator[Int[np.ndarray, " block"]]:
-    """Points still to solve, in blocks of neighbouring rows."""
-    left = np.flatnonzero(~solved)
-    return (left[first : first + BLOCK] for first in range(0, len(left), BLOCK))
 
 
 def _solved_block(here: Mapping[str, np.ndarray], rules: Sequence[str]) -> dict[str, np.ndarray]:

@@ -40,16 +40,21 @@ from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.keep import KeepRule, points
 from prunelaw.numerics.arrays import taken
-from prunelaw.numerics.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
+from prunelaw.numerics.gaussian import Array, normal_pdf
 from prunelaw.numerics.roots import one_root
-from prunelaw.students.gibbs_averages import Averages, Resolution, Windows, averages, inverse_mills
+from prunelaw.students.gibbs_averages import Averages, Resolution, Windows, averages
 
-PATH, COARSE, FINE = (8, 24), (16, 64), (24, 96)  # nodes a panel in u, nodes in t
+PATH, COARSE, FINE = Resolution(8, 24), Resolution(16, 64), Resolution(24, 96)
 CHUNK = 16  # points solved together: temporaries of some megabytes
 LOWEST_LOAD = 0.01  # α_prune of the small-load expansion that starts every path
 STAGES = (8, 64)  # steps in log α from there; the longer path is for what failed
 ITERATIONS = 50
 LARGEST_STEP = 0.7  # of Newton's method, in log A and log B
+LEARNING_CONSTANTS = {
+    "gibbs": 0.6246581921385645,
+    "bayes": 0.4417000435849083,
+    "max_margin": 0.5004889317774185,
+}
 AGREEMENT = 1e-9  # of two quadratures on log A and log B, and of the equations with zero
 
 
@@ -106,11 +111,10 @@ def gibbs(
     """Solve the Gibbs student on pruned data with a perfect probe, N → ∞. Arguments broadcast.
 
     Args:
-        alpha_tot, f: as in `prunelaw.solve`; checked on [1e-3, 1e6] and [1e-3, 1].
+        alpha_tot, f: as in `prunelaw.solve`, checked on [1e-3, 1e6] and [1e-3, 1]; throw as there.
         rule: as there, of those that keep one window of |z|.
         equal_overlaps: True: force q = R as published, and solve ∂s/∂R = 0 alone there; ∂s/∂q = 0
             then fails unless the data are unpruned.
-        throw: as in `prunelaw.solve`.
 
     Raises:
         InputError: for arguments outside their range.
@@ -129,13 +133,18 @@ def gibbs(
     flat = {name: np.full(len(alpha), np.nan) for name in names}
     for index, load in _chunks(alpha, fraction, rules):
         with np.errstate(all="ignore"):  # what overflows far outside the domain is flagged below
-            solved = solver(load)
-        for name, value in solved.items():
-            flat[name][index] = value
+            for name, value in solver(load).items():
+                flat[name][index] = value
     names = np.array([one.name for one in rules], dtype=str)
     solution = _solution(alpha, fraction, names, flat, shape)
-    if throw and not solution.converged.all():
-        raise ConvergenceError(_failure_text(solution))
+    bad = np.flatnonzero(~solution.converged)
+    if throw and bad.size:
+        names = ("alpha_tot", "f", "rule", "residual", "change")
+        point = ", ".join(f"{name}={getattr(solution, name).flat[bad[0]]}" for name in names)
+        raise ConvergenceError(
+            f"{bad.size} of {solution.converged.size} points could not be solved, first {point}; "
+            "throw=False returns the others"
+        )
     return solution
 
 
@@ -159,8 +168,8 @@ def published_information(R: Any, f: Any = None, rule: Any = "hard") -> Float[np
     overlap, fraction, _, rules = (column.ravel() for column in given.values())
     value = np.empty(len(overlap))
     for index, load in _chunks(overlap, fraction, rules):
-        A, B = _equal_fields(load.alpha)
-        value[index] = -averages(A, B, load.kept, Resolution(*FINE)).log_cdf / load.f
+        A, B = load.alpha / np.sqrt(1 - load.alpha), np.sqrt(load.alpha)
+        value[index] = -averages(A, B, load.kept, FINE).log_cdf / load.f
     return value.reshape(given["f"].shape)
 
 
@@ -169,21 +178,9 @@ def learning_constant(student: str) -> float:
 
     With c = ∫ φ²/Φ dx: Gibbs 1/(c√π), Bayes 1/(c√(2π)). Max margin: 1/(√(2π)(xΦ(x) + φ(x)))
     at the root of x³Φ(x) + (x²−1)φ(x) = 0, the large-α limit of the two equations of
-    `prunelaw.solve` with x = κ/(πε) and ∫G = ((x³+3x)Φ + (x²+2)φ)/3. About 14 digits.
+    `prunelaw.solve` with x = κ/(πε) and ∫G = ((x³+3x)Φ + (x²+2)φ)/3.
     """
-    check_choice("student", student, ("gibbs", "bayes", "max_margin"))
-    if student == "max_margin":
-        x = np.array(one_root(_margin_balance, 0.1, 2.0))
-        return float(1 / (SQRT_2PI * (x * normal_cdf(x) + normal_pdf(x))))
-    nodes, weights = gauss_legendre(200)
-    x = 40.0 * nodes - 20.0
-    c = 40.0 * float(weights @ (normal_pdf(x) * inverse_mills(x)[0]))
-    return 1 / (c * np.sqrt(np.pi if student == "gibbs" else 2 * np.pi))
-
-
-def _margin_balance(x: float) -> float:
-    at = np.array(x)
-    return float(at**3 * normal_cdf(at) + (at * at - 1) * normal_pdf(at))
+    return LEARNING_CONSTANTS[check_choice("student", student, LEARNING_CONSTANTS)]
 
 
 # --- saddle point -----------------------------------------------------------------------------
@@ -207,27 +204,23 @@ def saddle_system(
     return np.stack([first, second], axis=1), jacobian, mean
 
 
-def _solve_pair(load: Load) -> dict[str, Array]:
+def _solve_pair(load: Load, attempt: int = 0) -> dict[str, Array]:
     """A, B and their proof for one chunk: path in log α, then Newton on two quadratures."""
-    n = len(load.alpha)
-    result = {name: np.full(n, np.nan) for name in ("A", "B", "residual", "change")}
-    result |= {name: np.full(n, np.nan) for name in ("entropy", "information")}
-    open_points = np.arange(n)
-    for stages in STAGES:
-        part = load.take(open_points)
-        logs = _follow(part, stages)
-        logs, _, _ = _newton(logs, part, Resolution(*COARSE))
-        logs, change, _ = _newton(logs, part, Resolution(*FINE))
-        A, B = np.exp(logs[:, 0]), np.exp(logs[:, 1])
-        residual, _, mean = saddle_system(logs, part, Resolution(*FINE))
-        values = {"A": A, "B": B, "change": change, "residual": np.abs(residual).max(axis=1)}
-        for name, value in (values | _entropy(A, B, part, mean)).items():
-            result[name][open_points] = value
-        good = (result["change"] < AGREEMENT) & (result["residual"] < AGREEMENT)
-        open_points = np.flatnonzero(~good)
-        if not open_points.size:
-            break
+    logs, _, _ = _newton(_follow(load, STAGES[attempt]), load, COARSE)
+    logs, change, _ = _newton(logs, load, FINE)
+    A, B = np.exp(logs[:, 0]), np.exp(logs[:, 1])
+    residual, _, mean = saddle_system(logs, load, FINE)
+    result = {"A": A, "B": B, "change": change, "residual": np.abs(residual).max(axis=1)}
+    result |= _entropy(A, B, load, mean)
+    left = np.flatnonzero(~_agree(result))
+    if left.size and attempt + 1 < len(STAGES):
+        for name, value in _solve_pair(load.take(left), attempt + 1).items():
+            result[name][left] = value
     return result
+
+
+def _agree(flat: dict[str, Array]) -> Bool[np.ndarray, " n"]:
+    return (flat["residual"] < AGREEMENT) & (flat["change"] < AGREEMENT)
 
 
 def _follow(load: Load, stages: int) -> Float[np.ndarray, "n 2"]:
@@ -239,7 +232,7 @@ def _follow(load: Load, stages: int) -> Float[np.ndarray, "n 2"]:
     for stage in range(stages + 1):
         here = load._replace(alpha=start * (load.alpha / start) ** (stage / stages))
         before = logs
-        logs, _, jacobian = _newton(logs + slope, here, Resolution(*PATH))
+        logs, _, jacobian = _newton(logs + slope, here, PATH)
         # α enters both residuals as + log α: the tangent predicts the next point of the path.
         tangent = -np.linalg.solve(jacobian, np.ones((len(logs), 2, 1)))[..., 0] * growth
         slope = np.clip(tangent, -2 * LARGEST_STEP, 2 * LARGEST_STEP)
@@ -281,48 +274,42 @@ def _entropy(A: Array, B: Array, load: Load, mean: Averages) -> dict[str, Array]
 # --- q = R ------------------------------------------------------------------------------------
 
 
-def _equal_fields(R: Array) -> tuple[Array, Array]:
-    """(A, B) at q = R."""
-    return R / np.sqrt(1 - R), np.sqrt(R)
-
-
 def _solve_equal(load: Load) -> dict[str, Array]:
     """q = R put into ∂s/∂A = 0, which is ∂s/∂R = 0 at fixed q: a bracketed root in log A each."""
-    rows = []
-    for i in range(len(load.alpha)):
-        one = load.take([i])
-        coarse, fine = (_equal_root(one, Resolution(*res)) for res in (COARSE, FINE))
-        A, B = _on_diagonal(fine)
-        mean = averages(A, B, one.kept, Resolution(*FINE))
-        balance = abs(_equal_balance(fine, one, Resolution(*FINE)))
-        change = np.array([abs(coarse - fine)])
-        row = {"A": A, "B": B, "residual": np.array([balance]), "change": change}
-        rows.append(row | _entropy(A, B, one, mean))
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    points = [load.take([i]) for i in range(len(load.alpha))]
+    coarse, fine = (np.array([_equal_root(one, res) for one in points]) for res in (COARSE, FINE))
+    A, B = _on_diagonal(fine)
+    values = {"A": A, "B": B, "change": np.abs(coarse - fine)}
+    values["residual"] = np.abs(_equal_balance(fine, load, FINE))
+    return values | _entropy(A, B, load, averages(A, B, load.kept, FINE))
 
 
 def _equal_root(load: Load, resolution: Resolution) -> float:
     """log A at the root of lowest overlap, which is the one that starts at α = 0."""
     start = load._replace(alpha=np.minimum(LOWEST_LOAD / load.f, load.alpha))
+
+    def balance(log_A: float) -> float:
+        return float(_equal_balance(np.array([log_A]), load, resolution)[0])
+
     low = high = float(np.log(_small_load(start)[0][0])) - 1.0
-    while _equal_balance(high, load, resolution) > 0:
+    while balance(high) > 0:
         low, high = high, high + 0.5
-    if low == high or not np.isfinite(_equal_balance(high, load, resolution)):
+    if low == high or not np.isfinite(balance(high)):
         return np.nan
-    return one_root(lambda log_A: _equal_balance(log_A, load, resolution), low, high)
+    return one_root(balance, low, high)
 
 
-def _on_diagonal(log_A: float) -> tuple[Array, Array]:
+def _on_diagonal(log_A: Array) -> tuple[Array, Array]:
     """(A, B) on the line q = R: R² = A²(1 − R), B² = R."""
-    A = np.exp(np.array([log_A]))
+    A = np.exp(log_A)
     return A, np.sqrt(2 / (1 + np.sqrt(1 + 4 / A**2)))
 
 
-def _equal_balance(log_A: float, load: Load, resolution: Resolution) -> float:
+def _equal_balance(log_A: Array, load: Load, resolution: Resolution) -> Array:
     """log of the right over the left side of the first equation of the module's header."""
     A, B = _on_diagonal(log_A)
     gain = load.alpha * averages(A, B, load.kept, resolution).t_r
-    return float(np.log(gain * (1 + A * A + B * B) / A)[0])
+    return np.log(gain * (1 + A * A + B * B) / A)
 
 
 # --- input and output -------------------------------------------------------------------------
@@ -357,7 +344,7 @@ def one_window(rule: KeepRule, f: Array) -> Windows:
 def _solution(alpha, f, rules, flat: dict[str, Array], shape) -> GibbsSolution:
     A, B = flat["A"], flat["B"]
     square = A * A + B * B
-    converged = (flat["residual"] < AGREEMENT) & (flat["change"] < AGREEMENT)
+    converged = _agree(flat)
     values = {
         "error": np.arctan2(np.sqrt(1 + B * B), A) / np.pi,
         "vote_error": np.arctan2(B, A) / np.pi,
@@ -370,13 +357,3 @@ def _solution(alpha, f, rules, flat: dict[str, Array], shape) -> GibbsSolution:
     columns |= {"alpha_tot": alpha, "f": f, "rule": rules, "converged": converged}
     columns |= {name: flat[name] for name in ("residual", "change")}
     return GibbsSolution(**{name: value.reshape(shape) for name, value in columns.items()})
-
-
-def _failure_text(solved: GibbsSolution) -> str:
-    bad = np.flatnonzero(~solved.converged)
-    names = ("alpha_tot", "f", "rule", "residual", "change")
-    point = ", ".join(f"{name}={getattr(solved, name).flat[bad[0]]}" for name in names)
-    return (
-        f"{bad.size} of {solved.converged.size} points could not be solved, first {point}; "
-        "throw=False returns the others"
-    )

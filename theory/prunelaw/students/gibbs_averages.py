@@ -59,19 +59,9 @@ def averages(A: Array, B: Array, kept: Windows, resolution: Resolution) -> Avera
     k = r * rest
     slope = r * (1.0 - k) - k * rest
     a, b = A[:, None], B[:, None]
-    return Averages(
-        log_cdf=_total(t0, log_ndtr(u)),
-        t_r=_total(t1, r),
-        k=_total(t0, k),
-        tt_k=_total(t2, k),
-        tx_k=_total((u * t1 - a * t2) / b, k),
-        t_slope=_total(t1, slope),
-        x_slope=_total((u * t0 - a * t1) / b, slope),
-    )
-
-
-def _total(moment: Float[np.ndarray, "n m"], value: Float[np.ndarray, "n m"]) -> Array:
-    return (moment * value).sum(axis=1)
+    x0, x1 = (u * t0 - a * t1) / b, (u * t1 - a * t2) / b  # t^k times x
+    pairs = ((t0, log_ndtr(u)), (t1, r), (t0, k), (t2, k), (x1, k), (t1, slope), (x0, slope))
+    return Averages(*((moment * value).sum(axis=1) for moment, value in pairs))
 
 
 def inverse_mills(u: Array) -> tuple[Array, Array]:

@@ -37,7 +37,7 @@ from scipy.special import erf, erfc, gammainc, gammaincc
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep import KeepRule, Segments, points
+from prunelaw.keep import points
 from prunelaw.keep.points import rule_array
 from prunelaw.numerics.gaussian import SQRT_2, Array, gauss_legendre, normal_pdf
 
@@ -120,7 +120,12 @@ def solve_ridge(
     0.1628
     """
     for one in dict.fromkeys(rule_array(rule).flat):
-        check_layers(one)
+        if one.uses_labels or one.profile_of() is not None:
+            kind = "acts on the signed margin" if one.uses_labels else "is a function"
+            raise InputError(
+                f"rule {one.name} {kind}; the ridge student takes rules of |z| made of layers: "
+                'hard, easy, random, band:LOW,HIGH, mix:Q of these, and Piecewise of "abs" or "z"'
+            )
     given = points(
         f,
         theta,
@@ -132,15 +137,15 @@ def solve_ridge(
     )
     geometry = _geometry(given["theta"], given["generator_theta"], given["generator_turn"])
     moments = rule_moments(given["rule"], given["f"], given["theta"], geometry)
-    student = _student(given["alpha_tot"], geometry, moments, given["ridge"])
+    along, across, probe, residual = _student(given["alpha_tot"], geometry, moments, given["ridge"])
     given["rule"] = np.array([one.name for one in given["rule"].flat]).reshape(given["f"].shape)
-    norm = np.hypot(student.along, student.across)
+    norm = np.hypot(along, across)
     return RidgeSolution(
         **given,
-        error=np.asarray(np.arctan2(student.across, student.along) / np.pi),
-        R=np.asarray(student.along / norm),
-        rho=np.asarray(student.probe / norm),
-        residual=np.asarray(student.residual),
+        error=np.asarray(np.arctan2(across, along) / np.pi),
+        R=np.asarray(along / norm),
+        rho=np.asarray(probe / norm),
+        residual=np.asarray(residual),
     )
 
 
@@ -188,27 +193,14 @@ def rule_moments(rules: np.ndarray, f: Array, theta: Array, geometry: Geometry) 
     moments = Moments(*(np.zeros(f.shape) for _ in Moments._fields))
     for rule in dict.fromkeys(rules.flat):
         mine = np.equal(rules, rule).astype(bool)
-        layers = layer_windows(rule.segments(f[mine], theta[mine]))
+        layers = rule.segments(f[mine], theta[mine])
+        low, high = (np.clip(edge, 0.0, BEYOND_TAIL) for edge in (layers.low, layers.high))
+        # The half z > 0; layers at z < 0 become empty windows.
+        kept = Window(low, np.where(high < BEYOND_TAIL, high, np.inf), layers.weight)
         cos, sin = geometry.label_cos[mine][:, None], geometry.label_sin[mine][:, None]
-        for total, part in zip(moments, window_moments(cos, sin, layers), strict=True):
+        for total, part in zip(moments, window_moments(cos, sin, kept), strict=True):
             total[mine] = part.sum(axis=-1)
     return moments
-
-
-def check_layers(rule: KeepRule) -> None:
-    """`InputError` if the rule is not made of layers of |z|."""
-    if rule.uses_labels or rule.profile_of() is not None:
-        kind = "acts on the signed margin" if rule.uses_labels else "is a function"
-        raise InputError(
-            f"rule {rule.name} {kind}; the ridge student takes rules of |z| made of layers: "
-            'hard, easy, random, band:LOW,HIGH, mix:Q of these, and Piecewise of "abs" or "z"'
-        )
-
-
-def layer_windows(segments: Segments) -> Window:
-    """The half z > 0 of a rule of |z|; layers at z < 0 become empty windows."""
-    low, high = (np.clip(edge, 0.0, BEYOND_TAIL) for edge in (segments.low, segments.high))
-    return Window(low, np.where(high < BEYOND_TAIL, high, np.inf), segments.weight)
 
 
 def window_moments(label_cos: Array, label_sin: Array, kept: Window) -> Moments:
@@ -223,10 +215,10 @@ def window_moments(label_cos: Array, label_sin: Array, kept: Window) -> Moments:
     field = _between(
         lambda x: _aligned_below(x, cosine, sine), lambda x: _aligned_above(x, cosine, sine), kept
     )
+    square = _between(lambda x: gammainc(1.5, x * x / 2), lambda x: gammaincc(1.5, x * x / 2), kept)
     return Moments(
         p=weight * _mass(low, high),
-        gamma=weight
-        * _between(lambda x: gammainc(1.5, x * x / 2), lambda x: gammaincc(1.5, x * x / 2), kept),
+        gamma=weight * square,
         beta=weight * SQRT_2_OVER_PI * label_sin * _mass(low / sine, high / sine),
         beta_tilde=weight * np.sign(label_cos) * field,
     )
@@ -278,50 +270,33 @@ def _density_times_erf(x: Array, tau: Array) -> Array:
     return 2.0 * normal_pdf(x) * erf(tau * x / SQRT_2)
 
 
-class Resolvent(NamedTuple):
-    """Stieltjes transform m(z) of the kept covariance's spectrum at z = −λ, and its proof."""
+def resolvent(p: Array, phi: Array, ridge: Array) -> tuple[Array, Array, Array]:
+    """(m, m′, residual) of the Stieltjes transform of the kept covariance's spectrum, at −λ.
 
-    m: Array
-    slope: Array  # dm/dz
-    residual: Array
-
-
-def resolvent(p: Array, phi: Array, ridge: Array) -> Resolvent:
-    """m > 0 with m (p/(1 + φm) + λ) = 1, that is φλm² + Bm − 1 = 0 with B = p − φ + λ.
-
-    The root without cancellation for either sign of B; m′ = m (1 + φm)/√(B² + 4φλ).
+    m > 0 with m (p/(1 + φm) + λ) = 1, that is φλm² + Bm − 1 = 0 with B = p − φ + λ: the root
+    without cancellation for either sign of B; m′ = m (1 + φm)/√(B² + 4φλ).
     """
     b = p - phi + ridge
     root = np.hypot(b, 2.0 * np.sqrt(phi * ridge))
     sum_ = root + np.abs(b)
     m = np.where(b > 0.0, 2.0 / sum_, sum_ / (2.0 * phi * ridge))
-    residual = np.abs(m * (p / (1.0 + phi * m) + ridge) - 1.0)
-    return Resolvent(m, m * (1.0 + phi * m) / root, residual)
+    return m, m * (1.0 + phi * m) / root, np.abs(m * (p / (1.0 + phi * m) + ridge) - 1.0)
 
 
-class Student(NamedTuple):
-    """(1 + φm) w by its parts, and the residual of m."""
+def _student(
+    alpha_tot: Array, geometry: Geometry, moments: Moments, ridge: Array
+) -> tuple[Array, Array, Array, Array]:
+    """(1 + φm) times w·T, the length of w's part orthogonal to T and w·J_probe; the residual of m.
 
-    along: Array  # w·T
-    across: Array  # length of what is orthogonal to T
-    probe: Array  # w·J_probe
-    residual: Array
-
-
-def _student(alpha_tot: Array, geometry: Geometry, moments: Moments, ridge: Array) -> Student:
-    """The equations in the header of this file."""
+    The equations in the header of this file.
+    """
     phi = 1.0 / alpha_tot
     m, slope, residual = resolvent(moments.p, phi, ridge)
-    m_tilde = 1.0 / (moments.gamma / (1.0 + phi * m) + ridge)
-    a, b = moments.beta_tilde * m_tilde, moments.beta * m
+    p, gamma, beta, beta_tilde = moments
+    a, b = beta_tilde / (gamma / (1.0 + phi * m) + ridge), beta * m
     t1, t2, t3 = geometry.teacher
     in_plane = (a * t2 - b * t1) ** 2 + (a * a + b * b) * t3**2
-    rest = phi * slope * _misfit(moments, a, b, ridge)
-    return Student(a * t1 + b * t2, np.sqrt(in_plane + rest), a, residual)
-
-
-def _misfit(moments: Moments, a: Array, b: Array, ridge: Array) -> Array:
-    """E[q (y − w_plane·v)²]: what no linear function explains, and what the penalty leaves."""
-    p, gamma, beta, beta_tilde = moments
-    unexplained = np.maximum(p - beta_tilde**2 / gamma - beta**2 / p, 0.0)
-    return unexplained + ridge**2 * (a * a / gamma + b * b / p)
+    # E[q (y − w_plane·v)²]: what no linear function explains, and what the penalty leaves.
+    misfit = np.maximum(p - beta_tilde**2 / gamma - beta**2 / p, 0.0)
+    misfit = misfit + ridge**2 * (a * a / gamma + b * b / p)
+    return a * t1 + b * t2, np.sqrt(in_plane + phi * slope * misfit), a, residual
