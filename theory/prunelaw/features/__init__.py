@@ -1,0 +1,1 @@
+"""Exact theory of training on pruned data with structured features."""
