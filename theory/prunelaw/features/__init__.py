@@ -1,1 +1,40 @@
-"""Exact theory of training on pruned data with structured features."""
+"""Exact theory of training on pruned data with structured features, any convex loss, label noise.
+
+`FeatureModel` says what is known of a data set, `solve` gives the test error of a student trained
+on what a keep rule leaves of it.
+"""
+
+from prunelaw.features.labels import LabelLaw, Smooth, Steps, logistic_labels
+from prunelaw.features.losses import (
+    LOSSES,
+    HardMargin,
+    Hinge,
+    Logistic,
+    Loss,
+    Square,
+    SquaredHinge,
+)
+from prunelaw.features.model import FeatureModel
+from prunelaw.features.probes import TheoryProbe
+from prunelaw.features.rules import Soft
+from prunelaw.features.solver import STATUS, FeatureSolution, solve
+
+__all__ = [
+    "LOSSES",
+    "STATUS",
+    "FeatureModel",
+    "FeatureSolution",
+    "HardMargin",
+    "Hinge",
+    "LabelLaw",
+    "Logistic",
+    "Loss",
+    "Smooth",
+    "Soft",
+    "Square",
+    "SquaredHinge",
+    "Steps",
+    "TheoryProbe",
+    "logistic_labels",
+    "solve",
+]

@@ -161,7 +161,7 @@ def windows(uc: Array, tau: Array, ubar: Array, layers: Layers, y: int) -> Windo
         if not weight.any():
             continue
         below, above = (low - uc) / tau, (high - uc) / tau
-        flip = np.where(below + above > 0.0, -1.0, 1.0)
+        flip = np.where(np.maximum(below, -1e9) + np.minimum(above, 1e9) > 0.0, -1.0, 1.0)
         inside = flip * (ndtr(flip * above) - ndtr(flip * below))
         ends = [
             (np.where(np.isfinite(x), x, 0.0), normal_pdf(x), edge)

@@ -15,7 +15,8 @@ COARSE, FINE = 12, 20  # orders of the panels
 TOLERANCE = 1e-13  # scaled residual at which Newton stops
 ENOUGH = 1e-9  # at which a point counts as found when rounding stops Newton
 ROUNDS, HALVINGS = 40, 7
-LONGEST = 2.0  # of a step in log V̂ and log q̂
+LONGEST = 2.0  # of a step in these coordinates
+BEND = 0.1  # m̂ and ô count in logarithms above this share of √(n p q̂)
 PATH_ROUNDS, SHORTEST = 120, 1e-3  # of the path in log n
 
 
@@ -51,8 +52,8 @@ class Look(NamedTuple):
     """What the equations say at a point."""
 
     fields: Fields
-    miss: Array  # channel minus hats (P, K, 3+S)
-    scale: Array
+    small: Array  # where m̂ and ô turn from linear to logarithmic, (P, K, 3+S)
+    scale: Array  # slopes of the hats in Newton's coordinates
     matrix: Array  # Jacobian of the scaled equations, (P, N, N)
     right: Array  # their scaled residuals, (P, N)
 
@@ -84,7 +85,7 @@ def asked(task: Task, fields: Fields, order: int) -> tuple[Array, Array]:
 
 
 def look(task: Task, point: Point, order: int) -> Look:
-    """Scaled residuals and Jacobian: rows log V̂, log q̂, m̂, ô of each cluster, then the intercept."""
+    """Residuals and Jacobian: log V̂, log q̂, asinh m̂, asinh ô of each cluster, then the intercept."""
     x, b = point
     P, K, J = x.shape
     hats = hats_of(x)
@@ -92,40 +93,45 @@ def look(task: Task, point: Point, order: int) -> Look:
     fields = linear._replace(m=linear.m + b[:, None])
     new, inner = asked(task, fields, order)
     floor = np.maximum(1e-13 * x[..., :2].sum(axis=1, keepdims=True), 1e-250)
-    scale = np.empty_like(x)
-    scale[..., :2] = np.maximum(x[..., :2], floor)
+    small = np.empty_like(x)  # of the linear part of m̂ and ô
     load = task.n[:, None] * task.weights
-    scale[..., 2] = np.sqrt(load * scale[..., 1]) + 1e-250
+    small[..., 2] = BEND * np.sqrt(load * np.maximum(x[..., 1], floor[..., 1])) + 1e-250
     if J > 3:
         spread = np.sqrt(np.diagonal(task.signals.cov, axis1=1, axis2=2))
-        ask = scale[..., 2] + scale[..., 0] * np.sqrt(fields.q)
-        scale[..., 3:] = ask[..., None] / spread
-    miss = new - x
+        small[..., 3:] = small[..., 2:3] / spread
+    scale, ends, right = np.empty_like(x), np.empty_like(x), np.empty((P, K * J + task.intercept))
+    miss = np.empty_like(x)
+    scale[..., :2], ends[..., :2] = np.maximum(x[..., :2], floor), np.maximum(new[..., :2], floor)
+    scale[..., 2:] = np.hypot(x[..., 2:], small[..., 2:])
+    ends[..., 2:] = np.hypot(new[..., 2:], small[..., 2:])
+    miss[..., :2] = np.log(ends[..., :2] / scale[..., :2])
+    miss[..., 2:] = np.arcsinh(new[..., 2:] / small[..., 2:]) - np.arcsinh(x[..., 2:] / small[..., 2:])
+    right[:, : K * J] = miss.reshape(P, -1)
     N = K * J + task.intercept
     matrix = np.zeros((P, N, N))
-    block = np.einsum("pcij,pcjel->pciel", inner, slope) / scale[..., None, None]
+    block = np.einsum("pcij,pcjel->pciel", inner, slope) / ends[..., None, None]
     block = (block * scale[:, None, None]).reshape(P, K * J, K * J)
     block[:, np.arange(K * J), np.arange(K * J)] -= 1.0
     matrix[:, : K * J, : K * J] = block
-    right = np.zeros((P, N))
-    right[:, : K * J] = (miss / scale).reshape(P, -1)
     if task.intercept:
         total = scale[..., 2].sum(axis=1)
         size = np.sqrt(fields.q.mean(axis=1))
-        matrix[:, : K * J, -1] = (inner[..., 2] / scale * size[:, None, None]).reshape(P, -1)
+        matrix[:, : K * J, -1] = (inner[..., 2] / ends * size[:, None, None]).reshape(P, -1)
         row = np.zeros((P, K, J))
         row[..., 2] = scale[..., 2] / total[:, None]
         matrix[:, -1, : K * J] = row.reshape(P, -1)
         right[:, -1] = x[..., 2].sum(axis=1) / total
-    return Look(fields, miss, scale, matrix, right)
+    return Look(fields, small, scale, matrix, right)
 
 
 def moved(task: Task, point: Point, seen: Look, step: Array, share: Array) -> Point:
-    """The point after `share` of a scaled step; V̂ and q̂ move in their logarithms."""
+    """The point after `share` of a step in log V̂, log q̂, asinh m̂ and asinh ô."""
     P, K, J = point.x.shape
     delta = step[:, : K * J].reshape(P, K, J) * share[:, None, None]
-    x = point.x + delta * seen.scale
-    x[..., :2] = np.maximum(point.x[..., :2], seen.scale[..., :2]) * np.exp(delta[..., :2])
+    x = point.x.copy()
+    x[..., :2] = seen.scale[..., :2] * np.exp(delta[..., :2])
+    small = seen.small[..., 2:]
+    x[..., 2:] = small * np.sinh(np.arcsinh(x[..., 2:] / small) + delta[..., 2:])
     b = point.b
     if task.intercept:
         b = b + share * step[:, -1] * np.sqrt(seen.fields.q.mean(axis=1))
@@ -150,7 +156,7 @@ def newton(task: Task, point: Point, order: int, rounds: int = ROUNDS) -> tuple[
             seen = Look(Fields(*(a[go] for a in seen.fields)), *(a[go] for a in seen[1:]))
         step = _steps(seen)
         P, K, J = here.x.shape
-        logs = np.abs(step[:, : K * J].reshape(P, K, J)[..., :2]).max(axis=(1, 2))
+        logs = np.abs(step[:, : K * J]).max(axis=1)
         share = np.minimum(1.0, LONGEST / np.maximum(logs, 1e-300))
         trial = moved(mine, here, seen, step, share)
         then = look(mine, trial, order)
@@ -254,12 +260,11 @@ def follow(task: Task) -> tuple[Point, Array]:
 
 def _predicted(point: Point, here: Array, before_x: Array, before: Array, target: Array) -> Point:
     """Hats at the next number of examples: by the last two, else in proportion to it."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         ahead = np.where(np.isnan(here), 0.0, target - here)
-        share = ahead / (here - before)
-        known = np.isfinite(share)[:, None, None]
+        share = (ahead / (here - before))[:, None, None]
         x = point.x * np.exp(ahead)[:, None, None]
-        secant = point.x + (point.x - before_x) * share[:, None, None]
-        logs = np.log(point.x[..., :2]) + np.log(point.x[..., :2] / before_x[..., :2]) * share[:, None, None]
-        secant[..., :2] = np.exp(np.clip(logs, -500.0, 500.0))
+        power = point.x * np.exp(np.clip(np.log(point.x / before_x) * share, -9.0, 9.0))
+        secant = np.where(point.x * before_x > 0.0, power, point.x + (point.x - before_x) * share)
+        known = np.isfinite(share) & np.isfinite(secant)
     return Point(np.where(known, secant, x), point.b)

@@ -20,6 +20,7 @@ from prunelaw.errors import InputError
 from prunelaw.features.channel import Fields, Kept, Layers, Signals, moments
 from prunelaw.features.labels import LabelLaw, Steps
 from prunelaw.features.losses import Loss
+from prunelaw.features.matrix import World
 from prunelaw.features.model import FeatureModel
 from prunelaw.keep import (
     Band,
@@ -203,7 +204,15 @@ class Setting:
     outer: bool
     signals: Signals
     probe: Probe | None
+    world: World
     scale: Any = None  # importance weights: None, "inverse" or a function of (y, z)
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the probe's field over the mixture."""
+        if self.probe is None:
+            return 1.0
+        return float(np.sqrt(self.model.weights @ (self.probe.mean**2 + self.probe.var)))
 
     def kept(self, parts: list[Part]) -> Kept:
         """The weights of P points, one part each."""
