@@ -42,20 +42,25 @@ class Loss:
 
     def force(self, m: Array, V: Array) -> tuple[Array, Array]:
         """F(m; V) and dF/dm, by Newton's method inside the bracket between m and m − V ℓ'(m)."""
-        m, V = np.broadcast_arrays(m, V)
+        shape = np.broadcast_shapes(np.shape(m), np.shape(V))
+        m, V = (np.broadcast_to(array, shape).ravel() for array in (m, V))
         end = m - V * self.slope(m)
         low, high = np.minimum(m, end), np.maximum(m, end)
-        v = np.where(low < 0.0, np.minimum(high, 0.0), low)
+        v, left = np.clip(0.0, low, high), np.arange(m.size)
         for _ in range(ROUNDS):
-            miss = v - m + V * self.slope(v)
-            low, high = np.where(miss < 0.0, v, low), np.where(miss > 0.0, v, high)
-            step = miss / (1.0 + V * self.curvature(v))
-            new = v - step
-            new = np.where((new >= low) & (new <= high), new, 0.5 * (low + high))
-            done = np.abs(new - v) <= 1e-15 * (1.0 + np.abs(v))
-            v = new
-            if done.all():
+            at, goal, stiff = v[left], m[left], V[left]
+            miss = at - goal + stiff * self.slope(at)
+            low[left], high[left] = (
+                np.where(miss < 0.0, at, low[left]),
+                np.where(miss > 0.0, at, high[left]),
+            )
+            new = at - miss / (1.0 + stiff * self.curvature(at))
+            inside = (new >= low[left]) & (new <= high[left])
+            v[left] = new = np.where(inside, new, 0.5 * (low[left] + high[left]))
+            left = left[np.abs(new - at) > 1e-15 * (1.0 + np.abs(at))]
+            if not left.size:
                 break
+        v, V = v.reshape(shape), V.reshape(shape)
         curvature = self.curvature(v)
         return -self.slope(v), -curvature / (1.0 + V * curvature)
 

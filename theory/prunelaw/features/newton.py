@@ -11,7 +11,7 @@ from prunelaw.features.losses import Loss
 from prunelaw.features.matrix import Hats, World, respond
 from prunelaw.numerics.gaussian import Array
 
-COARSE, FINE = 12, 20  # orders of the panels
+COARSE, FINE = 12, 16  # orders of the panels
 TOLERANCE = 1e-13  # scaled residual at which Newton stops
 ENOUGH = 1e-9  # at which a point counts as found when rounding stops Newton
 ROUNDS, HALVINGS = 40, 7

@@ -75,8 +75,9 @@ def setting_for(
                 'label_law must be a `Steps` (or "sign") beside a soft rule, a function or importance '
                 "weights of a probe that is not parallel to the teacher"
             )
-    stats = [(_moments(model, vectors[name]), name) for name in order]
-    mean = np.array([m for (m, _), _ in stats]).reshape(len(order), -1).T.reshape(model.clusters, -1)
+    mean = np.zeros((model.clusters, len(order)))
+    for i, name in enumerate(order):
+        mean[:, i] = model.means @ vectors[name]
     cov = np.zeros((model.clusters, len(order), len(order)))
     for i, a in enumerate(order):
         for j, b in enumerate(order):

@@ -38,7 +38,7 @@ from prunelaw.keep import (
 from prunelaw.numerics.gaussian import Array
 
 SIGNS = (1.0, -1.0)
-ORDER = 20  # of the panels that measure what a rule keeps
+ORDER = 16  # of the panels that measure what a rule keeps
 WIDEST = 40.0  # of a threshold, in root mean squares of the field
 MOVING = (Hard, Easy, SignedHard, SignedEasy)
 
