@@ -122,5 +122,7 @@ def clusters(dim, K, **law):
 def probe_of(model):
     """A poor probe: the difference of the class means, and something else."""
     place = (np.arange(model.dim) + 0.5) / model.dim
-    theta = (model.labels @ model.means) + 1.5 * np.sqrt(1.0 / model.dim) * np.cos(5 * np.pi * place)
+    theta = (model.labels @ model.means) + 1.5 * np.sqrt(1.0 / model.dim) * np.cos(
+        5 * np.pi * place
+    )
     return theta / np.linalg.norm(theta)

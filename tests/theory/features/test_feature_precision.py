@@ -44,7 +44,10 @@ def reference(n, keep, penalty, mean, probe, start):
                 along = (centre - zbar) * kept - tau * (mp.npdf(high) - mp.npdf(low))
             else:
                 kept, along = mp.mpf(1), centre - zbar
-            return mp.matrix([kept * curve / dh, kept * force**2, kept * force, along * force]) * weight
+            return (
+                mp.matrix([kept * curve / dh, kept * force**2, kept * force, along * force])
+                * weight
+            )
 
         edges = [m + sd * k for k in (-11, -8, -5, -3, -1, 1, 3, 5, 8, 11)]
         ends = [mp.findroot(lambda v, h=h: v - V / (1 + mp.exp(v)) - h, h + V / 2) for h in edges]
@@ -141,10 +144,14 @@ def test_slopes_of_the_channel(loss, mode):
     x[..., 3:] = rng.uniform(0.2, 0.35, (P, K, S))
 
     def at(x, order=16):
-        return moments(Fields(x[..., 0], x[..., 1], x[..., 2], x[..., 3:]), kept, signals, LOSSES[loss], order)
+        return moments(
+            Fields(x[..., 0], x[..., 1], x[..., 2], x[..., 3:]), kept, signals, LOSSES[loss], order
+        )
 
     here = at(x)
-    np.testing.assert_allclose(here.value, at(x, 24).value, atol=1e-8 if mode == "scaled" else 1e-12)
+    np.testing.assert_allclose(
+        here.value, at(x, 24).value, atol=1e-8 if mode == "scaled" else 1e-12
+    )
     for j in range(3 + S):
         step = np.zeros_like(x)
         step[..., j] = 1e-5

@@ -50,7 +50,9 @@ def deviations(case, trials, sizes=(100, 200)):
             beta, gap = train(loss, y[chosen, None] * x[chosen], penalty)
             assert gap < GAP
             errors[i] = error_of(model, beta)
-        found.append((np.log(errors.mean() / theory.error), errors.std() / errors.mean() / trials**0.5))
+        found.append(
+            (np.log(errors.mean() / theory.error), errors.std() / errors.mean() / trials**0.5)
+        )
     return np.array(found)
 
 

@@ -36,7 +36,8 @@ def test_isotropic_hard_margin_is_the_perceptron(alpha, rule):
 
 
 @pytest.mark.parametrize(
-    "rule", ["band:0.2,1.1", Piecewise((0.0, 0.4, 1.0), (0.5, 1.0)), Function(lambda m: np.exp(-m * m))]
+    "rule",
+    ["band:0.2,1.1", Piecewise((0.0, 0.4, 1.0), (0.5, 1.0)), Function(lambda m: np.exp(-m * m))],
 )
 def test_rules_with_a_fraction_of_their_own(rule):
     mine = solve(ISOTROPIC, 18.0, None, rule, TEACHER, loss="hard-margin")
@@ -111,13 +112,21 @@ def test_full_matrices_equal_their_spectra():
     spectra, means = rng.uniform(0.3, 2.0, size=(2, 5)), rng.normal(size=(2, 5))
     probe = rng.normal(size=5)
     full = np.einsum("ia,ka,ja->kij", turn, spectra, turn)
-    args = {"n": [10.0, 40.0], "keep": 0.4, "rule": "signed-hard", "penalty": 0.7, "intercept": True}
+    args = {
+        "n": [10.0, 40.0],
+        "keep": 0.4,
+        "rule": "signed-hard",
+        "penalty": 0.7,
+        "intercept": True,
+    }
     weights, labels = [0.3, 0.7], [1, -1]
     flat = FeatureModel(weights, means, spectra, labels)
     plain = solve(flat, probe=probe, **args)
     turned = FeatureModel(weights, means @ turn.T, full, labels)
     assert turned.basis is not None
-    np.testing.assert_allclose(solve(turned, probe=turn @ probe, **args).error, plain.error, rtol=1e-11)
+    np.testing.assert_allclose(
+        solve(turned, probe=turn @ probe, **args).error, plain.error, rtol=1e-11
+    )
     full[0, 0, 1] += 1e-9
     full[0, 1, 0] += 1e-9
     dense = FeatureModel(weights, means @ turn.T, full, labels)
@@ -188,7 +197,12 @@ def test_batches_broadcast_and_flag():
         solve(model, 1e5, loss="hard-margin")
 
 
-GOOD = {"weights": [0.5, 0.5], "means": np.eye(2), "covariances": np.ones((2, 2)), "labels": [1, -1]}
+GOOD = {
+    "weights": [0.5, 0.5],
+    "means": np.eye(2),
+    "covariances": np.ones((2, 2)),
+    "labels": [1, -1],
+}
 
 
 @pytest.mark.parametrize(
@@ -259,5 +273,7 @@ def test_a_new_loss_is_two_functions():
             return (np.ones_like(V),)
 
     model = FeatureModel.two_clusters(0.9 * np.eye(3)[0])
-    mine, known = (solve(model, 9.0, loss=loss, penalty=1.0).error for loss in (Mine(), "squared-hinge"))
+    mine, known = (
+        solve(model, 9.0, loss=loss, penalty=1.0).error for loss in (Mine(), "squared-hinge")
+    )
     np.testing.assert_allclose(mine, known, rtol=1e-12)

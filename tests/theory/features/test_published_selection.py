@@ -75,11 +75,18 @@ def by_trapezoid(row, count, reach=6.0):
             sums += [part.sum() for part in parts]
         Vh, qh = N * sums[0], N * sums[1]
         A = 1 / (row.lambd * N + Vh)
-        return np.array([np.log(P * A), 0.5 * np.log(P * qh) + np.log(A), A * (N * sums[2] + along * Vh)]) - u
+        return (
+            np.array(
+                [np.log(P * A), 0.5 * np.log(P * qh) + np.log(A), A * (N * sums[2] + along * Vh)]
+            )
+            - u
+        )
 
     u = np.array([-np.log(row.mu), np.log(row.alpha_perp), row.alpha_0])
     for _ in range(5):
-        slope = np.stack([(miss(u + 1e-6 * e) - miss(u - 1e-6 * e)) / 2e-6 for e in np.eye(3)], axis=1)
+        slope = np.stack(
+            [(miss(u + 1e-6 * e) - miss(u - 1e-6 * e)) / 2e-6 for e in np.eye(3)], axis=1
+        )
         u = u - np.linalg.solve(slope, miss(u))
     assert np.abs(miss(u)).max() < 1e-9
     score = ndtr(u[2] * x / np.exp(u[1]))

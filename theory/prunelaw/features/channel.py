@@ -155,9 +155,7 @@ def windows(uc: Array, tau: Array, ubar: Array, layers: Layers, y: int) -> Windo
     """u ~ N(uc, τ²): sums over the layers of label number y."""
     total = [np.zeros_like(uc) for _ in range(5)]
     for j in range(layers.low.shape[2]):
-        low, high, weight = (
-            array[:, y, j].reshape(-1, *[1] * (uc.ndim - 1)) for array in layers
-        )
+        low, high, weight = (array[:, y, j].reshape(-1, *[1] * (uc.ndim - 1)) for array in layers)
         if not weight.any():
             continue
         below, above = (low - uc) / tau, (high - uc) / tau
@@ -190,9 +188,7 @@ class Moments(NamedTuple):
     slope: Array  # (P, K, 3 + S, 3 + S)
 
 
-def moments(
-    fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int
-) -> Moments:
+def moments(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int) -> Moments:
     """The averages of one example, before n p multiplies them."""
     S = signals.mean.shape[1]
     part = frame(fields, kept, signals, loss, order)

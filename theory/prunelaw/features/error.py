@@ -32,7 +32,9 @@ def cluster_errors(setting: Setting, fields: Fields) -> Array:
     centre = np.broadcast_to(mean, fields.q.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         turn = layer(centre - fields.m / slope, rest / np.abs(slope), spread)
-    cuts = np.broadcast_to(np.array(model.label_law.cuts), (*fields.q.shape, len(model.label_law.cuts)))
+    cuts = np.broadcast_to(
+        np.array(model.label_law.cuts), (*fields.q.shape, len(model.label_law.cuts))
+    )
     t, weight = nodes(centre, spread, [cuts, turn], ORDER)
     score = (fields.m[..., None] + slope[..., None] * (t - mean[:, None])) / rest[..., None]
     up = model.label_law.up(t)

@@ -156,9 +156,7 @@ class HardMargin(Loss):
         return (np.ones_like(V),)
 
 
-LOSSES = {
-    loss.name: loss for loss in (Logistic(), Square(), Hinge(), SquaredHinge(), HardMargin())
-}
+LOSSES = {loss.name: loss for loss in (Logistic(), Square(), Hinge(), SquaredHinge(), HardMargin())}
 
 
 def as_loss(loss: Any) -> Loss:

@@ -147,7 +147,9 @@ def checked_vector(name: str, vector: Any, dim: int) -> Float[np.ndarray, " d"]:
 
 def _check_covariances(covs: Array, K: int, d: int) -> None:
     if covs.shape not in ((K, d), (K, d, d)):
-        raise InputError(f"covariances must have shape ({K}, {d}, {d}) or ({K}, {d}), got {covs.shape}")
+        raise InputError(
+            f"covariances must have shape ({K}, {d}, {d}) or ({K}, {d}), got {covs.shape}"
+        )
     if covs.ndim == 2:
         if (covs < 0.0).any():
             raise InputError(f"covariances must be positive semi-definite, got {covs.min():g}")

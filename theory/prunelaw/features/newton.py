@@ -60,7 +60,9 @@ class Look(NamedTuple):
     @property
     def size(self) -> Array:
         with np.errstate(invalid="ignore"):
-            return np.where(np.isfinite(self.right).all(axis=1), np.abs(self.right).max(axis=1), np.inf)
+            return np.where(
+                np.isfinite(self.right).all(axis=1), np.abs(self.right).max(axis=1), np.inf
+            )
 
 
 def hats_of(x: Array) -> Hats:
@@ -105,7 +107,9 @@ def look(task: Task, point: Point, order: int) -> Look:
     scale[..., 2:] = np.hypot(x[..., 2:], small[..., 2:])
     ends[..., 2:] = np.hypot(new[..., 2:], small[..., 2:])
     miss[..., :2] = np.log(ends[..., :2] / scale[..., :2])
-    miss[..., 2:] = np.arcsinh(new[..., 2:] / small[..., 2:]) - np.arcsinh(x[..., 2:] / small[..., 2:])
+    miss[..., 2:] = np.arcsinh(new[..., 2:] / small[..., 2:]) - np.arcsinh(
+        x[..., 2:] / small[..., 2:]
+    )
     right[:, : K * J] = miss.reshape(P, -1)
     N = K * J + task.intercept
     matrix = np.zeros((P, N, N))
@@ -203,7 +207,9 @@ def hebbian(task: Task, order: int = COARSE) -> Point:
     """The start for few examples: every example is seen by a student that knows nothing yet."""
     P, K, S = len(task.n), len(task.weights), task.signals.mean.shape[1]
     zero = np.zeros((P, K))
-    V = respond(Hats(zero, zero, zero, np.zeros((P, K, S))), task.world, task.penalty, False).fields.V
+    V = respond(
+        Hats(zero, zero, zero, np.zeros((P, K, S))), task.world, task.penalty, False
+    ).fields.V
     fields = Fields(V, np.full((P, K), 1e-12), zero, np.zeros((P, K, S)))
     x, _ = asked(task, fields, order)
     return Point(np.maximum(x, [1e-250, 1e-250, *[-np.inf] * (1 + S)]), np.zeros(P))

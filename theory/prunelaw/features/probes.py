@@ -33,7 +33,9 @@ class TheoryProbe:
     intercept: float = 0.0
 
 
-def as_probe(probe: Any, model: FeatureModel, offset: float) -> tuple[TheoryProbe | Array, float] | None:
+def as_probe(
+    probe: Any, model: FeatureModel, offset: float
+) -> tuple[TheoryProbe | Array, float] | None:
     """A probe and its offset, from a vector or a `TheoryProbe`."""
     if probe is None:
         return None
@@ -87,7 +89,9 @@ def setting_for(
         mean[:, at] = field.mean
         cov[:, at, at] = field.var
         drawn = at
-    rotated = np.array([model.rotated(vectors[name]) for name in order]).reshape(len(order), model.dim)
+    rotated = np.array([model.rotated(vectors[name]) for name in order]).reshape(
+        len(order), model.dim
+    )
     turned = None if spread is None or "z" not in order else _turned(model, spread)
     world = World(model.rotated(model.means), model.spectra, rotated, turned, drawn)
     return Setting(model, order, outer, Signals(mean, cov), field, world, scale)

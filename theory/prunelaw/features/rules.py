@@ -122,7 +122,6 @@ def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
         cuts = tuple(np.unique(np.concatenate([points, -points])))
         one = np.ones((2, 1))
 
-
         def profile(y: float, z: Array) -> Array:
             return np.asarray(rule.w(seen[rule.of](y, z) / rms), dtype=float)
 
@@ -224,7 +223,6 @@ class Setting:
         if not self.order:
             free = np.stack([part.weight.sum(axis=1) for part in parts])
 
-
             def anywhere(i: Array, r: Array) -> Array:
                 return np.broadcast_to(free[i].T[:, :, None, None], (2, *r.shape))
 
@@ -251,7 +249,9 @@ class Setting:
             if weigh_z:
                 total = total * keep_at(i, r)
             elif layers is None:
-                total = total * np.stack([parts[k].weight.sum(axis=1) for k in i], 1)[..., None, None]
+                total = (
+                    total * np.stack([parts[k].weight.sum(axis=1) for k in i], 1)[..., None, None]
+                )
             return total
 
         def keep_at(i: Array, r: Array) -> Array:
@@ -320,7 +320,7 @@ def _steps(model: FeatureModel, law: LabelLaw, P: int) -> Layers:
     """A piecewise constant label law as intervals of t."""
     if not isinstance(law, Steps):
         raise InputError(
-            "label_law must be a `Steps` (or \"sign\") beside a soft rule, a function or importance "
+            'label_law must be a `Steps` (or "sign") beside a soft rule, a function or importance '
             "weights of a probe that is not parallel to the teacher"
         )
     edges = np.concatenate([[-INF], law.edges, [INF]])
@@ -345,7 +345,9 @@ def thresholds(
     inner = rule.rule if isinstance(rule, Mixture) else rule
     soft = isinstance(rule, Soft)
     if not soft and not isinstance(inner, MOVING):
-        return [part_of(rule, keep, np.zeros(2), rms) for keep in keeps], np.full((len(keeps), 2), np.nan)
+        return [part_of(rule, keep, np.zeros(2), rms) for keep in keeps], np.full(
+            (len(keeps), 2), np.nan
+        )
 
     def parts(level: Array) -> list[Part]:
         if soft:

@@ -12,7 +12,7 @@ from prunelaw.checks import check_number, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.features.error import cluster_errors
 from prunelaw.features.losses import Loss, as_loss
-from prunelaw.features.matrix import World, respond
+from prunelaw.features.matrix import respond
 from prunelaw.features.model import FeatureModel
 from prunelaw.features.newton import (
     COARSE,
@@ -159,9 +159,14 @@ def solve(
     probe = as_probe(probe, model, check_number("offset", offset))
     K, parts = model.clusters, []
     flat: dict[str, Any] = {name: np.full(len(n), np.nan) for name in ("error", "intercept")}
-    flat |= {name: np.full((len(n), K), np.nan) for name in ("errors", "mean", "variance", "stiffness")}
+    flat |= {
+        name: np.full((len(n), K), np.nan) for name in ("errors", "mean", "variance", "stiffness")
+    }
     flat |= {name: np.full(len(n), np.inf) for name in ("residual", "change")}
-    flat |= {"overlaps": np.full((len(n), K, 0), np.nan), "thresholds": np.full((len(n), 2), np.nan)}
+    flat |= {
+        "overlaps": np.full((len(n), K, 0), np.nan),
+        "thresholds": np.full((len(n), 2), np.nan),
+    }
     flat |= {"status": np.zeros(len(n), np.int8)}
     signals: tuple[str, ...] = ()
     groups: dict[Any, list[int]] = {}
@@ -180,7 +185,7 @@ def solve(
             )  # fmt: skip
             point = _solved(task)
             _store(flat, chunk, task, setting, point)
-            parts.append(Solved(chunk, task, setting, [made[i] for i in chunk], point))
+            parts.append(Solved(chunk, task, setting, [made[i] for i in chunk], point[0]))
     flat["converged"] = flat["status"] == 0
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure(n, keep, rules, penalty, flat))
@@ -195,7 +200,9 @@ def solve(
 def _checked_penalty(penalty: Any, loss: Loss) -> Array:
     if penalty is None:
         if not loss.constraint:
-            raise InputError(f"penalty must be given: the loss {loss.name} may have no minimum without")
+            raise InputError(
+                f"penalty must be given: the loss {loss.name} may have no minimum without"
+            )
         return np.array(1.0)
     given = check_real("penalty", penalty, 0.0)
     if (given == 0.0).any():
@@ -310,7 +317,7 @@ def _store(flat: dict[str, Any], chunk: Array, task: Task, setting: Setting, sol
     for name, value in values.items():
         flat[name][chunk] = value
     S = fields.o.shape[-1]
-    if S > flat["overlaps"].shape[-1]:
+    if flat["overlaps"].shape[-1] < S:
         flat["overlaps"] = np.full((*flat["overlaps"].shape[:2], S), np.nan)
     if S:
         flat["overlaps"][chunk, :, :S] = fields.o
