@@ -1,4 +1,4 @@
-"""Students of sampled Gaussian mixtures, each certified by a duality gap: what the theory is held to."""
+"""Students of sampled Gaussian mixtures, each certified: what the theory is held to."""
 
 import numpy as np
 from scipy.special import expit, ndtr

@@ -1,5 +1,7 @@
 """Equations of the theory at 25 digits, and slopes of both sides by differences."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from mpmath import mp
@@ -10,7 +12,7 @@ from prunelaw.features.matrix import Hats, World, respond
 
 
 def reference(n, keep, penalty, mean, probe, start):
-    """Two clusters N(±μ, I), logistic loss, keep |z| < γ: the equations in mpmath, no proximal step:
+    """Two clusters N(±μ, I), logistic loss, keep |z| < γ: the equations in mpmath, no prox:
 
     the field is integrated over v = prox(h), h = v − V/(1 + e^v).
     """
@@ -52,7 +54,7 @@ def reference(n, keep, penalty, mean, probe, start):
         edges = [m + sd * k for k in (-11, -8, -5, -3, -1, 1, 3, 5, 8, 11)]
         ends = [mp.findroot(lambda v, h=h: v - V / (1 + mp.exp(v)) - h, h + V / 2) for h in edges]
         total = mp.matrix(4, 1)
-        for a, b in zip(ends, ends[1:], strict=False):
+        for a, b in pairwise(ends):
             for x, y in panel:
                 total += y * (b - a) / 2 * integrand((a + b) / 2 + x * (b - a) / 2)
         load = mp.mpf(n) / 2
@@ -64,7 +66,7 @@ def reference(n, keep, penalty, mean, probe, start):
         return [a - b for a, b in zip(new, (V, q, m, o), strict=True)]
 
     panel = [_polished(44, x) for x in np.polynomial.legendre.leggauss(44)[0]]
-    V, q, m, o = mp.findroot(equations, [mp.mpf(float(x)) for x in start], tol=1e-18)
+    _, q, m, _ = mp.findroot(equations, [mp.mpf(float(x)) for x in start], tol=1e-18)
     return mp.ncdf(-m / mp.sqrt(q))
 
 

@@ -1,4 +1,4 @@
-"""The theory of features against certified students of sampled mixtures, loss × rule × label law."""
+"""Theory of features against certified students of sampled mixtures: loss × rule × labels."""
 
 import numpy as np
 import pytest

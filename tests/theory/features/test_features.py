@@ -1,4 +1,4 @@
-"""`prunelaw.features.solve` against other theories, published numbers, simulation, and its errors."""
+"""`prunelaw.features.solve` against other theories and measured numbers; rules; bad input."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_scale_of_the_inputs_only_changes_the_penalty():
 
 
 def test_full_matrices_equal_their_spectra():
-    """The general matrix side, with covariances that do not commute by a hair, and the diagonal one."""
+    """The general matrix side, of covariances that nearly commute, and the diagonal one."""
     rng = np.random.default_rng(3)
     turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
     spectra, means = rng.uniform(0.3, 2.0, size=(2, 5)), rng.normal(size=(2, 5))
@@ -137,7 +137,7 @@ def test_full_matrices_equal_their_spectra():
 
 
 def test_a_teacher_and_its_probe_side_by_side():
-    """A probe parallel to the teacher is the limit of small angles; noise laws agree where they meet."""
+    """A probe parallel to the teacher is the limit of small angles; noise laws agree."""
     near = np.cos(1e-4) * np.eye(6)[0] + np.sin(1e-4) * np.eye(6)[1]
     one = solve(ISOTROPIC, 18.0, 0.5, "hard", TEACHER, penalty=0.5)
     other = solve(ISOTROPIC, 18.0, 0.5, "hard", near, penalty=0.5)

@@ -44,7 +44,7 @@ def published(rows, which):
 
 
 def by_trapezoid(row, count, reach=6.0):
-    """The same quantities for a perfect surrogate by a plain trapezoid rule, an independent program."""
+    """The same for a perfect surrogate by a plain trapezoid rule, an independent program."""
     x = np.linspace(-reach, reach, count)
     w = np.exp(-x * x / 2) / np.sqrt(2 * np.pi) * (x[1] - x[0])
     G, g, W = x[:, None], x[None], w[:, None] * w[None]

@@ -6,7 +6,7 @@ that labels and rule read.  With the proximal step f(h) of the loss (`losses`),
     V̂ = −n p E[w ∂f/∂h],  q̂ = n p E[w f²],  m̂ = n p E[w f],  ô = C⁻¹(n p E[w f (s − s̄)] + o V̂)
 
 One signal r may be integrated on panels (`outer`), one signal u in closed form given h and r
-(`closed`, weights constant on intervals of u), and h on panels.  Slopes with respect to (V, q, m, o)
+(`closed`, weights constant on intervals of u), and h on panels.  Slopes in (V, q, m, o)
 come from the heat equation of the Gaussian density, ∂p/∂cov(x, y) = ∂²p/∂x∂y, integrated by parts
 until no loss is differentiated twice.
 """
@@ -55,11 +55,11 @@ class Kept(NamedTuple):
     layers: Layers | None
     labels: Array
     scale: Callable[[Array, Array], Array] | None
-    index: Array  # the numbers of the points, which `weigh` and `scale` take first
+    number: Array  # the numbers of the points, which `weigh` and `scale` take first
 
     def take(self, index: Array) -> Kept:
         layers = None if self.layers is None else self.layers.take(index)
-        return self._replace(cuts=self.cuts[index], layers=layers, index=self.index[index])
+        return self._replace(cuts=self.cuts[index], layers=layers, number=self.number[index])
 
 
 class Signals(NamedTuple):
@@ -142,7 +142,7 @@ def _edges(layers: Layers) -> list[Array]:
 
 
 class Windows(NamedTuple):
-    """Integrals over u at given h and r: of w, w(u − ū), and of the same against slopes of p(u|h)."""
+    """Integrals over u at given h and r: of w, w(u − ū), the same against slopes of p(u|h)."""
 
     W0: Array
     W1: Array
@@ -151,11 +151,11 @@ class Windows(NamedTuple):
     B2: Array  # ∫ w ∂_u² p
 
 
-def windows(uc: Array, tau: Array, ubar: Array, layers: Layers, y: int) -> Windows:
-    """u ~ N(uc, τ²): sums over the layers of label number y."""
+def windows(uc: Array, tau: Array, ubar: Array, layers: Layers, number: Array) -> Windows:
+    """u ~ N(uc, τ²): sums over the layers of the label number that each cluster has."""
     total = [np.zeros_like(uc) for _ in range(5)]
     for j in range(layers.low.shape[2]):
-        low, high, weight = (array[:, y, j].reshape(-1, *[1] * (uc.ndim - 1)) for array in layers)
+        low, high, weight = (array[:, number, j][..., None, None] for array in layers)
         if not weight.any():
             continue
         below, above = (low - uc) / tau, (high - uc) / tau
@@ -181,6 +181,13 @@ def windows(uc: Array, tau: Array, ubar: Array, layers: Layers, y: int) -> Windo
     return Windows(*total)
 
 
+def _passes(labels: Array) -> list[Array]:
+    """Label numbers by cluster, in one pass where each cluster has one label only, else in two."""
+    if (np.count_nonzero(labels, axis=1) == 1).all():
+        return [np.argmax(labels != 0.0, axis=1)]
+    return [np.zeros(len(labels), int), np.ones(len(labels), int)]
+
+
 class Moments(NamedTuple):
     """E[w f_h], E[w f²], E[w f], E[w f (s − s̄)], and their slopes in (V, q, m, o)."""
 
@@ -192,7 +199,7 @@ def moments(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int
     """The averages of one example, before n p multiplies them."""
     S = signals.mean.shape[1]
     part = frame(fields, kept, signals, loss, order)
-    closed = kept.layers is not None
+    layers = kept.layers
     shape = part.mu.shape
     sigma = np.broadcast_to(part.sigma, shape)
     kappa = (part.e / part.sigma**2)[..., None]
@@ -201,34 +208,36 @@ def moments(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int
     place = part.r + signals.mean[:, :1] if kept.outer else part.r
     mass = np.broadcast_to(kept.labels.T[:, None, :, None], (2, *shape))
     if kept.weigh is not None:
-        mass = mass * kept.weigh(kept.index, place)
-    scale = None if kept.scale is None else kept.scale(kept.index, place)
+        mass = mass * kept.weigh(kept.number, place)
+    scale = None if kept.scale is None else kept.scale(kept.number, place)
     table = np.zeros((*shape, 5, 8))
-    for y, sign in enumerate((1.0, -1.0)):
-        if not mass[y].any():
+    clusters = np.arange(shape[1])
+    for number in _passes(kept.labels):
+        sign = np.where(number == 0, 1.0, -1.0)[:, None]
+        mine = mass[number, :, clusters].swapaxes(0, 1)
+        if not mine.any():
             continue
-        V = np.broadcast_to(fields.V[..., None], shape)
+        V, pull = np.broadcast_to(fields.V[..., None], shape), 1.0
         if scale is not None:
-            V = V * scale[y]
-        cuts = [sign * kink[..., None] for kink in loss.kinks(V)]
+            pull = scale[number, :, clusters].swapaxes(0, 1)[..., None]
+            V = V * pull[..., 0]
+        cuts = [(sign * kink)[..., None] for kink in loss.kinks(V)]
         cuts += [turn(sign * place, sigma) for place in loss.turns(V)]
-        if closed:
+        if layers is not None:
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 width = np.broadcast_to(tau / np.abs(kappa[..., 0]), shape)
-                for edge in _edges(kept.layers):
+                for edge in _edges(layers):
                     cuts.append(layer(part.mu + (edge[:, None, None] - part.nu) / kappa[..., 0],
                                       width, sigma))  # fmt: skip
         h, density = nodes(part.mu, sigma, cuts, order)
-        force, slope = loss.force(sign * h, V[..., None])
-        if scale is not None:
-            force, slope = force * scale[y][..., None], slope * scale[y][..., None]
-        f, fh = sign * force, slope
+        force, slope = loss.force(sign[..., None] * h, V[..., None])
+        f, fh = sign[..., None] * force * pull, slope * pull
         score = (h - part.mu[..., None]) / sigma[..., None] ** 2
         curve = score**2 - 1.0 / sigma[..., None] ** 2
-        if closed:
+        if layers is not None:
             ubar = signals.mean[:, -1].reshape(-1, 1, 1)
             uc = part.nu[..., None] + kappa * (h - part.mu[..., None])
-            W = windows(uc, tau[..., None], ubar, kept.layers, y)
+            W = windows(uc, tau[..., None], ubar, layers, number)
             right = (
                 W.W0, W.W1, W.W0 * score + kappa * W.B0,
                 W.W0 * curve + 2.0 * kappa * W.B0 * score + kappa**2 * W.B2,
@@ -238,7 +247,7 @@ def moments(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int
             one, none = np.ones_like(h), np.zeros_like(h)
             right = (one, none, score, curve, none, none, none, none)
         left = np.stack([f, f * f, fh, f * fh, f * f * fh], axis=-2) * density[..., None, :]
-        weight = (part.mass * mass[y])[..., None, None]
+        weight = (part.mass * mine)[..., None, None]
         table += weight * (left @ np.stack(right, axis=-1))
     return _collected(table, part, kept, signals, S)
 

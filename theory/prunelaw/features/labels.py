@@ -80,5 +80,5 @@ def as_label_law(law: Any) -> LabelLaw:
     if law == "sign":
         return SIGN
     if callable(law):
-        return Smooth(law)
+        return Smooth(law)  # pyright: ignore[reportArgumentType]  (its values are checked)
     raise InputError(f'label_law must be "sign", a LabelLaw or a function of t; got {law!r}')

@@ -1,8 +1,9 @@
 """The matrix side: the student's direction and its spread from what the examples ask of it.
 
-With A = (λI + Σ_c V̂_c Σ_c)⁻¹, r = Σ_c (m̂_c μ_c + Σ_k ô_ck Σ_c θ_k) and β̄ = A r,
+With A = (λI + Σ_c V̂_c Σ_c)⁻¹, r = Σ_c (m̂_c μ_c + Σ_k ô_ck Σ_c θ_k), β̄ = A r,
 
-    V_c = tr(Σ_c A),  q_c = tr(Σ_c N),  m_c = μ_c·β̄,  o_ck = θ_kᵀΣ_cβ̄,   N = A (Σ_e q̂_e Σ_e + r rᵀ) A
+    V_c = tr(Σ_c A),  q_c = tr(Σ_c N),  m_c = μ_c·β̄,  o_ck = θ_kᵀΣ_cβ̄,
+    N = A (Σ_e q̂_e Σ_e + r rᵀ) A
 
 A probe that is itself random, θ ~ N(θ̄, S) (trained on other examples), adds E over θ.
 """
@@ -50,7 +51,7 @@ def product(cov: Array, x: Array) -> Array:
 
 
 class Response(NamedTuple):
-    """Fields, and their slopes (P, K, 3+S, K, 3+S) in the hats, order (V, q, m, o) on both sides."""
+    """Fields and their slopes (P, K, 3+S, K, 3+S) in the hats, order (V, q, m, o) on both."""
 
     fields: Fields
     slope: Array
@@ -66,6 +67,8 @@ def respond(hats: Hats, world: World, penalty: Array, slopes: bool = True) -> Re
     )  # fmt: skip
     weights = np.concatenate([hats.m[..., None], hats.o], axis=-1)
     r = np.einsum("pcj,cjd->pd", weights, loads)
+    X = T = third = np.zeros(0)
+    drawn = None
     if world.diagonal:
         A = 1.0 / (penalty[:, None] + hats.V @ world.covs)
         Q = hats.q @ world.covs
@@ -120,7 +123,7 @@ def respond(hats: Hats, world: World, penalty: Array, slopes: bool = True) -> Re
     slope[:, :, 1, :, 2:] = 2.0 * back
     slope[:, :, 2:, :, 0] = -np.moveaxis(back, 1, 3)
     slope[:, :, 2:, :, 2:] = np.einsum("cjd,peld->pcjel", loads, Y)
-    if world.spread is not None:
+    if drawn is not None:
         k = 3 + world.drawn
         slope[:, :, k, :, k] += drawn.direct
         slope[:, :, k, :, 0] -= np.swapaxes(drawn.back, 1, 2)
@@ -134,7 +137,7 @@ def _times(covs: Array, vector: Array) -> Array:
 
 
 class Drawn(NamedTuple):
-    """What the spread S of a random probe adds: tr(Σ_c A X S), tr(Σ_c A Σ_e S), tr(Σ_c A X S Σ_e A)."""
+    """What the spread S of a probe adds: tr(Σ_cAXS), tr(Σ_cAΣ_eS), tr(Σ_cAXSΣ_eA)."""
 
     overlap: Array
     direct: Array
@@ -143,6 +146,7 @@ class Drawn(NamedTuple):
 
 def _spread_terms(world: World, A: Array, X: Array, BA: Array, slopes: bool) -> Drawn:
     S, covs = world.spread, world.covs
+    assert S is not None
     if world.diagonal:
         overlap = np.einsum("pcd,pd,d->pc", BA, X, S)
         direct = np.einsum("pcd,ed,d->pce", BA, covs, S)

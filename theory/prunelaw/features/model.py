@@ -25,12 +25,12 @@ class FeatureModel:
     Args:
         weights: p_c, K of them, at least 0, sum 1.
         means: μ_c, K × d.
-        covariances: Σ_c, K × d × d, symmetric and positive semi-definite; or K × d, their diagonals.
+        covariances: Σ_c, K × d × d, symmetric, positive semi-definite; or K × d, the diagonals.
         labels: K signs, +1 or −1, where the cluster fixes the label; None with a teacher.
         teacher: vector T of d; labels then follow `label_law` of its field t = T·x.
         label_law: "sign", a `LabelLaw` (`Steps`, `Smooth`) or a function P(y = +1 | t).
-        flips: probability that a label is flipped before anyone sees it, in [0, 1/2]; one number, or
-            two, for labels +1 and −1.
+        flips: probability that a label is flipped before anyone sees it, in [0, 1/2]; one number,
+            or two, for labels +1 and −1.
 
     Raises:
         InputError: for shapes that do not fit, weights that do not sum to 1, covariances that are

@@ -87,7 +87,7 @@ def asked(task: Task, fields: Fields, order: int) -> tuple[Array, Array]:
 
 
 def look(task: Task, point: Point, order: int) -> Look:
-    """Residuals and Jacobian: log V̂, log q̂, asinh m̂, asinh ô of each cluster, then the intercept."""
+    """Residuals and Jacobian: log V̂, log q̂, asinh m̂, asinh ô by cluster, then the intercept."""
     x, b = point
     P, K, J = x.shape
     hats = hats_of(x)
@@ -159,8 +159,8 @@ def newton(task: Task, point: Point, order: int, rounds: int = ROUNDS) -> tuple[
             active, here, mine = active[go], here.take(go), mine.take(np.flatnonzero(go))
             seen = Look(Fields(*(a[go] for a in seen.fields)), *(a[go] for a in seen[1:]))
         step = _steps(seen)
-        P, K, J = here.x.shape
-        logs = np.abs(step[:, : K * J]).max(axis=1)
+        free = here.x[0].size
+        logs = np.abs(step[:, :free]).max(axis=1)
         share = np.minimum(1.0, LONGEST / np.maximum(logs, 1e-300))
         trial = moved(mine, here, seen, step, share)
         then = look(mine, trial, order)
@@ -174,8 +174,8 @@ def newton(task: Task, point: Point, order: int, rounds: int = ROUNDS) -> tuple[
             was = Look(Fields(*(a[k] for a in seen.fields)), *(a[k] for a in seen[1:]))
             new = moved(sub, part, was, step[k], share[k])
             now = look(sub, new, order)
-            for target, value in zip((*trial, *then.fields, *then[1:]), (*new, *now.fields, *now[1:]),
-                                     strict=True):  # fmt: skip
+            targets = (*trial, *then.fields, *then[1:])
+            for target, value in zip(targets, (*new, *now.fields, *now[1:]), strict=True):
                 target[k] = value
             bad[k] = _worse(now, was, share[k])
         small = seen.size < ENOUGH
@@ -221,7 +221,7 @@ def substitution(task: Task, point: Point, rounds: int, share: float = 0.5) -> P
     for _ in range(rounds):
         fields = respond(hats_of(x), task.world, task.penalty, False).fields
         new, _ = asked(task, fields._replace(m=fields.m + b[:, None]), 8)
-        good = np.isfinite(new).all(axis=(1, 2))[:, None, None]
+        good = np.isfinite(new).all(axis=(1, 2), keepdims=True)
         new = np.where(good, new, x)
         new[..., :2] = x[..., :2] * np.exp(
             share * np.clip(np.log(np.maximum(new[..., :2], 1e-250) / x[..., :2]), -3.0, 3.0)

@@ -48,7 +48,7 @@ def as_probe(
 def setting_for(
     model: FeatureModel, probe: Any, reads: bool, on_panels: bool, scale: Any
 ) -> Setting:
-    """The signals that a rule (which `reads` the probe, perhaps `on_panels`) and the labels need."""
+    """The signals that a rule (it `reads` the probe, perhaps `on_panels`) and the labels need."""
     if reads and probe is None:
         raise InputError("probe must be given: this rule (or the weights) reads its field")
     teacher = model.teacher
@@ -74,8 +74,8 @@ def setting_for(
         outer = True
         if on_panels and not isinstance(model.label_law, Steps):
             raise InputError(
-                'label_law must be a `Steps` (or "sign") beside a soft rule, a function or importance '
-                "weights of a probe that is not parallel to the teacher"
+                'label_law must be a `Steps` (or "sign") beside a soft rule, a function or '
+                "importance weights of a probe that is not parallel to the teacher"
             )
     mean = np.zeros((model.clusters, len(order)))
     for i, name in enumerate(order):

@@ -216,7 +216,6 @@ class Setting:
     def kept(self, parts: list[Part]) -> Kept:
         """The weights of P points, one part each."""
         law, model = self.model.label_law, self.model
-        teacher = "t" in self.order
         merged = self.order == ("t",) and self.probe is not None
         odds, P = model.label_odds(), len(parts)
         index, none = np.arange(P), np.full((P, 1), np.nan)
@@ -341,9 +340,9 @@ def _padded(rows: list[tuple[float, ...]]) -> Array:
 def thresholds(
     setting: Setting, rule: KeepRule, keeps: Array, per_class: bool, rms: float
 ) -> tuple[list[Part], Array]:
-    """The parts of one rule at fractions `keeps`, and the thresholds (or factors) by label (P, 2)."""
+    """The parts of one rule at fractions `keeps`, and the thresholds or factors by label (P, 2)."""
     inner = rule.rule if isinstance(rule, Mixture) else rule
-    soft = isinstance(rule, Soft)
+    soft = rule if isinstance(rule, Soft) else None
     if not soft and not isinstance(inner, MOVING):
         return [part_of(rule, keep, np.zeros(2), rms) for keep in keeps], np.full(
             (len(keeps), 2), np.nan
@@ -351,17 +350,17 @@ def thresholds(
 
     def parts(level: Array) -> list[Part]:
         if soft:
-            return [soft_part(rule, np.exp(row)) for row in level]
+            return [soft_part(soft, np.exp(row)) for row in level]
         return [part_of(inner, 1.0, row * rms, rms) for row in level]
 
     whole = setting.mass([part_of(Random(), 1.0, np.zeros(2), rms)])[0]
     if soft:
-        top = -np.log(np.maximum(rule.of(np.linspace(-40.0, 40.0, 4001)), 1e-300))
+        top = -np.log(np.maximum(soft.of(np.linspace(-40.0, 40.0, 4001)), 1e-300))
         low, high = top.min() - 12.0, top[top < 600.0].max() + 1.0
     else:
         low, high = (0.0 if isinstance(inner, Hard | Easy) else -WIDEST), WIDEST
     low, high = np.full((len(keeps), 2), low), np.full((len(keeps), 2), high)
-    rising = soft or isinstance(inner, Hard | SignedHard)
+    rising = soft is not None or isinstance(inner, Hard | SignedHard)
     for _ in range(70):
         middle = 0.5 * (low + high)
         mass = setting.mass(parts(middle))

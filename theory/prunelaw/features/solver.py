@@ -32,12 +32,12 @@ from prunelaw.keep.arrays import rule_array
 from prunelaw.numerics.arrays import broadcast
 from prunelaw.numerics.gaussian import Array
 
-AGREE = 1e-9  # relative difference of the error between the two quadratures
+AGREE = 1e-8  # relative difference of the error between the two quadratures
 NODES, NUMBERS = 4e5, 3e7  # of one chunk: quadrature nodes, matrix entries
 STATUS = (
     "converged",
-    "no solution found: the path from few examples ended before n; without a penalty, or with a tiny "
-    "one, the kept examples may not be separable, or separable by far; raise the penalty",
+    "no solution found: the path from few examples ended before n; without a penalty, or with a "
+    "tiny one, the kept examples may not be separable, or separable by far; raise the penalty",
     "accuracy not reached: the two quadratures disagree; see `change`",
 )
 
@@ -51,12 +51,12 @@ class FeatureSolution:
         errors: the same by cluster.
         mean: mean m of the student's field h in each cluster, the intercept included.
         variance: its variance q.
-        overlaps: its covariances with the signals, (shape, K, signals); `signals` names them: "z" is
-            the probe's field, "t" the teacher's.
+        overlaps: its covariances with the signals, (shape, K, signals); `signals` names them:
+            "z" is the probe's field, "t" the teacher's.
         stiffness: V of each cluster, the response of a field to a pull.
         intercept: b.
         keep: fraction kept.
-        thresholds: γ of |z| or y z for labels +1 and −1, the factor c of a soft rule; NaN for others.
+        thresholds: γ of |z| or y z for labels +1 and −1, or c of a soft rule; NaN for others.
         residual: largest scaled residual of the equations at the last point.
         change: relative difference of the error between the two quadratures.
         converged: True where residual and change are small; elsewhere numbers are NaN.
