@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from prunelaw.features import FeatureModel, TheoryProbe, solve
-from prunelaw.features.matrix import respond
-from prunelaw.features.newton import hats_of
-from prunelaw.features.sensitivity import slopes
+from prunelaw import InputError
+from prunelaw.features import FeatureModel, slopes, solve, trained_probe
 
 CLUSTERS = FeatureModel(
     [0.3, 0.3, 0.4],
@@ -39,7 +37,9 @@ def test_slopes_with_a_teacher():
     args = {"keep": 0.5, "rule": "easy", "probe": np.eye(4)[0], "penalty": 0.4}
     found = slopes(solve(model, 12.0, **args))
     pair = solve(model, [12.0 * 1.0001, 12.0 / 1.0001], **args).error
-    np.testing.assert_allclose(found.d_n, (pair[0] - pair[1]) / (12 * (1.0001 - 1 / 1.0001)), rtol=1e-5)
+    np.testing.assert_allclose(
+        found.d_n, (pair[0] - pair[1]) / (12 * (1.0001 - 1 / 1.0001)), rtol=1e-5
+    )
 
 
 def test_a_probe_known_by_its_theory_is_the_mean_over_trained_probes():
@@ -48,17 +48,28 @@ def test_a_probe_known_by_its_theory_is_the_mean_over_trained_probes():
     place = (np.arange(d) + 0.5) / d
     means = np.stack([np.cos(3 * place), -np.cos(3 * place)]) * 1.2 / np.sqrt(d / 2)
     model = FeatureModel([0.5, 0.5], means, np.stack([0.5 + place, 1.5 - place]), [1, -1])
-    trained = solve(model, 2.0 * d, penalty=2.0)
-    (part,) = trained.solved
-    hats = hats_of(part.point.x)
-    A = 1 / (2.0 + hats.V[0] @ model.covariances)
-    direction = A * (hats.m[0] @ model.means)
-    spread = A * (hats.q[0] @ model.covariances) * A
-    fields = respond(hats, part.task.world, part.task.penalty, False).fields
-    np.testing.assert_allclose(means @ direction, fields.m[0], rtol=1e-12)
+    law = trained_probe(solve(model, 2.0 * d, penalty=2.0))
+    direction, spread = law.direction, law.spread
     args = {"n": 3.0 * d, "keep": 0.4, "rule": "hard", "penalty": 1.0}
-    theory = solve(model, probe=TheoryProbe(direction, spread), **args).error
+    theory = solve(model, probe=law, **args).error
     rng = np.random.default_rng(0)
     drawn = direction + np.sqrt(spread) * rng.normal(size=(40, d))
     errors = np.array([solve(model, probe=one, **args).error for one in drawn])
-    assert abs(errors.mean() - theory) < 4 * errors.std() / np.sqrt(40) + 0.02 * theory / np.sqrt(d)
+    assert abs(errors.mean() - theory) < 4 * errors.std() / np.sqrt(40)
+
+
+def test_a_trained_probe_has_the_fields_of_its_student():
+    """Overlaps of the law's vector with clusters are the student's order parameters."""
+    rng = np.random.default_rng(2)
+    root = rng.normal(size=(2, 5, 5))
+    covs = root @ np.swapaxes(root, 1, 2) / 5
+    model = FeatureModel([0.4, 0.6], rng.normal(size=(2, 5)), covs, [1, -1])
+    student = solve(model, 25.0, penalty=0.5, intercept=True)
+    law = trained_probe(student)
+    np.testing.assert_allclose(
+        model.means @ law.direction + law.intercept, student.mean, rtol=1e-10
+    )
+    along = np.einsum("i,cij,j->c", law.direction, covs, law.direction)
+    np.testing.assert_allclose(along + np.einsum("cij,ji->c", covs, law.spread), student.variance)
+    with pytest.raises(InputError, match="one converged point"):
+        trained_probe(solve(model, [5.0, 9.0], penalty=0.5))

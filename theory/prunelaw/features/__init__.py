@@ -17,12 +17,15 @@ from prunelaw.features.losses import (
 from prunelaw.features.model import FeatureModel
 from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.rules import Soft
+from prunelaw.features.sensitivity import FeatureSlopes, slopes
 from prunelaw.features.solver import STATUS, FeatureSolution, solve
+from prunelaw.features.trained import trained_probe
 
 __all__ = [
     "LOSSES",
     "STATUS",
     "FeatureModel",
+    "FeatureSlopes",
     "FeatureSolution",
     "HardMargin",
     "Hinge",
@@ -36,5 +39,7 @@ __all__ = [
     "Steps",
     "TheoryProbe",
     "logistic_labels",
+    "slopes",
     "solve",
+    "trained_probe",
 ]

@@ -101,7 +101,9 @@ def _along(part: Solved, fields: Fields, moved: Array) -> Array:
 
     def error(sign: float) -> Array:
         new = sign * h * moved
-        at = Fields(fields.V, fields.q + new[..., 1], fields.m + new[..., 2], fields.o + new[..., 3:])
+        at = Fields(
+            fields.V, fields.q + new[..., 1], fields.m + new[..., 2], fields.o + new[..., 3:]
+        )
         return cluster_errors(part.setting, at) @ weights
 
     return (error(1.0) - error(-1.0)) / (2.0 * h[:, 0, 0])
