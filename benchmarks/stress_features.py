@@ -2,7 +2,8 @@
 
 Points: n/d .05 to 50, f .02 to 1, λ 1e-6 to 10, K 1 to 12, spectra flat to i^−2, every loss and
 rule, labels by clusters or a teacher, with and without intercept and flips.  Every
-solution is checked on a third quadrature: one more step of the equations on 30 nodes a panel must leave the error where it is.
+solution is checked on a third quadrature: one more step of the equations on 30
+nodes a panel must leave the error where it is.
 """
 
 from __future__ import annotations

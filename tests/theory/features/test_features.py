@@ -19,8 +19,7 @@ ISOTROPIC = FeatureModel.gaussian(TEACHER)
     ("alpha", "rule"),
     [
         (3.0, "hard"),
-        (0.5, "easy"),
-        (10.0, "signed-hard"),
+        (2.0, "signed-easy"),
         *(
             pytest.param(alpha, rule, marks=pytest.mark.exhaustive)
             for alpha in (0.5, 3.0, 30.0)
@@ -82,12 +81,12 @@ def test_numbers_measured_in_docs_experiments(loss, flips, ridge, measured, se):
 @pytest.mark.parametrize(("R", "measured", "se"), [(0.9, 0.1029, 0.0011), (0.3, 0.2281, 0.0016)])
 def test_correlated_inputs_measured_in_docs_experiments(R, measured, se):
     """A generic teacher: every direction of the spectrum alike."""
-    d = 400
+    d = 200
     place = (np.arange(d) + 0.5) / d * np.pi
     spectrum = (1 - R * R) / (1 + R * R - 2 * R * np.cos(place))
     rng = np.random.default_rng(1)
     found = []
-    for _ in range(4):
+    for _ in range(3):
         teacher, other = rng.normal(size=(2, d))
         teacher /= np.sqrt(spectrum @ teacher**2)
         other -= (spectrum * teacher) @ other * teacher
@@ -95,7 +94,7 @@ def test_correlated_inputs_measured_in_docs_experiments(R, measured, se):
         probe = np.cos(THETA) * teacher + np.sin(THETA) * other
         model = FeatureModel.gaussian(teacher, spectrum)
         found.append(solve(model, 3.0 * d, 0.5, "hard", probe, loss="hard-margin").error)
-    assert abs(np.mean(found) - measured) < 3 * np.hypot(se, np.std(found) / np.sqrt(4))
+    assert abs(np.mean(found) - measured) < 3 * np.hypot(se, np.std(found) / np.sqrt(3))
 
 
 def test_scale_of_the_inputs_only_changes_the_penalty():
@@ -149,7 +148,7 @@ def test_a_teacher_and_its_probe_side_by_side():
 
 
 def test_soft_rules_and_smooth_labels():
-    """A soft rule with g = 1 is random keeping; a steep logistic law is a sign; 1/π undoes random."""
+    """A soft rule with g = 1 is random keeping; a steep logistic law is a sign."""
     model = FeatureModel.two_clusters(0.9 * np.eye(4)[0])
     probe = np.array([1.0, 0.5, 0.0, 0.0])
     flat = solve(model, 20.0, 0.3, Soft(np.ones_like), probe, penalty=0.4)

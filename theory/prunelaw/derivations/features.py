@@ -66,7 +66,7 @@ def mixture_channel() -> Derivation:
             reduced(-(force**2) / 2),
         ),
         checked(
-            "The density of h at a signal t obeys p_q = p_hh/2: stationary in q, V̂ = −n p E[w f_h].",
+            "The density of h at a signal t has p_q = p_hh/2: stationary in q, V̂ = −n p E[w f_h].",
             density.diff(q),
             density.diff(h, 2) / 2,
         ),

@@ -30,7 +30,7 @@ class FeatureSlopes(NamedTuple):
 
 
 def slopes(solution: FeatureSolution) -> FeatureSlopes:
-    """dε/dn and dε/dλ of solved points: hats x = c(n, u(x, λ)) give (1 − c_u u_x) dx = c_n + c_u u_λ."""
+    """dε/dn and dε/dλ: hats x = c(n, u(x, λ)) give (1 − c_u u_x) dx = c_n + c_u u_λ."""
     d_n, d_penalty = (np.full(solution.error.size, np.nan) for _ in range(2))
     for part in solution.solved:
         by_n, by_penalty = _slopes(part)
