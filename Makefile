@@ -5,14 +5,17 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
+# A worker takes whole files, the longest first (tests/durations.json); so fixtures are made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help verify test test-all test-quick lint types docs bench clean
+.PHONY: help verify test tests test-all test-quick durations lint types docs bench clean
 
 help:
 	@echo "make verify      theory against simulation, published numbers and a real sweep; writes a report"
-	@echo "make test        tests, lint and types: under ten minutes"
-	@echo "make test-all    every test, those at many points included"
-	@echo "make test-quick  the tests that take seconds"
+	@echo "make test        tests, lint and types: under six minutes"
+	@echo "make test-all    every test, those at many points included, all types checked at run time"
+	@echo "make test-quick  the tests that take moments: under half a minute"
+	@echo "make durations   records how long each test takes: what test-quick leaves out"
 	@echo "make lint types  ruff; pyright"
 	@echo "make docs        the pages, every notebook and example run; docs/_build/html"
 	@echo "make bench       speed against named peers"
@@ -32,14 +35,21 @@ $(DEV_READY): pyproject.toml | .venv/bin/python
 verify: $(RUN_READY)
 	$(BIN)/prunelaw verify $(ARGS)
 
-test: lint types $(DEV_READY)
-	$(BIN)/python -m pytest -n 2 -m "not exhaustive" $(ARGS)
+# Lint and types run beside the tests.
+test: $(DEV_READY)
+	@$(MAKE) --no-print-directory --jobs=3 lint types tests
+
+tests: $(DEV_READY)
+	$(PYTEST) -m "not exhaustive" $(ARGS)
 
 test-all: $(DEV_READY)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(PYTEST) --all-types $(ARGS)
 
 test-quick: $(DEV_READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow and not exhaustive" $(ARGS)
+	$(PYTEST) -m "not exhaustive" --quick $(ARGS)
+
+durations: $(DEV_READY)
+	$(PYTEST) -m "not exhaustive" --record $(ARGS)
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
@@ -56,4 +66,4 @@ bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .jax_cache

@@ -20,7 +20,7 @@ from scipy.special import erfc, ndtr, owens_t
 
 import prunelaw
 from prunelaw.perceptron import closed_form, moments, saddle
-from prunelaw_figures.terminal.workers import worker_processes
+from prunelaw_figures.terminal.output import worker_processes
 from prunelaw_sim.common.threads import cores
 
 BATCH = 10_000

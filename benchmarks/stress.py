@@ -20,7 +20,7 @@ from prunelaw.keep import Band, Mixture, Piecewise, SignedBand, as_rule
 from prunelaw.perceptron.panels import Resolution
 from prunelaw.perceptron.saddle import newton_steps, newton_system
 from prunelaw.perceptron.solver import solved_points
-from prunelaw_figures.terminal.workers import worker_processes
+from prunelaw_figures.terminal.output import worker_processes
 from prunelaw_sim.common.threads import cores
 
 RULES = ("hard", "easy", "random", "signed-hard", "signed-easy",

@@ -17,7 +17,10 @@ extensions = [
     "sphinx.ext.apidoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
 ]
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Source", ("Attributes", "params_style")]
 html_theme = "furo"
 html_title = "prunelaw"
 html_copy_source = False
@@ -37,7 +40,9 @@ os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ[
 os.environ["COLUMNS"] = "100"
 
 autodoc_member_order = "bysource"
+autodoc_default_options = {"ignore-module-all": True}  # a name is shown where it is defined
 autodoc_typehints = "none"  # signatures carry them
+apidoc_automodule_options = {"members", "show-inheritance"}
 apidoc_modules = [
     {"path": f"../{root}/{package}", "destination": f"reference/{package}"}
     for root, package in (
@@ -49,13 +54,21 @@ apidoc_modules = [
 html_last_updated_fmt = None  # the same bytes from the same sources
 
 
+SECTION = re.compile(r"(Args|Attributes|Returns|Yields|Raises|Source):$")
+
+
 def as_restructured(app, what, name, obj, options, lines):
     """Docstrings are plain text; reStructuredText wants ``code``, escapes and marked tables.
 
-    A paragraph with columns or deeper lines is an equation, a table or an example: literal.
+    A paragraph with columns or deeper lines is an equation, a table or an example: literal.  The
+    sections of Google's form are napoleon's, which comes after this.
     """
-    blocks = re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))
-    lines[:] = [*"\n\n".join(map(_block, blocks)).split("\n"), ""]
+    text = "\n".join(lines).strip("\n").split("\n")
+    starts = [i for i, line in enumerate(text) if SECTION.match(line)]
+    first = starts[0] if starts else len(text)
+    blocks = re.split(r"\n\s*\n", "\n".join(text[:first]).strip("\n"))
+    rest = [line if SECTION.match(line) else _inline(line) for line in text[first:]]
+    lines[:] = [*"\n\n".join(map(_block, blocks)).split("\n"), "", *rest, ""]
 
 
 def _block(block):
@@ -85,4 +98,4 @@ def _inline(line):
 
 
 def setup(app):
-    app.connect("autodoc-process-docstring", as_restructured)
+    app.connect("autodoc-process-docstring", as_restructured, priority=400)

@@ -8,20 +8,16 @@ one are the fits to OpenCLIP.
 
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
-from prunelaw_figures.gallery import GALLERY, decay, pruning, real
+from prunelaw_figures.gallery import GALLERY
 from prunelaw_figures.gallery.build import Order, build
 from prunelaw_figures.terminal.output import progress_bar
 
 HERE = Path(__file__).resolve().parent
 IMAGES = HERE / "images" / "gallery"
 DPI = 100
-PARTS = (
-    ("The pruned perceptron", pruning.ENTRIES),
-    ("Utility decay", decay.ENTRIES),
-    ("Real data, and simulation", real.ENTRIES),
-)
 TOP = """# Gallery
 
 Every figure of both theories, with its caption. All but those that need data of others:
@@ -64,7 +60,7 @@ def main(openclip: str, c4: str) -> None:
 def page() -> str:
     """The whole page."""
     parts = [TOP]
-    for title, entries in PARTS:
+    for title, entries in groupby(GALLERY.values(), key=lambda entry: entry.part):
         parts.append(f"## {title}\n")
         for entry in entries:
             data = {"openclip": " --openclip FOLDER", "c4": " --c4 FILE"}.get(entry.given, "")

@@ -82,7 +82,7 @@ def print_alone(frame: pd.DataFrame) -> None:
             for count in COUNTS.values():
                 fit = fit_utility(count(of(frame, arch)), hold_out_above=ABOVE, **options)
                 assert fit.held_out is not None
-                cells.append(f"{fit.held_out['rmse']:.4f} ({fit.rmse:.4f})")
+                cells.append(f"{fit.held_out.rmse:.4f} ({fit.rmse:.4f})")
         print_row(name, *cells)
     print()
 

@@ -18,7 +18,7 @@ import pandas as pd
 from prunelaw.pruning.band import best_band
 from prunelaw_sim.laws.pruning import fit_pruning
 from prunelaw_sim.laws.theory_rules import band_centre
-from prunelaw_sim.scores import SCORES
+from prunelaw_sim.scores import catalogue
 from prunelaw_sim.studies.probed_digits import KEYS, probed_digits_sweep
 from prunelaw_sim.studies.transfer import KEYS as TRANSFER_KEYS
 from prunelaw_sim.studies.transfer import transfer_sweep
@@ -32,7 +32,7 @@ SEEDS = list(range(16))
 SIZES = (30, 60, 120, 240, 480, 960)  # of the perceptron's pools; doublings meet in kept numbers
 HOLD_OUT_ABOVE = 240
 PROBES = (400, 100, 40)  # images
-RULES = ("hard", "easy", "random", "band:0.25", "band:0.5", "band:0.75")
+RULES = ("hard", "easy", "random", "quantiles:0.25", "quantiles:0.5", "quantiles:0.75")
 FRACTIONS = (0.125, 0.25, 0.5)
 LEAST_KEPT = 15
 SCORE_TRIALS = 12
@@ -67,7 +67,8 @@ def cells() -> list[tuple[int, float, str]]:
     pruned = [
         (size, f, rule)
         for size, f, rule in product(SIZES, FRACTIONS, RULES)
-        if size * f >= LEAST_KEPT and not (f == 0.5 and rule in ("band:0.25", "band:0.75"))
+        if size * f >= LEAST_KEPT
+        and not (f == 0.5 and rule in ("quantiles:0.25", "quantiles:0.75"))
     ]
     return pruned + [(size, 1.0, "random") for size in SIZES]
 
@@ -81,7 +82,7 @@ def predicted_bands(folder: Path) -> None:
     chosen = []
     for size, f in product([size for size in SIZES if size > HOLD_OUT_ABOVE], FRACTIONS):
         band = best_band(size / fit.dimension, f, fit.theta)
-        chosen.append((size, f, f"band:{band_centre(float(band.low), float(band.high)):.3f}"))
+        chosen.append((size, f, f"quantiles:{band_centre(float(band.low), float(band.high)):.3f}"))
     found = probed_digits_sweep(chosen, seeds=SEEDS)
     PairedErrors.from_frame(found.runs, KEYS).write_csv(folder / "predicted_bands.csv")
 
@@ -119,7 +120,10 @@ def scores(folder: Path) -> None:
     designs = {
         "random": RealDesign.grid(score="random", rules="random", keep=[0.3, 0.6, 1.0], **given),
         "scored": RealDesign.grid(
-            score=list(SCORES[1:]), rules=["hard", "easy"], keep=[0.3, 0.6], **given
+            score=[*(n for n in catalogue.names() if n != "random"), "el2n:20"],
+            rules=["hard", "easy"],
+            keep=[0.3, 0.6],
+            **given,
         ),
     }
     tables = []

@@ -13,8 +13,9 @@ from scipy.stats import spearmanr
 from prunelaw_sim.networks.datasets import load_dataset
 from prunelaw_sim.networks.models import as_model
 from prunelaw_sim.networks.recipes import as_recipe
-from prunelaw_sim.scores import SCORES, ScoreInputs, ScoreResult, compute_score
+from prunelaw_sim.scores import ScoreInputs, ScoreResult, catalogue, compute_score
 
+SCORES = ("random", *(name for name in catalogue.names() if name != "random"), "el2n:20")
 POOL, OUTSIDE, SPLITS = 1000, 400, 3
 
 

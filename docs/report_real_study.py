@@ -17,17 +17,16 @@ import pandas as pd
 
 from prunelaw_figures.plots.real_study import ProbeStudy, real_study
 from prunelaw_figures.plots.style import save
+from prunelaw_sim.advice.cell_laws import Cell, TheoryLaws
 from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
-from prunelaw_sim.laws.pruning import fit_pruning
-from prunelaw_sim.laws.pruning_intervals import pruning_intervals
+from prunelaw_sim.laws.pruning import PARAMETERS, fit_pruning
+from prunelaw_sim.laws.pruning_intervals import pruning_intervals, widened
 from prunelaw_sim.studies.answers import Answer
-from prunelaw_sim.studies.best_keep import best_keep
 from prunelaw_sim.studies.pareto_slopes import GAINS, kept_numbers
 from prunelaw_sim.studies.probe_angles import angle_from_correlations, angle_from_errors
 from prunelaw_sim.studies.questions import (
     band_beats_both,
-    beats_power_law,
-    lowers_error,
+    pruning_gains,
     scores_match,
     switches_with_size,
     transfer_kept,
@@ -38,6 +37,7 @@ from prunelaw_sim.tables.paired_errors import PairedErrors
 
 HOLD_OUT_ABOVE = 240
 KEEP = [0.25, 0.5]
+RULES = ("random", "easy", "hard", "quantiles:0.25", "quantiles:0.5", "quantiles:0.75")
 CELL = ["dataset_size", "keep_fraction", "rule"]
 
 
@@ -59,7 +59,7 @@ def main() -> None:
     print_scores(tables["scores"])
     print_transfer(tables["transfer"])
     if figure is not None:
-        save(real_study(studies, 0.25, "band:0.5", KEEP), figure)
+        save(real_study(studies, 0.25, "quantiles:0.5", KEEP), figure)
 
 
 def studied(probed: PairedErrors, probes: pd.DataFrame) -> dict[int, ProbeStudy]:
@@ -87,14 +87,14 @@ def print_angles(studies: dict[int, ProbeStudy]) -> None:
         held = fit_pruning(
             one.errors.to_sweep("probed"),
             hold_out_above=HOLD_OUT_ABOVE,
-            theta=one.by_correlation.theta,
+            theta=one.by_correlation.value,
         )
         row(
             f"{images} images",
             f"{fit.dimension:.1f} ({between(ends['dimension'], 1)})",
             f"{fit.theta:.2f} ({between(ends['theta'])})",
             *(
-                f"{a.theta:.3f} ± {a.standard_error:.3f}"
+                f"{a.value:.3f} ± {a.standard_error:.3f}"
                 for a in (one.by_correlation, one.by_error)
             ),
             f"{fit.scale:.2f} ({between(ends['scale'])})",
@@ -109,7 +109,7 @@ def print_choices(studies: dict[int, ProbeStudy]) -> None:
     """Regret out of sample of each predictor, for each probe and both kinds of choice."""
     head("probe", "choice", "predictor", "regret", "90 %", "right")
     for images, one in studies.items():
-        cells, predicted = one.errors.cells, predictors(one)
+        predicted = predictors(one)
         size, f = one.errors.column("dataset_size"), one.errors.column("keep_fraction")
         kept = kept_numbers(one.errors)
         held = size > HOLD_OUT_ABOVE
@@ -117,17 +117,33 @@ def print_choices(studies: dict[int, ProbeStudy]) -> None:
         in_reach = [k for k in np.unique(kept) if (held & (kept == k)).any() and k > 60]
         by_number = np.where(np.isin(kept, in_reach), kept, -1)
         for choice, groups in (("rule, of P and f", by_rule), ("f and rule, of K", by_number)):
-            result = regrets(one.errors, predicted, groups).table
+            result = regrets(one.errors, predicted, groups)
             for line in result.to_dict(orient="records"):
                 row(f"{images}", choice, line["predictor"],
                     f"{line['regret']:+.4f} ± {line['standard_error']:.4f}",
                     between((line["low"], line["high"]), 3, signs=True),
                     f"{line['hits']} of {line['groups']}")  # fmt: skip
-        best = best_keep(one.found, kept=240, keep=[0.25, 0.5, 1.0])
-        assert best.interval is not None and best.share is not None
-        print(f"{images}: of 240 kept, {best.rule} at f = {best.keep_fraction:g}: "
-              f"{best.error:.4f} ({between(best.interval, 4)}), share {best.share:.2f}; "
-              f"{len(cells)} cells")  # fmt: skip
+        print(f"{images}: {best_of(240, one)}; {len(one.errors)} cells")
+
+
+def best_of(kept: int, one: ProbeStudy) -> str:
+    """The fraction and rule of least predicted error, where so many examples can be trained on."""
+    found = one.found
+    laws = TheoryLaws(*(
+        np.insert(found.draws[name], 0, getattr(found.fit, name)) for name in PARAMETERS
+    ))  # fmt: skip
+    measured = one.errors.cells[["keep_fraction", "rule"]].drop_duplicates()
+    pairs = measured.loc[measured["keep_fraction"] >= 0.25].itertuples(index=False, name=None)
+    cells = [Cell(kept / f, f, rule) for f, rule in pairs]
+    errors = laws.errors(cells)
+    best = int(errors[0].argmin())
+    share = float(np.mean(errors[1:].argmin(axis=1) == best))
+    error, draws = float(errors[0, best]), errors[1:, best]
+    ends = widened(error, draws, found.seeds, found.level, (0.0, np.inf))
+    _, f, rule = cells[best]
+    return (
+        f"of {kept} kept, {rule} at f = {f:g}: {error:.4f} ({between(ends, 4)}), share {share:.2f}"
+    )
 
 
 def predictors(one: ProbeStudy) -> dict[str, np.ndarray]:
@@ -135,16 +151,16 @@ def predictors(one: ProbeStudy) -> dict[str, np.ndarray]:
     cells, sweep = one.errors.cells, one.errors.to_sweep("probed")
     columns = [cells[name].to_numpy() for name in CELL]
     fit = one.found.fit
-    held = fit_pruning(sweep, hold_out_above=HOLD_OUT_ABOVE, theta=one.by_correlation.theta)
+    held = fit_pruning(sweep, hold_out_above=HOLD_OUT_ABOVE, theta=one.by_correlation.value)
     points = fit.table
     law = fit_kept_power_law(points, ~points["held_out"].to_numpy(bool))
     rule, f = one.errors.column("rule"), one.errors.column("keep_fraction")
     found = {
-        "theory": fit.predict(*columns),
-        "theory, θ from twins": held.predict(*columns),
+        "theory": fit.error_at(*columns),
+        "theory, θ from twins": held.error_at(*columns),
         "power law of each rule": law.predict(cells),
     }
-    for name in ("random", "easy", "hard", "band:0.5"):
+    for name in ("random", "easy", "hard", "quantiles:0.5"):
         # where a choice of f is to be made, the largest pool; all data where nothing is pruned
         found[f"always {name}"] = np.where(rule == name, f, np.where(f == 1.0, 2.0, 3.0))
     found["always random"] = np.where(rule == "random", -f, 3.0)
@@ -169,10 +185,10 @@ def answers(studies: dict[int, ProbeStudy], tables: dict[str, PairedErrors]) -> 
         *(switches_with_size(best.errors, f) for f in (0.25, 0.5)),
         *(named(switches_with_size(scores.part(score=s), 0.3), s)
           for s in ("margin", "el2n:20", "prototypes", "active-learning")),
-        lowers_error(best.errors, KEEP),
-        beats_power_law(best.errors, KEEP),
-        named(lowers_error(middle.errors, KEEP), "100 images"),
-        named(lowers_error(worst.errors, KEEP), "40 images"),
+        pruning_gains(best.errors, KEEP, "factor"),
+        pruning_gains(best.errors, KEEP),
+        named(pruning_gains(middle.errors, KEEP, "factor"), "100 images"),
+        named(pruning_gains(worst.errors, KEEP, "factor"), "40 images"),
         *(
             named(worse_probe_returns(best.errors, worst.errors, KEEP, by=by), by)
             for by in GAINS
@@ -181,8 +197,8 @@ def answers(studies: dict[int, ProbeStudy], tables: dict[str, PairedErrors]) -> 
           for s in ("prototypes", "ssl-prototypes") for a in ("margin", "el2n:20")),
         band_beats_both(both, names),
         replace(
-            band_beats_both(best.errors, dict.fromkeys(names, "band:0.5")),
-            question="Does the middle band, band:0.5, beat both hard and easy?",
+            band_beats_both(best.errors, dict.fromkeys(names, "quantiles:0.5")),
+            question="Does the middle band, quantiles:0.5, beat both hard and easy?",
         ),
         *(transfer_kept(transfer, f, r) for f in (0.25, 0.5) for r in ("hard", "easy", "random")),
     ]  # fmt: skip
@@ -198,8 +214,9 @@ def print_answers(found: list[Answer]) -> None:
     head("question", "answer", "number", "value", "95 %")
     for one in found:
         digits = 0 if "size P" in one.measure else 3
-        value = f"{one.effect:.{digits}f} ± {one.standard_error:.{digits}f}"
-        row(one.question, f"**{one.verdict}**", one.measure, value, between(one.interval, digits))
+        value = f"{one.effect.value:.{digits}f} ± {one.effect.standard_error:.{digits}f}"
+        row(one.question, f"**{one.verdict}**", one.measure, value,
+            between(one.effect.interval, digits))  # fmt: skip
     for one in found:
         print(f"\n{one.question} {one.how}\n{one.table.round(4).to_string(index=False)}")
 
@@ -207,13 +224,12 @@ def print_answers(found: list[Answer]) -> None:
 def print_perceptrons(studies: dict[int, ProbeStudy]) -> None:
     """Errors of the best probe's students: a row a (size, fraction), a column a rule."""
     errors = next(iter(studies.values())).errors
-    rules = ["random", "easy", "hard", "band:0.25", "band:0.5", "band:0.75"]
-    head("P", "f", *rules)
+    head("P", "f", *RULES)
     places = pd.DataFrame(errors.cells[CELL[:2]]).drop_duplicates()
     for place in places.to_dict(orient="records"):
         part = errors.select(**place)
         row(f"{place['dataset_size']}", f"{place['keep_fraction']:g}",
-            *(shown(part, rule=rule) for rule in rules))  # fmt: skip
+            *(shown(part, rule=rule) for rule in RULES))  # fmt: skip
 
 
 def print_scores(errors: PairedErrors) -> None:

@@ -32,7 +32,7 @@ RULES = {
         "top": "",
         "common": "",
         "tables": "common",
-        "readers": "tables common",
+        "readers": "tables",
         "students": "common",
         "simulation": "students common",
         "networks": "common",
@@ -42,7 +42,7 @@ RULES = {
         "laws": "fits tables common",
         "pools": "laws fits readers tables common",
         "advice": "pools laws fits scores tables common",
-        "studies": "sweeps scores networks students laws tables common",
+        "studies": "scores networks students tables common",
         "verification": "studies sweeps laws fits simulation tables common",
     },
     "prunelaw_figures": {
@@ -197,6 +197,50 @@ def test_rooms_and_files_are_small():
     for file in [*modules().values(), *(ROOT / "tests").rglob("*.py")]:
         lines = len(file.read_text(encoding="utf-8").splitlines())
         assert lines <= MOST_LINES, f"{file.relative_to(ROOT)} has {lines} lines"
+
+
+def reexported(package: str) -> dict[str, str]:
+    """Public name → its module, for names that a package's `__init__` (or its stub) lists."""
+    file = modules()[package]
+    stub = file.with_suffix(".pyi")
+    if not stub.exists():
+        return {name: module for module, name in imported(file) if name}
+    return {
+        alias.name: f"{package}.{node.module}"
+        for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+@cache
+def imported_by_tests() -> set[str]:
+    """Modules that some test imports by their public path: their own, or a package's."""
+    found = set()
+    for file in (ROOT / "tests").rglob("*.py"):
+        for module, name in imported(file):
+            found.add(module)
+            if modules().get(module, file).name == "__init__.py":
+                listed = reexported(module)
+                found |= set(listed.values()) if not name else {listed.get(name, "")}
+    return found
+
+
+ROOMS = sorted({(m.split(".")[0], room_of(m)) for m in modules()})
+
+
+@pytest.mark.parametrize(("package", "room"), ROOMS)
+def test_every_module_has_a_test(package, room):
+    """A verb of the command line is public by its name: tests/figures/commands/test_VERB.py."""
+    mine = {m for m in modules() if (m.split(".")[0], room_of(m)) == (package, room)}
+    inner = {m for m in mine if modules()[m].name == "__init__.py"}
+    verbs = {
+        m
+        for m in mine
+        if m.startswith("prunelaw_figures.commands.")
+        and (ROOT / f"tests/figures/commands/test_{m.split('.')[2]}.py").exists()
+    }
+    assert sorted(mine - inner - verbs - imported_by_tests()) == []
 
 
 def test_theory_does_no_input_or_output():

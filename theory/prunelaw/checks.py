@@ -55,9 +55,20 @@ def check_number(
     return float(number)
 
 
-def hold_number(holder: Any, name: str, low: float, high: float = np.inf, **ends: bool) -> None:
-    """Check one field of a frozen dataclass and keep it as a Python float."""
+def hold_number(
+    holder: Any, name: str, low: float, high: float = np.inf, infinite: bool = False, **ends: bool
+) -> None:
+    """Check one field of a frozen dataclass and keep it as a Python float; inf if `infinite`."""
+    if infinite and isinstance(getattr(holder, name), float) and getattr(holder, name) == np.inf:
+        return
     object.__setattr__(holder, name, check_number(name, getattr(holder, name), low, high, **ends))
+
+
+def check_finite(what: str, value: Any) -> Float[np.ndarray, "..."]:
+    """`value` as an array if it is finite; `InputError` that says of what otherwise."""
+    if not np.isfinite(value).all():
+        raise InputError(f"{what} give a value beyond the range of floats (1e308)")
+    return np.asarray(value)
 
 
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:

@@ -21,7 +21,6 @@ _FOLDERS = {
     "prunelaw_sim.networks": "recipes models datasets",
     "prunelaw_sim.laws": "pruning_intervals",
     "prunelaw_sim.tables": "paired_errors",
-    "prunelaw_sim.studies": "best_keep",
     "prunelaw_figures.plots": "phase_map decision_map",
 }
 MOVED = {

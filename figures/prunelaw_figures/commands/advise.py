@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json, require_new_file
+from prunelaw_figures.terminal.output import Amount
 from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
-    from prunelaw_sim.advice.advise import Advice
     from prunelaw_sim.scores.files import Scores
 
 
@@ -74,14 +73,15 @@ def command(
     TABLE is any file or folder that `prunelaw sweep-check` reads. Deterministic for a seed. An
     existing file is never overwritten.
     """
-    from prunelaw_figures.words.advice import print_advice
+    from prunelaw_figures.words.advice import advice_blocks
+    from prunelaw_figures.words.document import print_result
     from prunelaw_sim.advice.advise import advise
+    from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.readers import read
 
-    _check(scores, scores_high, scores_column, scores_id, output_kept, figure)
-    of_examples = None
-    if scores is not None:
-        of_examples = _scores(scores, scores_high, scores_column, scores_id, examples)
+    check_new_file("--figure", figure)
+    named = (scores, scores_high, scores_column, scores_id, output_kept)
+    of_examples = _scores(*named, examples)
     sweep = read(table, mapping=asked(**about_table))
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
@@ -89,67 +89,42 @@ def command(
         sweep, budget, examples=examples, scores=of_examples, level=level, group=group,
         score=score, replicates=replicates, seed=seed,
     )  # fmt: skip
-    _write(found, output_kept, figure)
-    if as_json:
-        print_json(found)
-    else:
-        print_advice(found)
-
-
-def _check(
-    scores: str | None,
-    high: str | None,
-    column: str | None,
-    id_column: str | None,
-    output_kept: Path | None,
-    figure: Path | None,
-) -> None:
-    """Complaints that name the option, before anything is read."""
-    from prunelaw.checks import check_choice
-    from prunelaw.errors import InputError
-    from prunelaw_sim.scores.files import HIGH, check_new_file
-
-    of_scores = {
-        "--scores-high": high,
-        "--scores-column": column,
-        "--scores-id": id_column,
-        "--output-kept": output_kept,
-    }
-    for name, given in of_scores.items():
-        if given is not None and scores is None:
-            raise InputError(f"{name} belongs to --scores, which was not given")
-    if high is not None:
-        check_choice("--scores-high", high, HIGH)
-    for name, path in (("--output-kept", output_kept), ("--figure", figure)):
-        require_new_file(name, path)
-    if output_kept is not None:
-        check_new_file(output_kept)
-
-
-def _scores(
-    path: str, high: str | None, column: str | None, id_column: str | None, examples: float | None
-) -> "Scores":
-    from prunelaw.errors import InputError
-    from prunelaw_sim.scores.files import read_scores
-
-    if examples is not None and examples != round(examples):
-        raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
-    count = None if examples is None else round(examples)
-    return read_scores(path, column=column, id_column=id_column, high=high, examples=count)
-
-
-def _write(found: "Advice", output_kept: Path | None, figure: Path | None) -> None:
-    from prunelaw.errors import InputError
-
     if figure is not None:
         from prunelaw_figures.plots.advice import advise_figure
         from prunelaw_figures.plots.style import save
 
-        try:
-            save(advise_figure(found), figure)
-        except OSError as error:
-            raise InputError(f"--figure {figure} cannot be written: {error.strerror}") from error
+        save(advise_figure(found), figure, "--figure")
         click.echo(f"wrote {figure}", err=True)
     if output_kept is not None and found.scores is not None:
-        found.scores.write_kept(output_kept)
+        found.scores.write_kept(output_kept, "--output-kept")
         click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
+    print_result(found, advice_blocks(found), as_json)
+
+
+def _scores(
+    path: str | None,
+    high: str | None,
+    column: str | None,
+    id_column: str | None,
+    output_kept: Path | None,
+    examples: float | None,
+) -> "Scores | None":
+    """The scores of the examples at hand, if they were given; complaints name the option."""
+    from prunelaw.checks import check_choice
+    from prunelaw.errors import InputError
+    from prunelaw_sim.scores.files import HIGH, check_score_file, read_scores
+
+    of_scores = {"high": high, "column": column, "id": id_column}
+    named = {f"--scores-{name}": given for name, given in of_scores.items()}
+    for name, given in {**named, "--output-kept": output_kept}.items():
+        if given is not None and path is None:
+            raise InputError(f"{name} belongs to --scores, which was not given")
+    if path is None:
+        return None
+    if high is not None:
+        check_choice("--scores-high", high, HIGH)
+    check_score_file("--output-kept", output_kept)
+    if examples is not None and examples != round(examples):
+        raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
+    count = None if examples is None else round(examples)
+    return read_scores(path, column=column, id_column=id_column, high=high, examples=count)

@@ -1,7 +1,6 @@
 """`prunelaw demo`: the interactive page, as one file, opened in the browser."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -50,30 +49,11 @@ def _temporary(page: bytes) -> Path:
 
 def _written(path: Path, page: bytes) -> Path:
     """The page at `path`; `InputError` if it cannot be there, or if another file is."""
-    from prunelaw.errors import InputError
+    from prunelaw_sim.common.new_file import write_new_file
 
-    try:
-        if path.is_file() and path.read_bytes() == page:
-            return path
-        with open(path, "xb") as file:
-            _write_all(file, page, path)
-    except FileExistsError:
-        raise InputError(
-            f"--output must not exist, or be this page already: {path} is another file"
-        ) from None
-    except OSError as error:
-        raise InputError(f"--output cannot be written: {path}: {error.strerror}") from error
+    if not (path.is_file() and path.read_bytes() == page):
+        write_new_file("--output", path, page)
     return path
-
-
-def _write_all(file: Any, page: bytes, path: Path) -> None:
-    """All of the page, or no file."""
-    try:
-        file.write(page)
-        file.flush()
-    except OSError:
-        path.unlink()
-        raise
 
 
 def _opened(path: Path) -> bool:

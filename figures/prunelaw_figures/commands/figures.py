@@ -10,7 +10,7 @@ from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
 
 if TYPE_CHECKING:
     from prunelaw_figures.gallery.build import Outcome
-    from prunelaw_figures.gallery.entry import Entry
+    from prunelaw_figures.plots.entry import Entry
 
 
 @click.command()

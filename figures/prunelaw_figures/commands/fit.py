@@ -5,26 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, require_new_file
 from prunelaw_figures.terminal.reading_options import asked, pairs, reading_options
+from prunelaw_sim.laws.catalogue import names
 
 if TYPE_CHECKING:
     from prunelaw_sim.laws.comparison import LawComparison
     from prunelaw_sim.tables.sweep import Sweep
-
-# As `prunelaw_sim.laws.registry.LAWS`, which costs seconds to import; "all" compares them.
-LAWS = (
-    "utility",
-    "no-decay",
-    "effective-data",
-    "data-constrained",
-    "overfit",
-    "power-law",
-    "power-law-floor",
-    "pruning",
-    "all",
-)
-WITH_CONVENTION = ("utility", "no-decay", "effective-data")
 
 
 @click.command()
@@ -33,7 +19,7 @@ WITH_CONVENTION = ("utility", "no-decay", "effective-data")
     "--law",
     default="utility",
     show_default=True,
-    help=f"{', '.join(LAWS[:-1])}; all: side by side.",
+    help=f"{', '.join(names())}; all: side by side.",
 )
 @click.option(
     "--convention",
@@ -117,55 +103,53 @@ def command(
     compute, error (power laws); dataset_size, keep_fraction, rule, error (pruning).
     Also group, epochs, error_se, seed, batch_size.
     """
-    _check(law, convention, hold_out_above, level, figure)
-    chosen: dict[str, Any] = {"hold_out_above": hold_out_above} | _chosen(
-        convention, together, stretch, bounds, ceiling, log_error
+    chosen = _chosen(
+        {
+            "hold_out_above": hold_out_above,
+            "convention": convention,
+            "together": together or None,
+            "stretch": stretch,
+            "bounds": bounds or None,
+            "ceiling": ceiling,
+            "log_error": log_error or None,
+        }
     )
+    _check(law, chosen, level, figure)
     from prunelaw_sim.readers import read
 
     sweep = read(table, mapping=asked(**about_table))
     for note in sweep.notes:
         click.echo(f"note: {note}", err=True)
     sweep = sweep if together and group is None else _one_group(sweep, group)
-    from prunelaw_figures.words import fits as fit_tables
+    from prunelaw_figures.words.document import print_result
+    from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 
     if law == "all":
         from prunelaw_sim.laws.comparison import compare_laws
 
-        found = compare_laws(sweep, **chosen)
+        compared = compare_laws(sweep, **chosen)
+        values, blocks = compared.to_dict(), comparison_blocks
         if figure:
-            _draw(found, figure)
-        show = fit_tables.print_comparison
+            _draw(compared, figure)
     else:
+        from prunelaw_sim.common.plain import to_plain
         from prunelaw_sim.laws.registry import fit
 
-        found, show = fit(law, sweep, **chosen), fit_tables.print_fit
-    values = found.to_dict()
-    if level is not None:
-        values["intervals"] = _intervals(found, level)
-    if as_json:
-        print_json(values)
-    else:
-        show(values)
+        found = fit(law, sweep, **chosen)
+        values, blocks = found.to_dict(), fit_blocks
+        if level is not None:
+            values["intervals"] = to_plain(found.intervals(level))
+    print_result(values, blocks(values), as_json)
 
 
-def _chosen(
-    convention: str | None,
-    together: bool,
-    stretch: str | None,
-    bounds: dict[str, str],
-    ceiling: float | None,
-    log_error: bool,
-) -> dict[str, Any]:
+def _chosen(given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as the fit takes them."""
-    options: dict[str, Any] = {"convention": convention} if convention else {}
-    options |= {"together": True} if together else {}
-    options |= {"log_error": True} if log_error else {}
-    options |= {"ceiling": ceiling} if ceiling is not None else {}
-    if stretch is not None:
-        options["stretch"] = None if stretch == "fit" else _number("--stretch", stretch)
-    if bounds:
-        options["bounds"] = {name: _ends(name, text) for name, text in bounds.items()}
+    options = {name: value for name, value in given.items() if value is not None}
+    if "stretch" in options:
+        text = options["stretch"]
+        options["stretch"] = None if text == "fit" else _number("--stretch", text)
+    if "bounds" in options:
+        options["bounds"] = {name: _ends(name, text) for name, text in given["bounds"].items()}
     return options
 
 
@@ -184,44 +168,38 @@ def _number(option: str, text: str) -> float:
         raise InputError(f"{option} must be a number, got {text!r}") from cause
 
 
-def _intervals(found: Any, level: float) -> dict[str, Any]:
-    from prunelaw_sim.common.plain import to_plain
-    from prunelaw_sim.fits.intervals import parameter_intervals
-
-    return to_plain(parameter_intervals(found, level))
-
-
-def _check(
-    law: str,
-    convention: str | None,
-    hold_out_above: float | None,
-    level: float | None,
-    figure: Path | None,
-) -> None:
+def _check(law: str, chosen: dict[str, Any], level: float | None, figure: Path | None) -> None:
     """Complaints that name the option, before anything is read."""
     from prunelaw.checks import check_choice, check_real
     from prunelaw.decay.utility import CONVENTIONS
+    from prunelaw_sim.common.new_file import check_new_file
+    from prunelaw_sim.laws.comparison import OPTIONS
+    from prunelaw_sim.laws.registry import LAWS
 
-    check_choice("--law", law, LAWS)
-    if convention is not None:
-        check_choice("--convention", convention, CONVENTIONS)
-        check_choice("--law with --convention", law, WITH_CONVENTION)
-    if hold_out_above is not None:
-        check_real("--hold-out-above", hold_out_above, 0.0, low_open=True)
+    check_choice("--law", law, (*LAWS, "all"))
+    if "convention" in chosen:
+        check_choice("--convention", chosen["convention"], CONVENTIONS)
+    taken = OPTIONS if law == "all" else LAWS[law].options
+    for name in chosen:
+        if name not in taken:
+            option = "--bound" if name == "bounds" else f"--{name.replace('_', '-')}"
+            able = [other for other in LAWS if name in LAWS[other].options]
+            check_choice(f"--law with {option}", law, (*able, *["all"] * (name in OPTIONS)))
+    if "hold_out_above" in chosen:
+        check_real("--hold-out-above", chosen["hold_out_above"], 0.0, low_open=True)
     if level is not None:
         check_real("--intervals", level, 0.0, 1.0, low_open=True, high_open=True)
-        check_choice("--law with --intervals", law, LAWS[:-2])
-    if figure is None:
-        return
-    check_choice("--law with --figure", law, ("all",))
-    require_new_file("--figure", figure)
+        check_choice("--law with --intervals", law, tuple(LAWS))
+    if figure is not None:
+        check_choice("--law with --figure", law, ("all",))
+    check_new_file("--figure", figure)
 
 
 def _draw(found: "LawComparison", path: Path) -> None:
     from prunelaw_figures.plots.law_comparison import law_comparison
     from prunelaw_figures.plots.style import save
 
-    save(law_comparison(found), path)
+    save(law_comparison(found), path, "--figure")
     click.echo(f"wrote {path}", err=True)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import make_table, print_json, print_table
+from prunelaw_figures.terminal.output import print_json, print_table
 
 if TYPE_CHECKING:
     from prunelaw.pruning.optimal import OptimalRule
@@ -67,7 +67,7 @@ def _print(found: "OptimalRule") -> None:
     rows = [(name, f"{value:.8g}", "") for name, value in found.errors.items()]
     rows.append(("optimal", f"{found.error:.8g}", kept or "random"))
     title = f"alpha_tot = {found.alpha_tot:g}, f = {found.f:g}, theta = {found.theta:g} rad"
-    print_table(make_table(title, ("rule", "test error", "kept"), rows))
+    print_table(title, ("rule", "test error", "kept"), rows)
     met = sum(start.error <= found.error * (1 + 1e-9) for start in found.starts)
     click.echo(
         f"gain {100 * found.gain:.2f} % over the best of the others; first-order condition "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, progress_bar
+from prunelaw_figures.terminal.output import print_json, progress_bar, worker_processes
 
 MANY_POINTS = 8_000  # from here on, starting processes pays
 AXES = ("alpha_tot", "alpha_prune", "f", "theta")
@@ -83,8 +83,8 @@ def command(
     from prunelaw.errors import InputError
     from prunelaw.pruning.phase import phase_diagram
     from prunelaw_figures.plots.phase_map import phase_map
+    from prunelaw_figures.plots.style import encoded, style_sheet
     from prunelaw_figures.terminal.phase_store import PhaseStore
-    from prunelaw_figures.terminal.workers import worker_processes
     from prunelaw_sim.common.threads import cores
 
     store = PhaseStore(out)
@@ -104,7 +104,9 @@ def command(
             axes[0], axes[1], theta=theta, f=keep, rules=names,
             done=done, save=store.save_partial, progress=progress, executor=pool,
         )  # fmt: skip
-    files = store.finish(diagram, phase_map(diagram))
+    with style_sheet():
+        figure = phase_map(diagram)
+        files = store.finish(diagram, encoded(figure, "png"), encoded(figure, "svg"))
     failed = int((~diagram.converged).sum())
     if as_json:
         print_json({"files": files, "points": diagram.converged.size, "failed": failed,

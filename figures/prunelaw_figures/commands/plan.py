@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import Amount, print_json
+from prunelaw_figures.terminal.output import Amount
 from prunelaw_figures.terminal.reading_options import map_option, mapping_option, pairs
 
 if TYPE_CHECKING:
     from prunelaw_sim.pools.ensemble import PoolEnsemble
-    from prunelaw_sim.pools.plan import Plan
 
 
 @click.command()
@@ -90,11 +89,12 @@ def command(
 
     Deterministic for a seed. An existing file is never overwritten.
     """
-    from prunelaw_figures.words.plan import print_plan
+    from prunelaw_figures.words.document import print_result
+    from prunelaw_figures.words.plan import plan_blocks
+    from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.pools.plan import plan
 
-    if figure is not None:
-        _check_new(figure)
+    check_new_file("--figure", figure)
     ensemble, notes = _read(table, **about_table)
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -108,39 +108,33 @@ def command(
         run_limit=run_limit,
     )
     if figure is not None:
-        _draw(ensemble, found, figure)
-    if as_json:
-        print_json(found)
-    else:
-        print_plan(found)
+        from prunelaw_figures.plots.decision_map import decision_map
+        from prunelaw_figures.plots.style import save
+
+        save(decision_map(ensemble, found), figure, "--figure")
+    print_result(found, plan_blocks(found), as_json)
 
 
 def _read(
     table: Path,
     *,
-    a: float | None,
-    d: float | None,
-    convention: str | None,
     stretch: float,
     seed: int,
     replicates: int,
-    units: str | None,
-    batch_size: float,
     group: str | None,
     sizes: dict[str, str],
     columns: dict[str, str],
     mapping_file: str | None,
-) -> "tuple[PoolEnsemble, Sequence[str]]":
+    **of_table: Any,
+) -> "tuple[PoolEnsemble, Sequence[object]]":
     """What is known of the pools, from either kind of table."""
     from prunelaw.errors import InputError
     from prunelaw_sim.common.amounts import parse_amount
     from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
     from prunelaw_sim.tables.mapping import ColumnMapping
 
-    content = read_pools(
-        table, a=a, d=d, convention=convention, units=units, batch_size=batch_size,
-        mapping=ColumnMapping.of(mapping_file).updated(columns=columns),
-    )  # fmt: skip
+    mapping = ColumnMapping.of(mapping_file).updated(columns=columns)
+    content = read_pools(table, mapping=mapping, **of_table)
     draws = {"seed": seed, "replicates": replicates, "stretch": stretch}
     if isinstance(content, PoolTable):
         for name, given in (("--group", group), ("--size", sizes)):
@@ -148,30 +142,6 @@ def _read(
                 raise InputError(f"{name} belongs to a table of runs; {table} holds parameters")
         return content.ensemble(**draws), content.notes
     amounts = {name: parse_amount(f"--size {name}", text) for name, text in sizes.items()}
-    known = fitted_pools(
-        content, convention=convention or "paper", group=group, sizes=amounts, **draws
-    )
+    law = of_table["convention"] or "paper"
+    known = fitted_pools(content, convention=law, group=group, sizes=amounts, **draws)
     return known, content.notes
-
-
-def _check_new(figure: Path) -> None:
-    """Complaints about the file before anything is computed."""
-    from prunelaw.errors import InputError
-
-    if figure.exists():
-        raise InputError(f"--figure {figure} exists and is not overwritten")
-    if not figure.parent.is_dir():
-        raise InputError(f"--figure {figure} cannot be written: there is no folder {figure.parent}")
-
-
-def _draw(ensemble: "PoolEnsemble", found: "Plan", path: Path) -> None:
-    from prunelaw.errors import InputError
-    from prunelaw_figures.plots.decision_map import decision_map
-    from prunelaw_figures.plots.style import save
-
-    try:
-        save(decision_map(ensemble, found), path)
-    except FileExistsError as error:
-        raise InputError(f"--figure {path} exists and is not overwritten") from error
-    except OSError as error:
-        raise InputError(f"--figure {path} cannot be written: {error.strerror}") from error

@@ -5,10 +5,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import make_table, print_json, print_table
+from prunelaw_figures.words.document import Table, print_blocks, print_result
 
 if TYPE_CHECKING:
     from prunelaw_sim.scores import ScoreInputs
+
+
+def show_list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Prints all scores and ends the command."""
+    if not wanted:
+        return
+    from prunelaw_sim.scores import catalogue, score_class
+
+    found = [(name, score_class(name)) for name in catalogue.names()]
+    rows = [
+        (name, (one.__doc__ or "").splitlines()[0], one.counts, str(one.usual or ""))
+        for name, one in found
+    ]
+    print_blocks([Table("Scores", ("name", "high is", "number of", "usual"), rows)])
+    ctx.exit()
 
 
 @click.command()
@@ -16,9 +31,15 @@ if TYPE_CHECKING:
 @click.option(
     "--score",
     required=True,
-    help="random, margin, el2n, forgetting, memorization, influence-max, influence-sum, ddd, "
-    "active-learning, prototypes or ssl-prototypes; all but random and margin with a number of "
-    "models or clusters if wanted: el2n:20.",
+    help="One of --list, most with a number of models or clusters if wanted: el2n:20.",
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_list,
+    help="Print all scores.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="A new file, .csv or .tsv.")
 @click.option("--model", default="mlp:64", show_default=True, help="softmax, mlp:W,.. or cnn:C,..")
@@ -59,27 +80,23 @@ def command(
     from; `prunelaw_sim.scores.files.read_scores` reads it.  An existing file is never overwritten.
     """
     from prunelaw_sim.scores import as_score, as_scores, compute_score
-    from prunelaw_sim.scores.files import check_new_file, write_scores
+    from prunelaw_sim.scores.files import check_score_file, write_scores
 
-    if output is not None:
-        check_new_file(output)
+    check_score_file("--output", output)
     family = as_score(score, "--score")
     inputs = _inputs(dataset, model, recipe, outside, seed)
     result = compute_score(family, inputs)
     scores = as_scores(family, inputs, result)
     if output is not None:
-        write_scores(output, scores)
+        write_scores(output, scores, "--output")
     about: dict[str, object] = {**scores.provenance, "examples": len(scores), "tied": scores.ties}
     about |= {"seed": seed, "cost_samples": result.cost_samples}
     if result.probe_error is not None:
         about["probe_error"] = result.probe_error
     if output is not None:
         about["output"] = str(output)
-    if as_json:
-        print_json(about)
-    else:
-        rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
-        print_table(make_table("Scores, high = hard", ("", "value"), rows))
+    rows = [(key, f"{v:.6g}" if isinstance(v, float) else str(v)) for key, v in about.items()]
+    print_result(about, [Table("Scores, high = hard", ("", "value"), rows)], as_json)
 
 
 def _inputs(dataset: str, model: str, recipe: str, outside: int | None, seed: int) -> "ScoreInputs":

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import make_table, print_json, print_table, progress_bar
+from prunelaw_figures.terminal.output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from prunelaw_sim.simulation.expectations import Comparison
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--student",
     default="max-margin",
     show_default=True,
-    help="max-margin, ridge:LAMBDA or logistic:LAMBDA.",
+    help="max-margin, ridge:LAMBDA, logistic:LAMBDA, ...",
 )
 @click.option(
     "--inputs",
@@ -101,7 +101,7 @@ def command(
     from prunelaw.checks import check_integer, check_real
     from prunelaw_sim.simulation.inputs import as_inputs
     from prunelaw_sim.simulation.probes import as_probe
-    from prunelaw_sim.students.penalised import as_student
+    from prunelaw_sim.students.registry import as_student
 
     check_integer("--dim", dim, 2)
     check_integer("--trials", trials, 2 if stderr is None else 10)
@@ -187,7 +187,7 @@ def _print(values: dict[str, Any]) -> None:
         ("trained on", f"{values['kept']} of {values['drawn']} examples"),
     ]
     title = f"{values['trials']} students, N = {values['dim']}, keep {values['rule']}"
-    print_table(make_table(title, ("", ""), rows))
+    print_table(title, ("", ""), rows)
     for departure in values["departures"]:
         click.echo(f"beyond the theory: {departure}")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import NumberList, make_table, print_json, print_table
+from prunelaw_figures.terminal.output import NumberList, print_json, print_table
 
 if TYPE_CHECKING:
     from prunelaw import Solution
@@ -70,7 +70,7 @@ def command(
 
     import prunelaw
     from prunelaw.checks import check_real
-    from prunelaw.keep import as_rule
+    from prunelaw.keep import as_rule, split_rules
 
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
     if keep is not None:
@@ -89,18 +89,6 @@ def command(
     failed = int(np.sum(~solution.converged))
     if failed:
         raise click.ClickException(f"{failed} of {len(points)} points did not converge: see status")
-
-
-def split_rules(text: str) -> list[str]:
-    """Rules separated by commas, which may hold commas themselves (band:0.17,0.43)."""
-    rules: list[str] = []
-    for part in (word.strip() for word in text.split(",")):
-        unfinished = rules and rules[-1].partition(":")[2] and "," not in rules[-1]
-        if unfinished:
-            rules[-1] += "," + part
-        else:
-            rules.append(part)
-    return rules
 
 
 def _point(solution: "Solution", i: int) -> dict[str, Any]:
@@ -127,7 +115,7 @@ def _print(points: list[dict[str, Any]]) -> None:
     for p in points:
         inputs = (p["rule"], f"{p['alpha_tot']:g}", f"{p['keep_fraction']:g}", f"{p['theta']:g}")
         rows.append((*inputs, *(f"{p[name]:.8g}" for name in ("error", "R", "rho", "kappa"))))
-    print_table(make_table("Max-margin perceptron on pruned data, N → ∞", columns, rows))
+    print_table("Max-margin perceptron on pruned data, N → ∞", columns, rows)
     worst = max(p["residual"] for p in points)
     solved = sum(p["converged"] for p in points)
     click.echo(f"{solved} of {len(points)} points converged; largest residual {worst:.1e}")

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.output import print_json, require_new_file
 from prunelaw_figures.terminal.reading_options import asked, reading_options
 
 if TYPE_CHECKING:
@@ -37,24 +36,24 @@ def command(
 
     Existing files are never overwritten.
     """
-    from prunelaw_figures.words.account import print_account
+    from prunelaw_figures.words.account import account_blocks
+    from prunelaw_figures.words.document import print_result
+    from prunelaw_sim.common.new_file import check_new_file
     from prunelaw_sim.laws.allowed import account
     from prunelaw_sim.readers import examine
 
     for option, path in (("--save-mapping", save_mapping), ("--output", output)):
-        require_new_file(option, path)
+        check_new_file(option, path)
     found = examine(table, mapping=asked(**about))
     _write(found, save_mapping, output)
-    if as_json:
-        print_json(account(found))
-    else:
-        print_account(account(found))
+    said = account(found)
+    print_result(said, account_blocks(said), as_json)
 
 
 def _write(found: "Reading", save_mapping: str | None, output: str | None) -> None:
     if save_mapping:
-        found.mapping.updated(format=found.format).save(save_mapping)
+        found.mapping.updated(format=found.format).save(save_mapping, "--save-mapping")
         click.echo(f"wrote {save_mapping}", err=True)
     if output:
-        found.sweep.to_csv(output)
+        found.sweep.to_csv(output, "--output")
         click.echo(f"wrote {output}", err=True)

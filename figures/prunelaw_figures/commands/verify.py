@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import make_table, print_json, print_table, progress_bar
+from prunelaw_figures.terminal.output import print_json, progress_bar
 from prunelaw_figures.terminal.reading_options import constant_option, map_option, mapping_option
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def command(
         raise click.UsageError(
             "--map, --constant and --mapping describe the table of --sweep PATH; give it"
         )
-    from prunelaw_figures.words.report import verdict, write
+    from prunelaw_figures.words.document import print_blocks
+    from prunelaw_figures.words.report import part_blocks, verdict, write
     from prunelaw_sim.verification.run import FULL, QUICK, new_folder, verify
 
     sweeps = None
@@ -82,7 +83,7 @@ def command(
 
     def finished(name: str, outcome: "Outcome") -> None:
         if not as_json:
-            _print_part(name, outcome)
+            print_blocks(part_blocks(name, outcome))
 
     state = verify(
         QUICK if quick else FULL,
@@ -101,17 +102,3 @@ def command(
         click.echo(verdict(outcome), err=True)
     if not state.good:
         raise click.ClickException(f"not everything is good; see {folder / 'index.html'}")
-
-
-def _print_part(name: str, outcome: "Outcome") -> None:
-    """The part's table and its sentences."""
-    from prunelaw_figures.words.document import Code, Items, Table, Text
-    from prunelaw_figures.words.report import part_blocks
-
-    for block in part_blocks(name, outcome):
-        if isinstance(block, Table):
-            print_table(make_table(block.title, block.columns, block.rows))
-        elif isinstance(block, Text | Code):
-            click.echo(block.text + "\n")
-        elif isinstance(block, Items):
-            click.echo("".join(f"  - {item}\n" for item in block.items))

@@ -1,53 +1,36 @@
-// Chebyshev polynomials on boxes: the decoder and evaluator of what cells.py writes.
+// Chebyshev polynomials on boxes: the evaluator of what cells.py makes.
 
-const LEAF = 3, EMPTY = 4;
+const LEAF = ".", EMPTY = "-";
 
-// One table. `frame` has low, high, nodes and step; the bytes begin at `start`, and `end` is where
-// they stop.
+// One table: low, high, nodes, step and tree as in tables.json; its coefficients are the first of
+// `whole`, in units of their steps.
 export class Cells {
-  constructor(frame, bytes, start) {
+  constructor(frame, whole) {
     this.frame = frame;
     this.size = frame.nodes[0] * frame.nodes[1] * frame.nodes[2];
     this.outputs = frame.step.length;
-    this.position = start;
+    this.codes = frame.tree[Symbol.iterator]();
     this.leaves = 0;
-    const box = { low: frame.low.slice(), high: frame.high.slice() };
-    this.root = this.readTree(bytes, box);
-    this.coefficients = this.readCoefficients(bytes);
-    this.end = this.position;
+    this.root = this.readTree({ low: frame.low, high: frame.high });
+    this.coefficients = Float64Array.from(
+      whole.subarray(0, this.leaves * this.outputs * this.size),
+      (value, i) => value * frame.step[Math.floor(i / this.size) % this.outputs],
+    );
     this.bases = frame.nodes.map((n) => new Float64Array(n));
     this.place = [0, 0, 0];
     this.row = new Float64Array(frame.nodes[0]);
     this.other = new Float64Array(frame.nodes[0]);
   }
 
-  readTree(bytes, box) {
-    const code = bytes[this.position++];
+  readTree(box) {
+    const code = this.codes.next().value;
     if (code === EMPTY) return { leaf: -1 };
     if (code === LEAF) return { leaf: this.leaves++, ...box };
-    const cut = 0.5 * (box.low[code] + box.high[code]);
+    const axis = Number(code), cut = 0.5 * (box.low[axis] + box.high[axis]);
     const below = { low: box.low, high: box.high.slice() };
     const above = { low: box.low.slice(), high: box.high };
-    below.high[code] = above.low[code] = cut;
-    return {
-      axis: code, cut, below: this.readTree(bytes, below), above: this.readTree(bytes, above),
-    };
-  }
-
-  readCoefficients(bytes) {
-    const { step } = this.frame, { size } = this;
-    const values = new Float64Array(this.leaves * this.outputs * size);
-    for (let i = 0; i < values.length; i++) {
-      let value = 0, factor = 1, byte;
-      do {
-        byte = bytes[this.position++];
-        value += (byte & 127) * factor;
-        factor *= 128;
-      } while (byte > 127);
-      const whole = value % 2 ? -(value + 1) / 2 : value / 2;
-      values[i] = whole * step[Math.floor(i / size) % this.outputs];
-    }
-    return values;
+    below.high[axis] = above.low[axis] = cut;
+    return { axis, cut, below: this.readTree(below), above: this.readTree(above) };
   }
 
   // The first `count` outputs at (x, y, z), into `out`; points outside count as on the surface.
@@ -104,9 +87,9 @@ function fillChebyshev(values, x) {
   for (let k = 2; k < values.length; k++) values[k] = 2 * x * values[k - 1] - values[k - 2];
 }
 
-// The bytes of a base64 text of raw deflate.
+// The 32-bit integers of a base64 text of raw deflate.
 export async function inflated(text) {
   const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  return new Int32Array(await new Response(stream).arrayBuffer());
 }

@@ -1,22 +1,20 @@
 """Functions of up to three variables as Chebyshev polynomials on boxes that halve where needed.
 
 A box is cut at its middle, along the variable in which the polynomial converges slowest, until the
-function at the points between the nodes is met to a tolerance.  The tree of cuts and the
-coefficients, rounded to a step, become bytes: `encode` and `decode`; cells.js reads the same.
-
-    tree   in order of descent: 0, 1, 2 the variable cut at the middle, LEAF, or EMPTY
-    leaf   for each output the coefficients in C order, as zigzag varints of c/step
+function at the points between the nodes is met to a tolerance.  The tree of cuts is a text, in
+order of descent: 0, 1, 2 the variable cut, LEAF or EMPTY.  Coefficients are whole multiples of a
+step.  cells.js evaluates the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-LEAF, EMPTY = 3, 4
+LEAF, EMPTY = ".", "-"
 NOT_CUT = 1e-12  # a variable with one node is constant and never cut
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -27,10 +25,11 @@ Function = Callable[[np.ndarray], np.ndarray]
 class Frame:
     """Where a function lives and how finely it is kept.
 
-    low, high    the corners of the whole box
-    nodes        Chebyshev–Lobatto nodes along each variable; 1: constant in it
-    tolerance    largest difference at the points between nodes, for each output
-    step         of the rounded coefficients, for each output
+    Attributes:
+        low, high: the corners of the whole box.
+        nodes: Chebyshev–Lobatto nodes along each variable; 1: constant in it.
+        tolerance: largest difference at the points between nodes, for each output.
+        step: of the rounded coefficients, for each output.
     """
 
     low: tuple[float, float, float]
@@ -45,51 +44,43 @@ class Cells:
     """A tree of boxes and the coefficients of its leaves, in the order of the tree."""
 
     frame: Frame
-    tree: tuple[int, ...]
+    tree: str
     coefficients: Float[np.ndarray, "leaves outputs n1 n2 n3"]
+
+    @classmethod
+    def of_whole(cls, frame: Frame, tree: str, whole: Int[np.ndarray, " n"]) -> Cells:
+        """The coefficients are the first of `whole`, in units of their steps."""
+        shape = (tree.count(LEAF), len(frame.step), *frame.nodes)
+        return cls(frame, tree, whole[: np.prod(shape)].reshape(shape) * _steps(frame))
+
+    def whole(self) -> Int[np.ndarray, "leaves outputs n1 n2 n3"]:
+        """The coefficients in units of their steps."""
+        return np.rint(self.coefficients / _steps(self.frame)).astype(np.int32)
 
     def __call__(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n outputs"]:
         """Values at points of the box; those outside count as on its surface."""
         inside = np.clip(points, self.frame.low, self.frame.high)
         values = np.full((len(points), self.coefficients.shape[1]), np.nan)
-        boxes = self._boxes()
-        for leaf, mine in self._by_leaf(inside):
-            low, high = boxes[leaf]
-            x = _unit(inside[mine], low, high)
-            bases = [
-                np.polynomial.chebyshev.chebvander(x[:, k], n - 1)
-                for k, n in enumerate(self.frame.nodes)
-            ]
-            values[mine] = np.einsum(
-                "oabc,na,nb,nc->no", self.coefficients[leaf], *bases, optimize=True
-            )
+        leaves = zip(self.coefficients, self.leaves(inside), strict=True)
+        for coefficients, (low, high, mine) in leaves:
+            if mine.size:
+                x = (2.0 * inside[mine] - low - high) / np.maximum(high - low, NOT_CUT)
+                bases = _bases(x, self.frame.nodes)
+                values[mine] = np.einsum("oabc,na,nb,nc->no", coefficients, *bases, optimize=True)
         return values
 
-    def _boxes(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Corners of the leaves, in their order."""
-        boxes = []
-        stack = [(np.array(self.frame.low), np.array(self.frame.high))]
-        for code in self.tree:
-            low, high = stack.pop()
-            if code == LEAF:
-                boxes.append((low, high))
-            elif code != EMPTY:
-                stack += reversed(halves(low, high, code))
-        return boxes
-
-    def _by_leaf(self, points: Float[np.ndarray, "n 3"]):
-        """(leaf, its points), a leaf at a time."""
-        leaf = 0
+    def leaves(
+        self, points: Float[np.ndarray, "n 3"]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Corners of the leaves in their order, and which points lie in them."""
         stack = [(np.array(self.frame.low), np.array(self.frame.high), np.arange(len(points)))]
         for code in self.tree:
             low, high, mine = stack.pop()
             if code == LEAF:
-                if mine.size:
-                    yield leaf, mine
-                leaf += 1
+                yield low, high, mine
             elif code != EMPTY:
-                first, second = halves(low, high, code)
-                lower = points[mine, code] < first[1][code]
+                first, second = halves(low, high, int(code))
+                lower = points[mine, int(code)] < first[1][int(code)]
                 stack += [(*second, mine[~lower]), (*first, mine[lower])]
 
 
@@ -101,9 +92,13 @@ def halves(low: np.ndarray, high: np.ndarray, axis: int) -> list[tuple[np.ndarra
     return [(low, below), (above, high)]
 
 
-def _unit(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Points of a box as points of [−1, 1]³."""
-    return (2.0 * points - low - high) / np.maximum(high - low, NOT_CUT)
+def _steps(frame: Frame) -> Float[np.ndarray, "1 outputs 1 1 1"]:
+    return np.reshape(frame.step, (1, -1, 1, 1, 1))
+
+
+def _bases(x: Float[np.ndarray, "n 3"], nodes: Sequence[int]) -> list[np.ndarray]:
+    """Chebyshev polynomials of each variable at points of [−1, 1]³."""
+    return [np.polynomial.chebyshev.chebvander(x[:, k], n - 1) for k, n in enumerate(nodes)]
 
 
 def _lobatto(n: int) -> Float[np.ndarray, " n"]:
@@ -170,10 +165,9 @@ def fit(
         points = middle[:, None] + half[:, None] * both
         values = function(points.reshape(-1, 3)).reshape(len(boxes), len(both), -1)
         at_nodes = values[:, : len(nodes)].reshape(len(boxes), *frame.nodes, -1)
-        coefficients = rounded(_coefficients(at_nodes), frame.step)
-        basis = [np.polynomial.chebyshev.chebvander(between[:, k], n - 1)
-                 for k, n in enumerate(frame.nodes)]  # fmt: skip
-        guess = np.einsum("loabc,na,nb,nc->lno", coefficients, *basis, optimize=True)
+        coefficients = rounded(_coefficients(at_nodes), frame)
+        bases = _bases(between, frame.nodes)
+        guess = np.einsum("loabc,na,nb,nc->lno", coefficients, *bases, optimize=True)
         miss = np.abs(guess - values[:, len(nodes) :]).max(axis=1) / frame.tolerance
         following = {}
         for i, (path, box) in enumerate(boxes.items()):
@@ -186,77 +180,17 @@ def fit(
         if progress is not None:
             progress(depth, len(boxes), len(kept))
         boxes = following
-    tree, order = _in_order(cut, kept)
-    return Cells(frame, tree, np.stack([kept[path] for path in order]))
+
+    def descent(path: str) -> str:
+        if path in cut:
+            return f"{cut[path]}{descent(path + '0')}{descent(path + '1')}"
+        return LEAF if path in kept else EMPTY
+
+    return Cells(frame, descent(""), np.stack([kept[path] for path in sorted(kept)]))
 
 
 def rounded(
-    coefficients: Float[np.ndarray, "boxes outputs n1 n2 n3"], step: Sequence[float]
+    coefficients: Float[np.ndarray, "boxes outputs n1 n2 n3"], frame: Frame
 ) -> Float[np.ndarray, "boxes outputs n1 n2 n3"]:
-    """The coefficients as multiples of the step."""
-    unit = np.reshape(step, (1, -1, 1, 1, 1))
-    return np.rint(coefficients / unit) * unit
-
-
-def _in_order(
-    cut: dict[str, int], kept: dict[str, np.ndarray]
-) -> tuple[tuple[int, ...], list[str]]:
-    """The codes of the tree in order of descent, and the paths of its leaves."""
-    tree, order, stack = [], [], [""]
-    while stack:
-        path = stack.pop()
-        if path in cut:
-            tree.append(cut[path])
-            stack += [path + "1", path + "0"]
-        elif path in kept:
-            tree.append(LEAF)
-            order.append(path)
-        else:
-            tree.append(EMPTY)
-    return tuple(tree), order
-
-
-def encode(cells: Cells) -> bytes:
-    """Bytes of the tree and of the coefficients."""
-    step = np.reshape(cells.frame.step, (1, -1, 1, 1, 1))
-    whole = np.rint(cells.coefficients / step).astype(np.int64)
-    return bytes(cells.tree) + _varints(whole.ravel())
-
-
-def decode(frame: Frame, data: bytes, start: int) -> tuple[Cells, int]:
-    """The cells that begin at `start`, and where they end."""
-    open_boxes, end = 1, start
-    while open_boxes:
-        open_boxes += 1 if data[end] < LEAF else -1
-        end += 1
-    tree = tuple(data[start:end])
-    shape = (tree.count(LEAF), len(frame.step), *frame.nodes)
-    whole, end = _from_varints(data, end, int(np.prod(shape)))
-    step = np.reshape(frame.step, (1, -1, 1, 1, 1))
-    return Cells(frame, tree, whole.reshape(shape) * step), end
-
-
-def _varints(whole: Int[np.ndarray, " n"]) -> bytes:
-    """Zigzag varints: seven bits a byte, the lowest first, the eighth says that more follow."""
-    out = bytearray()
-    for value in ((whole << 1) ^ (whole >> 63)).tolist():
-        while value > 127:
-            out.append(value & 127 | 128)
-            value >>= 7
-        out.append(value)
-    return bytes(out)
-
-
-def _from_varints(data: bytes, start: int, count: int) -> tuple[Int[np.ndarray, " n"], int]:
-    values, end = np.empty(count, np.int64), start
-    for i in range(count):
-        value = shift = 0
-        while True:
-            byte = data[end]
-            end += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
-        values[i] = (value >> 1) ^ -(value & 1)
-    return values, end
+    """The coefficients as multiples of the steps."""
+    return np.rint(coefficients / _steps(frame)) * _steps(frame)

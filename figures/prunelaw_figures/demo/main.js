@@ -108,8 +108,8 @@ async function start() {
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
   try {
     const info = JSON.parse(element("table-info").textContent);
-    const bytes = await inflated(element("table-data").textContent.trim());
-    new Page(new Perceptron(info, bytes), info);
+    const whole = await inflated(element("table-data").textContent.trim());
+    new Page(new Perceptron(info, whole), info);
     document.documentElement.dataset.ready = "yes";
   } catch (error) {
     element("trouble").hidden = false;

@@ -12,6 +12,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -25,7 +26,7 @@ from scipy.special import erf, erfc
 import prunelaw
 from prunelaw.numerics.gaussian import Array
 from prunelaw.pruning.band import best_band
-from prunelaw_figures.demo.cells import Cells, Frame, encode, fit
+from prunelaw_figures.demo.cells import Cells, Frame, fit
 from prunelaw_figures.demo.tables import (
     ALPHA,
     BEND,
@@ -108,11 +109,6 @@ def outputs(rule: str, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n
     return exact(rule, np.clip(alpha, 1e-3, 1e6), f, np.where(theta < SETTLED, 0.0, theta))
 
 
-def kinds(rule: str) -> int:
-    """How many outputs a table has."""
-    return {"band": 1, "random": 2}.get(rule, 3)
-
-
 def exact(rule: str, alpha: Array, f: Array, theta: Array) -> Float[np.ndarray, "n outputs"]:
     """log ε, log κ and cos χ of the student."""
     if rule == "band":
@@ -155,10 +151,8 @@ def measure(tables: Tables, rule: str, points: int, seed: int) -> dict[str, floa
     )
     half, most, nearly, largest = np.quantile(miss[:, 0], [0.5, 0.99, 0.999, 1.0]).tolist()
     found = {"points": points, "q50": half, "q99": most, "q999": nearly, "largest": largest}
-    names = ("kappa", "cos_chi")[: kinds(rule) - 1]
-    found |= {
-        f"{name}_q999": float(np.quantile(miss[:, i + 1], 0.999)) for i, name in enumerate(names)
-    }
+    for name, column in zip(("kappa", "cos_chi"), miss.T[1:], strict=False):
+        found[f"{name}_q999"] = float(np.quantile(column, 0.999))
     return {
         name: value if name == "points" else float(f"{value:.3g}") for name, value in found.items()
     }
@@ -189,16 +183,6 @@ def best_band_spline() -> Callable[[np.ndarray], np.ndarray]:
     return lambda points: spline(np.clip(points, box.low, box.high))[:, None]
 
 
-def entry(rule: str, cells: Cells) -> dict:
-    """One table in tables.json."""
-    names = ("low", "high", "nodes", "tolerance", "step")
-    return (
-        {"rule": rule}
-        | {name: list(map(float, getattr(cells.frame, name))) for name in names}
-        | {"nodes": list(cells.frame.nodes)}
-    )
-
-
 def main(folder: Path) -> None:
     """Computes, measures and writes; before that it looks that nothing is overwritten."""
     files = folder / "tables.bin", folder / "tables.json"
@@ -206,13 +190,13 @@ def main(folder: Path) -> None:
     if there or not folder.is_dir():
         sys.exit(f"{folder} must be a folder without tables; there is {', '.join(there) or 'none'}")
     made = {rule: compute(rule) for rule in ("random", "hard", "easy", "band")}
-    data = b"".join(map(encode, made.values()))
-    info: dict[str, Any] = {"tables": [entry(rule, cells) for rule, cells in made.items()]}
-    tables = Tables(info, data)
+    trees = {rule: asdict(cells.frame) | {"tree": cells.tree} for rule, cells in made.items()}
+    info: dict[str, Any] = {"tables": trees}
+    tables = Tables(info, made)
     info["measured"] = {rule: measure(tables, rule, POINTS[rule], RANDOM_SEED) for rule in made}
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = b"".join(cells.whole().astype("<i4").tobytes() for cells in made.values())
     with open(files[0], "xb") as file:
-        file.write(packer.compress(data) + packer.flush())
+        file.write(zlib.compress(data, 9, wbits=-15))
     with open(files[1], "x", encoding="utf-8") as file:
         file.write(json.dumps(info, indent=1) + "\n")
 

@@ -32,12 +32,12 @@ export function keptInterval(rule, f) {
 }
 
 export class Perceptron {
-  constructor(info, bytes) {
+  // What tables.json says, and the integers of tables.bin.
+  constructor(info, whole) {
     this.tables = {};
-    let start = 0;
-    for (const { rule, ...frame } of info.tables) {
-      this.tables[rule] = new Cells(frame, bytes, start);
-      start = this.tables[rule].end;
+    for (const [rule, frame] of Object.entries(info.tables)) {
+      this.tables[rule] = new Cells(frame, whole);
+      whole = whole.subarray(this.tables[rule].coefficients.length);
     }
     this.out = new Float64Array(3);
     this.known = { hard: {}, easy: {} };

@@ -1,8 +1,9 @@
 """What the page's tables hold and how they are read: errors and order parameters at any place.
 
 The tables were computed with `prunelaw.solve` by make_tables.py and lie beside this file:
-tables.bin (deflated bytes of `cells.encode`, one rule after another) and tables.json (frames, and
-how far the tables are from the solver).  perceptron.js reads them the same way.
+tables.json (by rule the frame and the tree of `cells.Cells`, and how far the tables are from the
+solver) and tables.bin (the coefficients in units of their steps, one rule after another, as
+deflated little-endian 32-bit integers).  perceptron.js reads them the same way.
 
 Outputs are log ε, log κ and cos χ = J·e_u/sin ω, the student's direction in the plane of teacher
 and probe; for the best band log ε only.  Coordinates follow the places where ε changes sharply:
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -31,7 +33,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw.numerics.gaussian import Array, central_half_width, outer_threshold
-from prunelaw_figures.demo.cells import Cells, Frame, decode
+from prunelaw_figures.demo.cells import Cells, Frame
 
 ALPHA, FRACTION, THETA = (0.1, 1000.0), (0.02, 1.0), (0.0, 1.4)  # ranges of the sliders
 BEND = {"hard": 0.2, "easy": 0.1, "band": 0.3}
@@ -64,16 +66,12 @@ def place(rule: str, alpha_tot: Array, f: Array, theta: Array) -> Float[np.ndarr
     return np.stack(columns, axis=1)
 
 
+@dataclass(frozen=True)
 class Tables:
     """The tables by rule; `info` is what tables.json says."""
 
-    def __init__(self, info: dict[str, Any], data: bytes):
-        self.info = info
-        self.cells: dict[str, Cells] = {}
-        end = 0
-        for entry in info["tables"]:
-            frame = frame_from(entry)
-            self.cells[entry["rule"]], end = decode(frame, data, end)
+    info: dict[str, Any]
+    cells: dict[str, Cells]
 
     def outputs(self, rule: str, alpha_tot: Any, f: Any, theta: Any) -> Float[np.ndarray, "n k"]:
         """log ε, log κ and cos χ (of random log ε and log κ, of the band log ε) as the page has."""
@@ -86,16 +84,16 @@ class Tables:
         return np.exp(self.outputs(rule, alpha_tot, f, theta)[:, 0])
 
 
-def frame_from(entry: dict[str, Any]) -> Frame:
-    """The frame of one table of tables.json."""
-    names = ("low", "high", "nodes", "tolerance", "step")
-    return Frame(*(tuple(entry[name]) for name in names))
-
-
 @cache
 def read_tables() -> Tables:
     """The tables of the package."""
-    return Tables(json.loads(table_info()), zlib.decompress(table_bytes(), wbits=-15))
+    info, cells = json.loads(table_info()), {}
+    rest = np.frombuffer(zlib.decompress(table_bytes(), wbits=-15), "<i4")
+    for rule, frame in info["tables"].items():
+        sides = {name: tuple(value) for name, value in frame.items() if name != "tree"}
+        cells[rule] = Cells.of_whole(Frame(**sides), frame["tree"], rest)
+        rest = rest[cells[rule].coefficients.size :]
+    return Tables(info, cells)
 
 
 def table_info() -> str:

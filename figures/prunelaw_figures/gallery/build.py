@@ -8,8 +8,8 @@ from pathlib import Path
 
 from prunelaw.errors import PrunelawError
 from prunelaw_figures.gallery import cache
-from prunelaw_figures.gallery.entry import Entry, Progress, Results, Work
 from prunelaw_figures.gallery.folder import OwnedFolder
+from prunelaw_figures.plots.entry import Entry, Progress, Results, Work
 from prunelaw_figures.plots.style import DPI, encoded, style_sheet
 
 # A label to a context that gives a function (done, total): how the caller shows progress.

@@ -14,8 +14,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from prunelaw_figures.gallery.entry import Entry, Results
-from prunelaw_figures.gallery.folder import replace_file
+from prunelaw_figures.plots.entry import Entry, Results
+from prunelaw_sim.common.new_file import replace_file
 
 PACKAGED = Path(__file__).resolve().parents[1] / "results"
 STAMP = "stamp"  # the array that holds it, as JSON

@@ -6,26 +6,13 @@ belongs to somebody else.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from prunelaw.errors import InputError
+from prunelaw_sim.common.new_file import replace_file
 
 MARKER = ".prunelaw-figures.json"
-
-
-def replace_file(file: Path, content: bytes) -> None:
-    """Writes beside the file and moves it there at once."""
-    fresh = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        with open(fresh, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(fresh, file)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 class OwnedFolder:

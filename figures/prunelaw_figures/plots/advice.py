@@ -36,16 +36,13 @@ def advise_figure(found: "Advice") -> "Figure":
     """Two panels for each question that is answered: pools above, pruning below."""
     parts = [part for part in (found.pools, found.pruning) if part is not None]
     figure, axes = new_figure(PAGE, 3.4 * len(parts), len(parts), 2)
-    row = iter(axes)
     if found.pools is not None:
-        left, right = next(row)
-        _law_of_pools(left, found.pools)
-        _unions(right, found.pools)
+        _law_of_pools(axes[0, 0], found.pools)
+        _unions(axes[0, 1], found.pools)
     if found.pruning is not None:
-        left, right = next(row)
         looks = _looks(found.pruning)
-        _law_of_pruning(left, found.pruning, looks)
-        _fractions(right, found.pruning, looks)
+        _law_of_pruning(axes[-1, 0], found.pruning, looks)
+        _fractions(axes[-1, 1], found.pruning, looks)
     return figure
 
 
@@ -101,13 +98,9 @@ _MARK: dict[str, Any] = {
 
 def _looks(found: "PruningAdvice") -> dict[str, tuple[str, str]]:
     """Colour and marker of every rule."""
-    rules = [curve.rule for curve in found.choice.curves]
-    rest = [rule for rule in rules if rule not in RULES]
-    more = {
-        rule: (COLOURS[OTHER[i % len(OTHER)][0]], OTHER[i % len(OTHER)][1])
-        for i, rule in enumerate(rest)
-    }
-    return {**RULES, **more}
+    rest = [curve.rule for curve in found.choice.curves if curve.rule not in RULES]
+    more = {rule: OTHER[i % len(OTHER)] for i, rule in enumerate(rest)}
+    return {**RULES, **{r: (COLOURS[colour], marker) for r, (colour, marker) in more.items()}}
 
 
 def _law_of_pruning(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, str]]) -> None:
@@ -143,12 +136,12 @@ def _line(
 ) -> None:
     """The law; dashed beyond the runs.  Of the theory, as fitted without the held-out runs."""
     from prunelaw.errors import InputError
-    from prunelaw_sim.advice.keep_laws import Cell
+    from prunelaw_sim.advice.cell_laws import Cell
 
     most = max(float(sizes.max()), found.choice.best.dataset_size)
     x = np.geomspace(float(sizes.min()), most, POINTS)
     if found.describes and found.judged is not None:
-        y = found.judged.predict(x, f, rule)
+        y = found.judged.error_at(x, f, rule)
     else:
         try:
             y = found.laws.errors([Cell(float(size), f, rule) for size in x])[0]

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from prunelaw_figures.plots.entry import (
+    PRUNING,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    check_solved,
+    grid,
+)
 from prunelaw_figures.plots.style import (
     COLOURS,
     PAGE,
@@ -65,3 +74,39 @@ def _line(axes, x, y, name: str, colour: str, marker: str) -> None:
     every = max(1, len(x) // 6)
     look = {"color": colour, "marker": marker, "markersize": 3.5, "markevery": every}
     axes.plot(x, y, linewidth=1.2, label=name, **look)
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _bands(p: Parameters, work: Work) -> Results:
+    import prunelaw
+    from prunelaw.pruning.band import best_band
+
+    alpha, angles = grid(p["alpha_tot"])[None], np.array(p["theta"])[:, None]
+    found = best_band(alpha, p["f"], angles)
+    check_solved("best band", found.converged)
+    plain = {f"error_{r}": prunelaw.solve(alpha, p["f"], angles, r).error for r in RULES}
+    high = np.where(found.at_end == "easy", np.inf, found.high)
+    return {"low": found.low, "high": high, "error_band": found.error, **plain}
+
+
+def _draw_bands(p: Parameters, found: Results) -> "Figure":
+    errors = {rule: found[f"error_{rule}"] for rule in (*RULES, "band")}
+    alpha = grid(p["alpha_tot"])
+    return band_edges(alpha, p["theta"], p["f"], found["low"], found["high"], errors)
+
+
+ENTRIES = (
+    Entry(
+        "band_edges",
+        "The best band low < |z| < high that keeps f = {f:g}, against examples per dimension, "
+        "α_tot from {alpha_tot[0]:g} to {alpha_tot[1]:g} ({alpha_tot[2]:g} points), for probes at "
+        "θ = {theta} rad. Above: its edges; from 0 it is keep-hard, without an upper edge "
+        "keep-easy. Below: test error of the best band and of the plain rules.",
+        {"alpha_tot": [1.0, 1000.0, 91], "theta": [0.1, 0.3, 0.6], "f": 0.2},
+        _draw_bands,
+        _bands,
+        part=PRUNING,
+    ),
+)

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunelaw.decay.utility import PUBLISHED
+from prunelaw_figures.plots.entry import DECAY, Entry, Parameters, Results
+from prunelaw_figures.plots.pool_curves import published_fit
 from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, new_figure
 
 if TYPE_CHECKING:
@@ -58,3 +61,43 @@ def _panel(axes, convention: str, names: Sequence[str], budgets: Sequence[float]
         axes.plot(np.array(budgets) / 1e6, marked[i], label=names[i], **style)
     axes.set_xscale("log")
     label(axes, "samples seen, millions", "ImageNet error", TITLES[convention])
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _draw_filters(p: Parameters, found: Results) -> "Figure":
+    from prunelaw_sim.verification.published import check_utility
+
+    return best_filter_figure(check_utility())
+
+
+def _filter_parameters() -> dict:
+    from prunelaw_sim.verification.published import BUDGETS, SWITCH_RANGE
+
+    fitted, other = published_fit("official_code"), PUBLISHED["effective_data"]
+    kept = {name: fitted[name] for name in ("a", "b", "tau", "d", "pool_size")}
+    return {
+        **kept,
+        "a_effective": other[0].law.a,
+        "b_effective": [pool.law.b for pool in other],
+        "tau_effective": [pool.law.tau for pool in other],
+        "budgets": [budget / 1e6 for budget in BUDGETS],
+        "switch_range": list(SWITCH_RANGE),
+    }
+
+
+ENTRIES = (
+    Entry(
+        "best_filter",
+        "ImageNet error of the best 1, 2, 3 and 4 pools of {pool_size:.3g} samples by T-MARS score "
+        "against samples seen, in the three conventions of the law; marked: {budgets} million; "
+        "dashed: switches of the best union within {switch_range[0]:g} to {switch_range[1]:g}. "
+        "Published fits (arXiv 2404.07177), d = {d:g}: paper and official code a = {a:g}, "
+        "b = {b}, τ = {tau:.3g}; effective data a = {a_effective:g}, b = {b_effective:.3g}, "
+        "τ = {tau_effective:.3g}.",
+        _filter_parameters(),
+        _draw_filters,
+        part=DECAY,
+    ),
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import prunelaw
+from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results
 from prunelaw_figures.plots.style import (
     GREY,
     PAGE,
@@ -53,3 +54,24 @@ def capacity(
     left.set_ylim(0.0, 0.5)
     legend(left, loc="upper right")
     return figure
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _draw_capacity(p: Parameters, found: Results) -> "Figure":
+    low, high = p["alpha_prune"]
+    return capacity(p["fractions"], (low, high))
+
+
+ENTRIES = (
+    Entry(
+        "capacity",
+        "The sharp change of keep-hard with a perfect probe (θ = 0) at the perceptron's capacity, "
+        "α_prune = 2 (dashed), as f → 0: f = {fractions}, α_prune from {alpha_prune[0]:g} to "
+        "{alpha_prune[1]:g}. Left: test error; right: ε/f, on which the lines of small f meet.",
+        {"fractions": [0.3, 0.1, 0.03, 0.01, 0.001], "alpha_prune": [0.5, 8.0]},
+        _draw_capacity,
+        part=PRUNING,
+    ),
+)

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from prunelaw_figures.plots.entry import (
+    REAL,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    table_arrays,
+    table_of,
+)
 from prunelaw_figures.plots.style import (
     MARKERS,
     PAGE,
@@ -144,3 +153,51 @@ def _short(count: float) -> str:
         if count >= size:
             return f"{count / size:.3g}{letter}"
     return f"{count:g}"
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _openclip(p: Parameters, work: Work) -> Results:
+    from prunelaw_sim import read
+    from prunelaw_sim.laws.utility import fit_utility
+
+    frame = read(work.data, downstream=p["task"]).frame
+    tables, fits, others = {}, {}, {}
+    for name in p["models"]:
+        table = frame.loc[frame["group"] == name].reset_index(drop=True)
+        tables[name] = table
+        fits[name] = fit_utility(table, hold_out_above=p["hold_out_above"])
+        others[name] = fit_utility(
+            table, hold_out_above=p["hold_out_above"], convention="official_code", stretch=0.0
+        )
+    points = decay_points(fits, tables)
+    lines = decay_lines(fits, tables, others, p["level"], p["points"])
+    return {**table_arrays("points", points), **table_arrays("lines", lines)}
+
+
+def _draw_openclip(p: Parameters, found: Results) -> "Figure":
+    points, lines = table_of("points", found), table_of("lines", found)
+    return draw_decay_fits(points, lines, error="ImageNet error")
+
+
+ENTRIES = (
+    Entry(
+        "openclip",
+        "Public OpenCLIP models {models}, task {task}: error against samples seen by number of "
+        "unique samples. Solid and dashed: utility decay (paper's convention) fitted to runs of at "
+        "most {hold_out_above:.3g} samples seen, with the {level:.0%} band at {points} places; "
+        "open points were predicted. Dotted: official code's convention, stretch 0.",
+        {
+            "models": ["ViT-B-32", "ViT-B-16"],
+            "task": "imagenet1k",
+            "hold_out_above": 2e10,
+            "level": 0.9,
+            "points": 13,
+        },
+        _draw_openclip,
+        _openclip,
+        part=REAL,
+        given="openclip",
+    ),
+)

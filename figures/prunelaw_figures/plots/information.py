@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work, grid
 from prunelaw_figures.plots.style import (
     DASHES,
     PAGE,
@@ -40,3 +41,38 @@ def information(
         label(panel, "kept examples per dimension, α_prune", what)
     legend(left, loc="lower left", fontsize=7)
     return figure
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _nats(p: Parameters, work: Work) -> Results:
+    from prunelaw.students.gibbs import gibbs
+
+    alpha = grid(p["alpha_prune"])
+    f = np.array([1.0, *p["hard"], *p["easy"]])[:, None]
+    names = ["random"] + ["hard"] * len(p["hard"]) + ["easy"] * len(p["easy"])
+    found = gibbs(alpha[None] / f, f, np.array(names)[:, None])
+    return {"nats": found.information, "error": found.error}
+
+
+def _draw_nats(p: Parameters, found: Results) -> "Figure":
+    kept = [f"keep {rule}, f = {f:g}" for rule in ("hard", "easy") for f in p[rule]]
+    alpha = grid(p["alpha_prune"])
+    return information(alpha, ["unpruned", *kept], found["nats"], found["error"])
+
+
+ENTRIES = (
+    Entry(
+        "information",
+        "Gibbs student (drawn from the version space), perfect probe θ = 0: information of one "
+        "more kept example, −ds/dα_prune in nats, and test error, against kept examples per "
+        "dimension, α_prune from {alpha_prune[0]:g} to {alpha_prune[1]:g} ({alpha_prune[2]:g} "
+        "points). Unpruned data; keep-hard at f = {hard}; keep-easy at f = {easy}. Both order "
+        "parameters q and R are solved for (the published formula sets q = R).",
+        {"alpha_prune": [0.05, 100.0, 121], "hard": [0.5, 0.2, 0.05], "easy": [0.5]},
+        _draw_nats,
+        _nats,
+        part=PRUNING,
+    ),
+)

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from prunelaw_figures.plots.entry import (
+    REAL,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    table_arrays,
+    table_of,
+)
 from prunelaw_figures.plots.style import (
     GREY,
     MARKERS,
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from prunelaw_sim.laws.comparison import LawComparison
+    from prunelaw_sim.tables.sweep import Sweep
 
 MOST_PANELS = 6
 COLUMNS = 3
@@ -196,3 +206,47 @@ def _line(panel: Any, curve: pd.DataFrame, colour: str) -> None:
     panel.plot(
         seen, np.where(dashed, error, np.nan), color=colour, linewidth=0.9, linestyle=(0, (3, 2))
     )
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def c4_runs(work: Work) -> "Sweep":
+    """The public runs of language models on C4, as a table."""
+    from prunelaw_sim import read
+
+    names = {
+        "samples_seen": "tokens_seen", "unique_samples": "unique_tokens", "error": "val_loss",
+    }  # fmt: skip
+    constants = {"metric": "C4 validation loss", "pool": "C4"}
+    return read(work.data, mapping=names, constants=constants)
+
+
+def _c4_laws(p: Parameters, work: Work) -> Results:
+    from prunelaw_sim import compare_laws
+
+    found = compare_laws(
+        c4_runs(work), p["laws"], hold_out_above=p["hold_out_above"], log_error=True
+    )
+    shown = [law for law in p["laws"] if law in found.fits]
+    points, lines = comparison_points(found), comparison_lines(found, shown)
+    return {**table_arrays("points", points), **table_arrays("lines", lines)}
+
+
+def _draw_c4_laws(p: Parameters, found: Results) -> "Figure":
+    return draw_law_comparison(table_of("points", found), table_of("lines", found))
+
+
+ENTRIES = (
+    Entry(
+        "c4_laws",
+        "177 public language models on C4: validation loss against tokens seen, and the laws "
+        "{laws}, fitted in log loss to runs of at most {hold_out_above:.3g} tokens; open points "
+        "were predicted.",
+        {"laws": ["overfit", "data-constrained", "power-law"], "hold_out_above": 3.3e10},
+        _draw_c4_laws,
+        _c4_laws,
+        part=REAL,
+        given="c4",
+    ),
+)

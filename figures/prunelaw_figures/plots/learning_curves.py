@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import prunelaw
+from prunelaw_figures.plots.entry import PRUNING, Entry, Parameters, Results, Work
 from prunelaw_figures.plots.style import PAGE, RULES, label, legend, new_figure, plain_log_axis
 
 if TYPE_CHECKING:
@@ -58,3 +59,66 @@ def learning_curves(
     label(panel, "examples per dimension before pruning, α_tot", "test error ε", title + note)
     legend(panel, loc="lower left")
     return figure
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _simulated(p: Parameters, work: Work) -> Results:
+    from prunelaw_sim import simulate
+
+    jobs = [(rule, alpha) for rule in RULES for alpha in p["simulated"]]
+    runs = []
+    for done, (rule, alpha) in enumerate(jobs):
+        runs.append(
+            simulate(
+                alpha, p["f"], p["theta"], rule, dim=p["dim"], trials=p["trials"], seed=p["seed"]
+            )
+        )
+        if work.progress:
+            work.progress(done + 1, len(jobs))
+    shape = (len(RULES), len(p["simulated"]))
+    mean, stderr = (np.array([getattr(run, name) for run in runs]) for name in ("mean", "stderr"))
+    return {"mean": mean.reshape(shape), "stderr": stderr.reshape(shape)}
+
+
+def _draw_learning_curves(p: Parameters, found: Results) -> "Figure":
+    points = {
+        rule: [
+            Measured(alpha, float(found["mean"][i, j]), float(found["stderr"][i, j]), p["dim"])
+            for j, alpha in enumerate(p["simulated"])
+        ]
+        for i, rule in enumerate(RULES)
+    }
+    low, high = p["alpha_tot"]
+    return learning_curves(p["f"], p["theta"], points, (low, high))
+
+
+LEARNING = (
+    "Test error ε of a max-margin student against examples per dimension before pruning, α_tot "
+    "from {alpha_tot[0]:g} to {alpha_tot[1]:g}, when the fraction f = {f:g} is kept by a probe at "
+    "the angle θ = {theta:g} rad from the teacher: the hardest examples (small |z|), the easiest, "
+    "or random ones. Lines: theory, N → ∞. Points: students at N = {dim}, means of {trials} "
+    "trials at α_tot = {simulated}, with standard errors; seed {seed}."
+)
+SIMULATED = {"dim": 200, "trials": 30, "seed": 7, "alpha_tot": [0.3, 30.0]}
+
+
+ENTRIES = (
+    Entry(
+        "learning_curves",
+        LEARNING,
+        {"f": 0.4, "theta": 0.2, "simulated": [0.8, 1.6, 3.2, 6.4], **SIMULATED},
+        _draw_learning_curves,
+        _simulated,
+        part=PRUNING,
+    ),
+    Entry(
+        "learning_curves_perfect_probe",
+        LEARNING,
+        {"f": 0.2, "theta": 0.0, "simulated": [1.6, 3.2, 6.4, 12.8], **SIMULATED},
+        _draw_learning_curves,
+        _simulated,
+        part=PRUNING,
+    ),
+)

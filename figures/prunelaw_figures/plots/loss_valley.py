@@ -17,15 +17,14 @@ def ridge(fit: "UtilityFit", pool: str, highest: float, level: float = 0.9) -> "
 
     The dashed line is the rms at which a d leaves the profile interval of `level`.
     """
-    from scipy import stats
-
+    from prunelaw_sim.common.statistics import student_quantile
     from prunelaw_sim.fits.intervals import profile
 
     d = np.linspace(0.0, highest, 25)
     cost, values = profile(fit, "d", d)
     rows = fit.problem.error.size
     least = fit.problem.cost(fit.point)
-    critical = stats.t.ppf(0.5 + 0.5 * level, fit.freedom) * fit.scatter
+    critical = student_quantile(level, fit.freedom) * fit.scatter
     figure, axes = new_figure(PAGE, 2.6, 1, 2)
     left, right = axes[0]
     left.plot(d, np.sqrt(cost / rows), color=COLOURS["black"], linewidth=1.3)

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from prunelaw_figures.plots.entry import (
+    PRUNING,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    check_solved,
+    grid,
+)
 from prunelaw_figures.plots.style import (
     DASHES,
     GREY,
@@ -70,3 +79,49 @@ def _slope(axes, alpha: Float[np.ndarray, " alphas"], unpruned: Float[np.ndarray
         "slope −1", (middle, height * ends[0] / middle), fontsize=7, color=GREY,
         xytext=(3, 3), textcoords="offset points",
     )  # fmt: skip
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _frontiers(p: Parameters, work: Work) -> Results:
+    import prunelaw
+    from prunelaw.pruning.frontier import pareto
+
+    alpha, angles = grid(p["alpha_prune"]), np.radians(p["degrees"])
+    found = pareto(alpha[None], angles[:, None], p["f_range"], ("hard",))
+    check_solved("frontier", found.converged)
+    f = np.array(p["fractions"])[:, None]
+    fixed = prunelaw.solve(alpha[None] / f, f, 0.0, "hard").error
+    unpruned = prunelaw.solve(alpha, 1.0, 0.0, "random").error
+    return {"error_at_f": fixed, "frontier": found.error, "unpruned": unpruned}
+
+
+def _draw_frontiers(p: Parameters, found: Results) -> "Figure":
+    alpha = grid(p["alpha_prune"])
+    return pareto_frontier(
+        alpha, p["fractions"], found["error_at_f"], p["degrees"], found["frontier"],
+        found["unpruned"],
+    )  # fmt: skip
+
+
+ENTRIES = (
+    Entry(
+        "pareto_frontier",
+        "Test error ε against kept examples per dimension, α_prune from {alpha_prune[0]:g} to "
+        "{alpha_prune[1]:g} ({alpha_prune[2]:g} points). Left: keep-hard with a perfect probe at "
+        "f = {fractions}, and their frontier. Right: the frontier, the least ε over f in "
+        "[{f_range[0]:g}, {f_range[1]:g}] with keep-hard, f = 1 included, for probes at "
+        "θ = {degrees} degrees. Dotted: unpruned data, which fall as 1/α. Below f = "
+        "{f_range[0]:g} the frontier of θ = 0 would go on falling: it belongs to this range of f.",
+        {
+            "alpha_prune": [0.5, 200.0, 61],
+            "fractions": [0.5, 0.2, 0.1, 0.05, 0.02, 0.01],
+            "degrees": [0.0, 5.0, 10.0, 20.0, 30.0],
+            "f_range": [0.01, 1.0],
+        },
+        _draw_frontiers,
+        _frontiers,
+        part=PRUNING,
+    ),
+)

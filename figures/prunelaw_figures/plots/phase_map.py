@@ -4,6 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prunelaw_figures.plots.entry import (
+    PRUNING,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    check_solved,
+    grid,
+)
 from prunelaw_figures.plots.style import GREY, PAGE, label, new_figure, plain_log_axis
 
 if TYPE_CHECKING:
@@ -101,3 +110,62 @@ def _mark_capacity(axes: Any, diagram: "PhaseDiagram", colour: str) -> None:
             "α_prune = 2", (2.0 / diagram.y[-1], diagram.y[-1]), fontsize=7, color=colour,
             xytext=(3, -9), textcoords="offset points",
         )  # fmt: skip
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _plane(p: Parameters) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
+    if "theta_range" in p:
+        return ("alpha_tot", grid(p["alpha_tot"])), ("theta", np.linspace(*p["theta_range"]))
+    return ("alpha_tot", grid(p["alpha_tot"])), ("f", grid(p["f_range"]))
+
+
+def _phases(p: Parameters, work: Work) -> Results:
+    from prunelaw.pruning.phase import phase_diagram
+
+    x, y = _plane(p)
+    found = phase_diagram(x, y, theta=p.get("theta"), f=p.get("f"), progress=work.progress)
+    check_solved("phase diagram", found.converged)
+    return {rule: error.astype(np.float32) for rule, error in found.error.items()}
+
+
+def _draw_phases(p: Parameters, found: Results) -> "Figure":
+    from prunelaw.pruning.phase import PhaseDiagram
+
+    (x_name, x), (y_name, y) = _plane(p)
+    errors = {rule: error.astype(np.float64) for rule, error in found.items()}
+    unknown = np.full((len(y), len(x)), np.nan)  # the edges of bands are not drawn
+    fixed = {name: p[name] for name in ("theta", "f") if name in p}
+    solved = np.ones(unknown.shape, bool)
+    return phase_map(PhaseDiagram(x_name, y_name, x, y, fixed, errors, unknown, unknown, solved))
+
+
+PHASES = (
+    "Left: which keep rule has the least test error; band (keep low < |z| < high, the best such "
+    "band) counts only where it gains more than 1 %. Right: gain 1 − ε/ε_random of the best rule "
+    "over random keeping. Dashed, where f is an axis: α_prune = f α_tot = 2. "
+)
+
+
+ENTRIES = (
+    Entry(
+        "phase_keep",
+        PHASES + "Over α_tot from {alpha_tot[0]:g} to {alpha_tot[1]:g} and f from {f_range[0]:g} "
+        "to {f_range[1]:g}, {alpha_tot[2]:g} × {f_range[2]:g} points; probe at θ = {theta:g} rad.",
+        {"alpha_tot": [0.5, 500.0, 64], "f_range": [0.02, 0.9, 64], "theta": 0.3},
+        _draw_phases,
+        _phases,
+        part=PRUNING,
+    ),
+    Entry(
+        "phase_probe",
+        PHASES + "Over α_tot from {alpha_tot[0]:g} to {alpha_tot[1]:g} and the probe's angle θ "
+        "from {theta_range[0]:g} to {theta_range[1]:g} rad, {alpha_tot[2]:g} × {theta_range[2]:g} "
+        "points; the fraction f = {f:g} is kept.",
+        {"alpha_tot": [1.0, 1000.0, 48], "theta_range": [0.02, 1.5, 48], "f": 0.2},
+        _draw_phases,
+        _phases,
+        part=PRUNING,
+    ),
+)

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunelaw.decay.utility import PUBLISHED, with_convention
+from prunelaw_figures.plots.entry import DECAY, Entry, Parameters, Results
+from prunelaw_figures.plots.pool_curves import FITTED, published_fit
 from prunelaw_figures.plots.style import GREY, MARKERS, PAGE, SERIES, label, legend, new_figure
 
 if TYPE_CHECKING:
@@ -64,3 +67,25 @@ def _decay(axes: "Axes", pools: "Sequence[Pool]") -> None:
         )  # fmt: skip
     axes.set(yscale="log", xticks=k[::3] + 1)
     label(axes, "time that a sample is seen, k + 1", "utility −b δᵏ", "decay by repetition")
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _draw_decay(p: Parameters, found: Results) -> "Figure":
+    pools = with_convention(PUBLISHED["utility"], p["convention"])
+    return pools_view(pools, p["budget"], *p["samples_seen"])
+
+
+ENTRIES = (
+    Entry(
+        "utility_decay",
+        "Left: error of the unions of the best pools, {samples_seen[0]:g} to {samples_seen[1]:g} "
+        "samples seen; dot: the best at a budget of {budget:g}; dashed: where the best union "
+        "switches. Right: utility −b δᵏ of a sample seen for the (k+1)-th time, δ = 2^(−1/τ), in "
+        "the colours of the left. " + FITTED,
+        {"budget": 6.4e8, "samples_seen": [1e7, 1e10], **published_fit("official_code")},
+        _draw_decay,
+        part=DECAY,
+    ),
+)

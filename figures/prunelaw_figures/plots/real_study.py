@@ -17,8 +17,8 @@ from prunelaw_figures.plots.style import (
 )
 from prunelaw_sim.laws.pruning import PruningFit
 from prunelaw_sim.laws.pruning_intervals import PruningIntervals
+from prunelaw_sim.studies.answers import Estimate
 from prunelaw_sim.studies.pareto_slopes import ParetoCurves
-from prunelaw_sim.studies.probe_angles import ProbeAngle
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class ProbeStudy:
 
     errors: PairedErrors
     found: PruningIntervals
-    by_error: ProbeAngle
-    by_correlation: ProbeAngle
+    by_error: Estimate
+    by_correlation: Estimate
 
 
 def real_study(
@@ -61,7 +61,7 @@ def _learning_curves(panel, errors: PairedErrors, fit: PruningFit, f: float, ban
         points = part.select(rule=rule)
         sizes = points.column("dataset_size")
         line = np.geomspace(sizes.min(), sizes.max(), 40)
-        panel.plot(line, fit.predict(line, f, rule), color=colour, linewidth=1.0)
+        panel.plot(line, fit.error_at(line, f, rule), color=colour, linewidth=1.0)
         for held_out in (False, True):
             shown = (sizes > largest) == held_out
             panel.errorbar(
@@ -75,11 +75,7 @@ def _learning_curves(panel, errors: PairedErrors, fit: PruningFit, f: float, ban
                 fillstyle="none" if held_out else "full",
                 label=None if held_out else rule,
             )
-    panel.set(xscale="log", yscale="log")
-    plain_log_axis(panel.xaxis)
-    plain_log_axis(panel.yaxis)
-    label(panel, "data-set size P", "test error", f"f = {f:g}; open: held out")
-    legend(panel, fontsize=7, loc="lower left")
+    _log_log(panel, "data-set size P", "test error", f"f = {f:g}; open: held out")
 
 
 def _kept_numbers(panel, probes: Mapping[int, ProbeStudy], keep: Sequence[float | int]) -> None:
@@ -91,21 +87,25 @@ def _kept_numbers(panel, probes: Mapping[int, ProbeStudy], keep: Sequence[float 
         table = curves.table()
         panel.plot(table["kept"], table["pruned"], color=colour, marker=marker, markersize=4,
                    linewidth=1, label=f"pruned, probe of {images}")  # fmt: skip
-    panel.set(xscale="log", yscale="log")
-    plain_log_axis(panel.xaxis)
-    plain_log_axis(panel.yaxis)
-    label(panel, "examples kept K = fP", "test error", "best rule and pool at each K")
-    legend(panel, fontsize=7, loc="lower left")
+    _log_log(panel, "examples kept K = fP", "test error", "best rule and pool at each K")
 
 
 _OTHERS = ((COLOURS["orange"], "v"), (COLOURS["purple"], "P"))
 
 
+def _log_log(panel, x: str, y: str, title: str) -> None:
+    panel.set(xscale="log", yscale="log")
+    plain_log_axis(panel.xaxis)
+    plain_log_axis(panel.yaxis)
+    label(panel, x, y, title)
+    legend(panel, fontsize=7, loc="lower left")
+
+
 def _angles(panel, probes: Mapping[int, ProbeStudy]) -> None:
     place = np.arange(len(probes))
     fitted = [(one.found.fit.theta, one.found.intervals["theta"]) for one in probes.values()]
-    by_error = [(one.by_error.theta, one.by_error.interval) for one in probes.values()]
-    twins = [(one.by_correlation.theta, one.by_correlation.interval) for one in probes.values()]
+    by_error = [(one.by_error.value, one.by_error.interval) for one in probes.values()]
+    twins = [(one.by_correlation.value, one.by_correlation.interval) for one in probes.values()]
     series = (
         ("fitted θ_eff", fitted, COLOURS["black"], "o"),
         ("arccos √corr", twins, COLOURS["green"], "s"),

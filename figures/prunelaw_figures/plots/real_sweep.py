@@ -1,10 +1,20 @@
 """Figures: a law held against a real sweep, points with error bars and the fitted law as lines."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from prunelaw_figures.plots.entry import (
+    REAL,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    table_arrays,
+    table_of,
+)
 from prunelaw_figures.plots.style import (
     MARKERS,
     PAGE,
@@ -35,7 +45,7 @@ def pruning_sweep(law: "LawFit") -> "Figure":
             colour, marker = RULES[str(rule)]
             sizes = np.geomspace(points["dataset_size"].min(), points["dataset_size"].max(), 60)
             fit: Any = law.fit
-            panel.plot(sizes, fit.predict(sizes, fraction, rule), color=colour, linewidth=1.2)
+            panel.plot(sizes, fit.error_at(sizes, fraction, rule), color=colour, linewidth=1.2)
             _points(panel, points, "dataset_size", colour, marker, f"keep {rule}")
         panel.set(xscale="log", yscale="log")
         plain_log_axis(panel.xaxis)
@@ -80,3 +90,79 @@ def _points(axes, points: pd.DataFrame, x: str, colour: str, marker: str, name: 
             fillstyle="none" if held_out else "full",
             label=None if held_out else name,
         )
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _digits(theory: str) -> Callable[[Parameters, Work], Results]:
+    """Computes the embedded sweep of one theory, "pruning" or "repetition"."""
+
+    def compute(p: Parameters, work: Work) -> Results:
+        from prunelaw_sim.studies import digits
+
+        sweep = getattr(digits, f"digits_{theory}_sweep")
+        return table_arrays("runs", sweep(progress=work.progress).frame)
+
+    return compute
+
+
+def _law(found: Results, law: str) -> "LawFit":
+    """The law fitted to the kept runs: a second or two."""
+    from prunelaw_sim.tables.sweep import Sweep
+    from prunelaw_sim.verification.real import check_sweeps
+
+    check = check_sweeps((Sweep.from_frame(table_of("runs", found), "digits"),))
+    return next(fit for fit in check.fits if fit.law == law)
+
+
+def _draw_digits_pruning(p: Parameters, found: Results) -> "Figure":
+    return pruning_sweep(_law(found, "pruning"))
+
+
+def _draw_digits_repetition(p: Parameters, found: Results) -> "Figure":
+    return utility_sweep(_law(found, "utility"))
+
+
+def _grid(theory: str, values: str, **others: str) -> Parameters:
+    """Parameters of an embedded sweep: its grid, whose values have a name, and other constants."""
+    from prunelaw_sim.studies import digits
+
+    grid = getattr(digits, f"FULL_{theory.upper()}")
+    given = {"sizes": list(grid.sizes), values: list(grid.values), "seeds": grid.seeds}
+    return given | {name: getattr(digits, constant) for name, constant in others.items()}
+
+
+ENTRIES = (
+    Entry(
+        "real_pruning",
+        "Even or odd digit (scikit-learn's 1797 images), a linear student at hard margin on "
+        "{dimension} whitened features: test error on {test_images} images against pool size "
+        "P = {sizes}, f = {keep} kept (and 1) by a probe trained on {probe_images} other images; "
+        "means of {seeds} seeds ± standard errors. Lines: the pruning theory fitted to the filled "
+        "points; open points were predicted.",
+        _grid(
+            "pruning",
+            "keep",
+            dimension="DIMENSION",
+            probe_images="PROBE_IMAGES",
+            test_images="TEST_IMAGES",
+        ),
+        _draw_digits_pruning,
+        _digits("pruning"),
+        part=REAL,
+    ),
+    Entry(
+        "real_repetition",
+        "Ten digits (scikit-learn's), one hidden layer of 64, SGD in batches of 10 at a learning "
+        "rate of 0.1: test error on {test_images} clean images against samples seen; unique images "
+        "{sizes}, epochs {epochs}, means of {seeds} seeds ± standard errors. Pool noisy: Gaussian "
+        "noise of {noise:g} of the brightest pixel. Lines: utility decay fitted to the filled "
+        "points; open points were predicted.",
+        _grid("repetition", "epochs", noise="NOISE", test_images="TEST_IMAGES"),
+        _draw_digits_repetition,
+        _digits("repetition"),
+        part=REAL,
+        numbers=2,
+    ),
+)

@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from prunelaw_figures.plots.entry import (
+    REAL,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    table_arrays,
+    table_of,
+)
+from prunelaw_figures.plots.law_comparison import c4_runs
 from prunelaw_figures.plots.style import (
     COLOURS,
     GREY,
@@ -97,3 +107,47 @@ def _laws(panel: Any, lines: pd.DataFrame) -> None:
     for style, (name, line) in zip(LINES, lines.groupby("law", sort=False), strict=False):
         look = {"color": GREY, "linewidth": 1.1, "linestyle": style, "label": name}
         panel.plot(line["epochs"], line["error"], **look)
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _c4_rising(p: Parameters, work: Work) -> Results:
+    from prunelaw_sim.laws.scaling import fit_data_constrained
+
+    table = c4_runs(work).frame
+    limit = p["hold_out_above"]
+    penalty = {"repeats": False, "saturates": False, "penalty": "saturating"}
+    fits = {
+        "Muennighoff et al., refitted": fit_data_constrained(table, limit, log_error=True),
+        "with the saturating penalty": fit_data_constrained(
+            table, limit, log_error=True, **penalty
+        ),
+    }
+    points = rising_points(table, fits, p["unique"], p["sizes"])
+    lines = rising_lines(points, fits, p["unique"])
+    return {**table_arrays("points", points), **table_arrays("lines", lines)}
+
+
+def _draw_c4_rising(p: Parameters, found: Results) -> "Figure":
+    return draw_rising_loss(table_of("points", found), table_of("lines", found))
+
+
+ENTRIES = (
+    Entry(
+        "c4_rising",
+        "Language models on C4 with {unique:.3g} unique tokens and {sizes:.4g} parameters: loss "
+        "against epochs. Red rings: above a shorter run of the same model. Lines: two laws fitted "
+        "in log loss to all runs of at most {hold_out_above:.3g} tokens; open points were "
+        "predicted.",
+        {
+            "unique": 1e8,
+            "sizes": [1.41e7, 8.27e7, 6.187e8, 1.0963e9],
+            "hold_out_above": 3.3e10,
+        },
+        _draw_c4_rising,
+        _c4_rising,
+        part=REAL,
+        given="c4",
+    ),
+)

@@ -128,7 +128,8 @@ def legend(axes: "Axes", **options: Any) -> None:
     axes.legend(fontsize=options.pop("fontsize", 8), frameon=False, **options)
 
 
-def save(figure: "Figure", path: Path) -> None:
-    """Writes the figure as a PNG; a file that exists is not overwritten (`FileExistsError`)."""
-    with open(path, "xb") as file:
-        figure.savefig(file, format="png", dpi=DPI)
+def save(figure: "Figure", path: str | Path, name: str = "path") -> None:
+    """Writes the figure as a new PNG; `name`: what errors call the path.  Raises `InputError`."""
+    from prunelaw_sim.common.new_file import write_new_file
+
+    write_new_file(name, path, encoded(figure, "png"))

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from prunelaw_figures.plots.entry import (
+    PRUNING,
+    Entry,
+    Parameters,
+    Results,
+    Work,
+    check_solved,
+    grid,
+)
 from prunelaw_figures.plots.style import (
     DASHES,
     PAGE,
@@ -40,3 +49,32 @@ def switch_curve(
     panel.text(0.03, 0.03, "below: keep easy wins", transform=panel.transAxes, fontsize=9)
     legend(panel, loc="upper right")
     return figure
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _switches(p: Parameters, work: Work) -> Results:
+    from prunelaw.pruning.frontier import switch
+
+    found = switch(np.radians(p["degrees"])[:, None], grid(p["f"])[None], "easy", "hard")
+    check_solved("switch", found.converged)
+    return {"alpha_tot": found.alpha_tot}
+
+
+def _draw_switches(p: Parameters, found: Results) -> "Figure":
+    return switch_curve(grid(p["f"]), p["degrees"], found["alpha_tot"])
+
+
+ENTRIES = (
+    Entry(
+        "switch_curve",
+        "Examples per dimension before pruning, α_tot, above which keeping the hardest fraction f "
+        "has a lower test error than keeping the easiest; f from {f[0]:g} to {f[1]:g} ({f[2]:g} "
+        "points), probes at θ = {degrees} degrees from the teacher.",
+        {"f": [0.05, 0.9, 61], "degrees": [0.0, 5.0, 10.0, 20.0]},
+        _draw_switches,
+        _switches,
+        part=PRUNING,
+    ),
+)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunelaw_figures.plots.entry import REAL, Entry, Parameters, Results, Work
 from prunelaw_figures.plots.style import (
     GREY,
     PAGE,
@@ -69,3 +70,47 @@ def _deviations(axes, check: "SimulationCheck") -> None:
     axes.set_yticks(rows, names, fontsize=7)
     title = f"extrapolated to N → ∞: χ² p = {found.p_chi2:.2g}"
     label(axes, "simulation − theory, % (± 1 s.e.)", "", title)
+
+
+# --- in the gallery -----------------------------------------------------------------------------
+
+
+def _agreement(p: Parameters, work: Work) -> Results:
+    from prunelaw_sim.verification.simulated import check_simulation
+
+    check = check_simulation(
+        dict(zip(p["dims"], p["trials"], strict=True)), p["seed"], progress=work.progress
+    )
+    found = check.agreement
+    return {"theory": found.theory, "means": found.means, "stderrs": found.stderrs}
+
+
+def _draw_agreement(p: Parameters, found: Results) -> "Figure":
+    from prunelaw_sim.simulation.agreement import agreement
+    from prunelaw_sim.verification.simulated import POINTS, SimulationCheck
+
+    sizes = [float(dim) for dim in p["dims"]]
+    judged = agreement(found["theory"], sizes, found["means"], found["stderrs"])
+    trials = dict(zip(p["dims"], p["trials"], strict=True))
+    students = len(POINTS) * sum(p["trials"])
+    return theory_vs_simulation(SimulationCheck(POINTS, trials, judged, 0.0, 0.0, students))
+
+
+def _points() -> list[str]:
+    from prunelaw_sim.verification.simulated import POINTS
+
+    return [f"({p.rule}, {p.theta:g}, {p.alpha_tot:g}, {p.f:.3g})" for p in POINTS]
+
+
+ENTRIES = (
+    Entry(
+        "theory_vs_simulation",
+        "Theory (N → ∞) against simulated max-margin students, {trials} trials a point at "
+        "N = {dims}, seed {seed}. Left: the largest N. Right: deviation of the simulation, "
+        "extrapolated to N → ∞, from the theory. Points (rule, θ in rad, α_tot, f): {points}.",
+        {"dims": [50, 100], "trials": [250, 250], "seed": 0, "points": _points()},
+        _draw_agreement,
+        _agreement,
+        part=REAL,
+    ),
+)

@@ -1,17 +1,15 @@
-"""What the verbs of the command line share: number lists, tables, progress, JSON on stdout."""
+"""What the verbs of the command line share: lists of numbers, tables, progress, workers, JSON."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from concurrent.futures import Executor
 
 # rich writes to whatever stdout is at the time of the call, so consoles are made when needed.
-Progress = Callable[[int, int], None]
 
 
 class NumberList(click.ParamType):
@@ -25,15 +23,12 @@ class NumberList(click.ParamType):
         """The numbers, or click's complaint that names the option and the part not understood."""
         if isinstance(value, tuple):
             return value
-        return tuple(self._number(part, param, ctx) for part in str(value).split(","))
-
-    def _number(self, part: str, param: Any, ctx: Any) -> float:
-        try:
-            return float(part)
-        except ValueError:
-            self.fail(
-                f"{part.strip()!r} is not a number; give one, or several as 0.5,3,30", param, ctx
-            )
+        parts = str(value).split(",")
+        for part in parts:
+            if not _is_number(part):
+                hint = "is not a number; give one, or several as 0.5,3,30"
+                self.fail(f"{part.strip()!r} {hint}", param, ctx)
+        return tuple(map(float, parts))
 
 
 class NameList(click.ParamType):
@@ -82,14 +77,6 @@ class Amount(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-def require_new_file(option: str, path: str | Path | None) -> None:
-    """Before any work: `InputError` if the file of this option exists or its folder does not."""
-    from prunelaw.errors import InputError
-
-    if path is not None and (Path(path).exists() or not Path(path).absolute().parent.is_dir()):
-        raise InputError(f"{option} must be a new file in a folder that exists, got {path}")
-
-
 def print_json(value: Any) -> None:
     """One JSON object on stdout and nothing else there."""
     from prunelaw_sim.common.plain import to_json
@@ -97,38 +84,62 @@ def print_json(value: Any) -> None:
     click.echo(to_json(value))
 
 
-def print_table(table: "Table") -> None:
-    """A rich table on stdout, in full width even where the terminal is narrower: no cell is cut."""
-    from rich.console import Console
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout, in full width even where the terminal is narrower: no cell is cut.
 
-    console = Console()
-    wanted = console.measure(table, options=console.options.update(max_width=1000)).maximum
-    console.width = max(console.width, wanted, len(str(table.title)))
-    console.print(table)
-
-
-def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    """A rich table; the first column is left-aligned, the others right-aligned."""
+    The first column is left-aligned, the others right-aligned.
+    """
     from rich import box
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD)
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: b[clean] is no markup
-    return table
+    console = Console()
+    wanted = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    console.width = max(console.width, wanted, len(title))
+    console.print(Text(title, style="bold"), table, sep="\n")
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
-    """A function `(done, total)` that moves a bar on stderr; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+def progress_bar(label: str) -> Iterator[Callable[..., None]]:
+    """A function `(done, total, remark="")` that moves a bar on stderr.
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    Nothing is written where stderr is no terminal.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.fields[remark]}"),
+    )  # fmt: skip
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(label, total=None, remark="")
+        yield lambda done, total, remark="": bar.update(
+            task, completed=done, total=total, remark=remark
+        )
+
+
+@contextmanager
+def worker_processes(count: int) -> "Iterator[Executor | None]":
+    """`count` fresh processes, or None for one; what waits is dropped when the block is left."""
+    if count == 1:
+        yield None
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # A fork of a process whose libraries run threads can hang.
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

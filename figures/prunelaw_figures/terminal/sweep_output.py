@@ -1,6 +1,5 @@
-"""What the verbs of `prunelaw sweep` share: running a design, telling what was done, new files."""
+"""What the verbs of `prunelaw sweep` share: running a design, telling what was done."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.output import print_json
+from prunelaw_figures.terminal.output import print_json, progress_bar
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from prunelaw_sim.sweeps.design import SweepDesign
     from prunelaw_sim.sweeps.runner import Progress, SweepRun
 
@@ -55,29 +52,6 @@ def whole_number(option: str, value: float, low: int) -> int:
     return int(value)
 
 
-def check_new_file(output: Path) -> None:
-    """Before any work: `InputError` if the file exists or its folder does not."""
-    from prunelaw.errors import InputError
-
-    if output.exists():
-        raise InputError(f"--output must be new: {output} exists; choose another name")
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"--output must lie in a folder that exists, got {output}")
-
-
-def write_csv(table: "DataFrame", output: Path) -> None:
-    """The table in a file, whole or not at all."""
-    from prunelaw.errors import InputError
-
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        table.to_csv(partial, index=False)
-        os.replace(partial, output)
-    except OSError as cause:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"--output {output} cannot be written: {cause.strerror}") from cause
-
-
 def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:
     """What this run did; exit code 1 if units failed."""
     values = {
@@ -105,21 +79,12 @@ def _tell(store: Path, result: "SweepRun", as_json: bool) -> None:
 
 @contextmanager
 def _bar(label: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on stderr with an estimate of the time left; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )  # fmt: skip
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None, left="")
+    """A bar on stderr with an estimate of the time left."""
+    with progress_bar(label) as move:
 
         def show(report: "Progress") -> None:
             left = "" if report.seconds_left is None else f"about {_duration(report.seconds_left)}"
-            bar.update(task, completed=report.done, total=report.total, left=left)
+            move(report.done, report.total, left)
 
         yield show
 

@@ -1,249 +1,163 @@
 """An advice in words: which law fits, what to keep, what to expect, how far that reaches."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-import click
+from prunelaw_figures.words.document import Block, Heading, Items, Table, Text
+from prunelaw_figures.words.plan import plan_blocks
+from prunelaw_sim.advice.advise import Advice
+from prunelaw_sim.advice.choice import TOLERANCE, Interval, Keep, Span
+from prunelaw_sim.advice.on_pools import PoolAdvice
+from prunelaw_sim.advice.on_pruning import PruningAdvice
+from prunelaw_sim.advice.on_scores import Border, ScoreAdvice
+from prunelaw_sim.common.amounts import amount_text
 
-from prunelaw_figures.terminal.output import make_table, print_table
-from prunelaw_figures.words.plan import print_plan
-
-if TYPE_CHECKING:
-    from prunelaw_sim.advice.advise import Advice
-    from prunelaw_sim.advice.keep_choice import Interval, Keep, Span
-    from prunelaw_sim.advice.on_pools import PoolAdvice
-    from prunelaw_sim.advice.on_pruning import PruningAdvice
-    from prunelaw_sim.advice.on_scores import Border, ScoreAdvice
-
-_SHOWN = 3  # runs worth adding
-_SURE = 3.0  # a difference of so many standard deviations needs no run
+SHOWN = 3  # runs worth adding: --json has them all
 
 
-def print_advice(found: "Advice") -> None:
-    """Writes the advice to stdout, for people."""
+def advice_blocks(found: Advice) -> Iterator[Block]:
+    """Everything that `prunelaw advise` says, for people."""
     if found.pools is not None:
-        _print_pools(found.pools)
-    if found.pools is not None and found.pruning is not None:
-        click.echo("")
+        yield from _pools(found.pools)
     if found.pruning is not None:
-        _print_pruning(found.pruning)
+        yield from _pruning(found.pruning)
     if found.scores is not None:
-        click.echo("")
-        for line in _scores(found.scores):
-            click.echo(line)
-    for note in found.unanswered:
-        click.echo(f"not answered: {note.message}")
+        yield from _scores(found.scores)
+    yield from (Text(f"not answered: {note}") for note in found.unanswered)
 
 
-def _print_pools(found: "PoolAdvice") -> None:
-    from prunelaw_sim.common.amounts import amount_text
-
-    click.echo(f"WHICH POOLS, at {amount_text(found.plan.budget)} samples seen")
-    click.echo(_law_of_pools(found))
-    for note in found.warnings:
-        click.echo(f"warning: {note.message}")
-    for other in found.other_laws:
-        pools = " + ".join(other.pools)
-        click.echo(f"by {other.law}: {pools}, error {other.error:.4g}")
-    print_plan(found.plan)
-    if found.all_pools_from is not None:
-        click.echo(_no_filter(found, found.all_pools_from))
-
-
-def _law_of_pools(found: "PoolAdvice") -> str:
-    from prunelaw_sim.common.amounts import amount_text
-
+def _pools(found: PoolAdvice) -> Iterator[Block]:
+    yield Heading(f"Which pools, at {amount_text(found.plan.budget)} samples seen")
     if found.comparison is None:
-        return f"law: {found.law}, not judged"
-    row = found.comparison.table.set_index("law").loc[found.law]
-    limit = amount_text(found.comparison.hold_out_above)
-    held_out = f"{float(row['held_out_rmse']):.2g}"
-    return (
-        f"law: {found.law} ({row['verdict']}); fitted to {limit} samples seen and less, it "
-        f"predicts the larger budgets to {held_out} rms"
-    )
-
-
-def _no_filter(found: "PoolAdvice", budget: float) -> str:
-    from prunelaw_sim.common.amounts import amount_text
-
+        yield Text(f"law: {found.law}, not judged")
+    else:
+        row = found.comparison.table.set_index("law").loc[found.law]
+        yield Text(
+            f"law: {found.law} ({row['verdict']}); fitted to "
+            f"{amount_text(found.comparison.hold_out_above)} samples seen and less, it predicts "
+            f"the larger budgets to {float(row['held_out_rmse']):.2g} rms"
+        )
+    yield from (Text(f"warning: {note}") for note in found.warnings)
+    for other in found.other_laws:
+        yield Text(f"by {other.law}: {' + '.join(other.pools)}, error {other.error:.4g}")
+    yield from plan_blocks(found.plan)
+    budget = found.all_pools_from
+    if budget is None:
+        return
     last = found.plan.switches[-1]
     if budget > last.most:
-        return f"filtering pays up to {amount_text(last.most)} at least: all pools never win there"
-    if budget < last.least:
-        return "no filter beats all pools at any budget looked at"
-    return f"no filter beats all pools from {amount_text(budget)} on"
+        most = amount_text(last.most)
+        yield Text(f"filtering pays up to {most} at least: all pools never win there")
+    elif budget < last.least:
+        yield Text("no filter beats all pools at any budget looked at")
+    else:
+        yield Text(f"no filter beats all pools from {amount_text(budget)} on")
 
 
-def _print_pruning(found: "PruningAdvice") -> None:
-    for line in _pruning(found):
-        click.echo(line)
-    if found.next_runs:
-        _print_runs(found)
-    for note in found.warnings:
-        if note.kind != "runs_disagree":  # said with the choice
-            click.echo(f"warning: {note.message}")
-    click.echo(f"statistics: {found.source}; intervals are of the law, and hold if it does")
-
-
-def _pruning(found: "PruningAdvice") -> Iterator[str]:
-    from prunelaw_sim.common.amounts import amount_text
-
-    question = "WHICH EXAMPLES"
+def _pruning(found: PruningAdvice) -> Iterator[Block]:
+    question = "Which examples"
     if found.examples is not None:
         question += f", of {amount_text(found.examples)}"
     if found.kept is not None:
         question += f", at most {amount_text(found.kept)} kept"
-    yield question
-    yield from _law_of_pruning(found)
-    yield from _use(found)
-    yield from _against(found)
-    yield from _where(found)
+    yield Heading(question)
+    yield Text(_law_of_pruning(found))
+    if found.reasons:
+        does_not = "the pruning theory does not describe these runs"
+        yield Items([f"{does_not}: {reason}" for reason in found.reasons])
+    yield from map(Text, _use(found))
+    yield from map(Text, _against(found))
+    yield from map(Text, _where(found))
+    yield from _runs(found)
+    for note in found.warnings:
+        if note.kind != "runs_disagree":  # said with the choice
+            yield Text(f"warning: {note}")
+    yield Text(f"statistics: {found.source}; intervals are of the law, and hold if it does")
+
+
+def _law_of_pruning(found: PruningAdvice) -> str:
+    judged, fit = found.judged, found.fit
+    if not found.describes or judged is None or fit is None:
+        return "law: a power law in the data-set size for each measured fraction and rule"
+    line = f"law: pruning theory with N = {fit.dimension:.4g}, θ = {fit.theta:.3g} rad"
+    if judged.held_out is None or judged.baseline_held_out is None:
+        return line
+    return (
+        f"{line}; fitted to data sets up to {found.hold_out_above:g} it predicts the larger ones "
+        f"to {judged.held_out.rmse:.2g} rms, power laws in the kept examples to "
+        f"{judged.baseline_held_out.rmse:.2g}"
+    )
+
+
+def _use(found: PruningAdvice) -> Iterator[str]:
+    best, level = found.choice.best, f"at {100 * found.level:g} %"
+    told, what = found.verdict != "not_told", _cell(best)
+    if best.rule == "random":
+        all_kept = found.examples == best.kept
+        what = "everything" if all_kept else f"{amount_text(best.kept)} at random"
+    expected = f"expect error {best.error.value:.4g} ({_ends(best.error, '.4g')} {level})"
+    yield f"{'keep' if told else 'not told; the best estimate is to keep'} {what}: {expected}"
+    against = [note for note in found.warnings if note.kind == "runs_disagree"]
+    if against:
+        yield f"but {against[0]}"
+    elif not told:
+        rule, other, gap = found.choice.doubt
+        yield (
+            f"but the data do not tell {rule} from {other} at this size: difference "
+            f"{gap.value:.2g} ({_ends(gap)}) {level}"
+        )
+
+
+def _against(found: PruningAdvice) -> Iterator[str]:
+    """The other choices, with their errors and how far they are from the best."""
+    choice = found.choice
+    if choice.best.rule != "random":
+        yield f"random keeping of as many: {_more(choice.random, choice.gain)}"
+    if choice.everything is not None and found.verdict != "keep_all":
+        yield f"everything kept: {_more(choice.everything, choice.over_everything)}"
+    if choice.runner_up is not None:
+        more = _more(choice.runner_up, choice.ahead)
+        yield f"best of another rule: {_cell(choice.runner_up)}: {more}"
+    if choice.least is not None:
+        more = f"{100 * TOLERANCE:g} % more error"
+        yield f"fewer examples: {_cell(choice.least)} costs at most {more}"
+
+
+def _where(found: PruningAdvice) -> Iterator[str]:
+    """For which fractions and sizes pruning beats random keeping, and how far that is beyond."""
+    for rule, spans in found.choice.fractions.items():
+        yield _of_fractions(rule, spans)
+    best = found.choice.best
+    for span in found.choice.sizes:
+        rest = {
+            (True, True): "on data sets of {0} to {1}, all that were looked at",
+            (False, True): "from data sets of {0} on, and would lose below",
+            (True, False): "up to data sets of {1}, and would lose above",
+            (False, False): "on data sets of {0} to {1}, and would lose outside",
+        }[span.open_low, span.open_high]
+        ends = rest.format(amount_text(span.low), amount_text(span.high))
+        told = f"told {' to '.join(map(amount_text, span.told))}" if span.told else "not told"
+        yield f"at f = {best.keep_fraction:.3g}, {best.rule} beats random {ends} ({told})"
     if not found.doublings:
         yield "extrapolation: none in data-set size; fractions lie within those measured"
 
 
-def _law_of_pruning(found: "PruningAdvice") -> Iterator[str]:
-    judged = found.judged
-    if found.describes and judged is not None:
-        fit = found.fit or judged
-        line = f"law: pruning theory with N = {fit.dimension:.4g}, θ = {fit.theta:.3g} rad"
-        if judged.held_out is not None and judged.baseline_held_out is not None:
-            line += (
-                f"; fitted to data sets up to {found.hold_out_above:g} it predicts the larger ones "
-                f"to {judged.held_out.rmse:.2g} rms, power laws in the kept examples to "
-                f"{judged.baseline_held_out.rmse:.2g}"
-            )
-        yield line
-        return
-    yield "law: a power law in the data-set size for each measured fraction and rule"
-    for reason in found.reasons:
-        yield f"  the pruning theory does not describe these runs: {reason}"
-
-
-def _use(found: "PruningAdvice") -> Iterator[str]:
-    from prunelaw_sim.common.amounts import amount_text
-
-    best, level = found.choice.best, found.level
-    what = _cell(best)
-    if best.rule == "random":
-        everything = found.examples == best.kept
-        what = "everything" if everything else f"{amount_text(best.kept)} at random"
-    says = "not told; the best estimate is to keep" if found.verdict == "not_told" else "keep"
-    yield f"{says} {what}: expect error {_error(best.error, level)}"
-    if found.verdict == "not_told":
-        choice = found.choice
-        against = [note.message for note in found.warnings if note.kind == "runs_disagree"]
-        if against:
-            yield f"  but {against[0]}"
-            return
-        pair, gain = f"{best.rule} from random", choice.gain
-        if best.rule == "random" and choice.runner_up is not None and choice.ahead is not None:
-            pair, gain = f"random from {choice.runner_up.rule}", choice.ahead
-        yield (
-            f"  but the data do not tell {pair} at this size: difference {_signed(gain)} at "
-            f"{100 * level:g} %"
-        )
-
-
-def _against(found: "PruningAdvice") -> Iterator[str]:
-    choice = found.choice
-    if choice.best.rule != "random":
-        yield f"random keeping of as many: {choice.random.error.value:.4g}{_more(choice.gain)}"
-    whole, over = choice.everything, choice.over_everything
-    if whole is not None and over is not None and found.verdict != "keep_all":
-        yield f"everything kept: {whole.error.value:.4g}{_more(over)}"
-    if choice.runner_up is not None and choice.ahead is not None:
-        yield (
-            f"best of another rule: {_cell(choice.runner_up)}: "
-            f"{choice.runner_up.error.value:.4g}{_more(choice.ahead)}"
-        )
-    if choice.least is not None:
-        yield f"fewer examples: {_cell(choice.least)} costs at most 5 % more error"
-
-
-def _where(found: "PruningAdvice") -> Iterator[str]:
-    for rule, spans in found.choice.fractions.items():
-        yield _of_fractions(found, rule, spans)
-    best = found.choice.best
-    if best.rule == "random":
-        return
-    for span in found.choice.sizes:
-        yield _of_sizes(best, span)
-
-
-def _of_fractions(found: "PruningAdvice", rule: str, spans: "tuple[Span, ...]") -> str:
+def _of_fractions(rule: str, spans: tuple[Span, ...]) -> str:
     if not spans:
         return f"{rule} loses to random keeping of as many at every fraction looked at"
     parts = []
     for span in spans:
-        part = f"f = {span.low:.3g} to {span.high:.3g}"
-        if span.low == span.high:
-            part = f"f = {span.low:.3g}"
-        part += " (not told)" if span.told is None else f" (told {_ends(span.told)})"
-        parts.append(part)
-    line = f"{rule} beats random keeping of as many at {', '.join(parts)}"
-    if not spans[0].open_low:
-        line += f"; it would lose below f = {spans[0].low:.3g}"
-    return line
+        told = "not told"
+        if span.told:
+            told = f"told {'at ' * (span.told[0] == span.told[1])}{_range(span.told)}"
+        parts.append(f"f = {_range((span.low, span.high))} ({told})")
+    lost = "" if spans[0].open_low else f"; it would lose below f = {spans[0].low:.3g}"
+    return f"{rule} beats random keeping of as many at {', '.join(parts)}{lost}"
 
 
-def _of_sizes(best: "Keep", span: "Span") -> str:
-    from prunelaw_sim.common.amounts import amount_text
-
-    low, high = amount_text(span.low), amount_text(span.high)
-    line = f"at f = {best.keep_fraction:.3g}, {best.rule} beats random"
-    if span.open_low and span.open_high:
-        line += f" on data sets of {low} to {high}, all that were looked at"
-    elif span.open_high:
-        line += f" from data sets of {low} on, and would lose below"
-    elif span.open_low:
-        line += f" up to data sets of {high}, and would lose above"
-    else:
-        line += f" on data sets of {low} to {high}, and would lose outside"
-    if span.told is None:
-        return line + " (not told)"
-    return line + f" (told {' to '.join(amount_text(end) for end in span.told)})"
-
-
-def _ends(ends: tuple[float, float]) -> str:
-    if ends[0] == ends[1]:
-        return f"at {ends[0]:.3g}"
-    return f"{ends[0]:.3g} to {ends[1]:.3g}"
-
-
-def _cell(keep: "Keep") -> str:
-    from prunelaw_sim.common.amounts import amount_text
-
-    return (
-        f"{keep.rule}, f = {keep.keep_fraction:.3g}: {amount_text(keep.kept)} of "
-        f"{amount_text(keep.dataset_size)} examples"
-    )
-
-
-def _error(error: "Interval", level: float) -> str:
-    return f"{error.value:.4g} ({error.low:.4g} to {error.high:.4g} at {100 * level:g} %)"
-
-
-def _more(difference: "Interval") -> str:
-    """`, 0.006 more (0.005 to 0.007)`; less where it is less, and whether the sign is told."""
-    value, ends = difference.value, sorted((difference.low, difference.high))
-    word = "more" if value >= 0.0 else "less"
-    if value < 0.0:
-        ends = [-ends[1], -ends[0]]
-    told = "" if difference.told else "; not told apart"
-    return f", {abs(value):.2g} {word} ({ends[0]:.2g} to {ends[1]:.2g}{told})"
-
-
-def _signed(difference: "Interval") -> str:
-    return f"{difference.value:.2g} ({difference.low:.2g} to {difference.high:.2g})"
-
-
-def _print_runs(found: "PruningAdvice") -> None:
-    from prunelaw_sim.common.amounts import amount_text
-
+def _runs(found: PruningAdvice) -> Iterator[Block]:
     best, rival = found.choice.best, found.choice.rival
-    assert rival is not None
+    if not found.next_runs or rival is None:
+        return
     rows = [
         (
             f"{run.rule}, f = {run.keep_fraction:.3g}",
@@ -252,47 +166,68 @@ def _print_runs(found: "PruningAdvice") -> None:
             f"{run.predicted:.4g} ± {run.spread:.2g}",
             f"{run.doubt_after:.2g}",
         )
-        for run in found.next_runs[:_SHOWN]
+        for run in found.next_runs[:SHOWN]
     ]
-    doubt = found.next_runs[0].doubt_now
-    ahead = rival.error.value - best.error.value
     title = (
-        f"next runs, for {_short(best)} against {_short(rival)}: {ahead:.2g} ± {doubt:.2g} better"
+        f"next runs, for {_short(best)} against {_short(rival)}: "
+        f"{rival.error.value - best.error.value:.2g} ± {found.next_runs[0].doubt_now:.2g} better"
     )
-    if ahead > _SURE * doubt:
+    if found.settled:
         title += ", so that the choice needs none if the law holds"
-    print_table(make_table(title, ("run", "data set", "kept", "expect error", "± after"), rows))
+    yield Table(title, ("run", "data set", "kept", "expect error", "± after"), rows)
 
 
-def _short(keep: "Keep") -> str:
-    return (
-        "everything"
-        if keep.keep_fraction == 1.0
-        else f"{keep.rule} at f = {keep.keep_fraction:.3g}"
-    )
-
-
-def _scores(found: "ScoreAdvice") -> Iterator[str]:
-    yield f"SCORES {found.source}: {found.examples}, high = {found.high}"
+def _scores(found: ScoreAdvice) -> Iterator[Block]:
+    yield Heading(f"Scores {found.source}: {found.examples}, high = {found.high}")
     if found.kept == found.examples:
-        yield f"keep all {found.kept}; a budget below that says which ones to drop"
+        yield Text(f"keep all {found.kept}; a budget below that says which ones to drop")
     else:
-        yield f"keep {found.kept} (rule {found.rule}, f = {found.kept / found.examples:.4g})"
-    for border in found.borders:
-        yield f"  {_border(border)}"
-    yield f"scores: {_quantiles(found.quantiles)}"
+        share = found.kept / found.examples
+        yield Text(f"keep {found.kept} (rule {found.rule}, f = {share:.4g})")
+    if found.borders:
+        yield Items([_border(border) for border in found.borders])
+    yield Text(f"scores: {_quantiles(found.quantiles.items())}")
     if found.kept < found.examples:
-        yield f"kept:   {_quantiles(found.kept_quantiles)}"
-    for note in found.notes:
-        yield f"note: {note}"
+        yield Text(f"kept: {_quantiles(found.kept_quantiles.items())}")
+    yield from (Text(f"note: {note}") for note in found.notes)
 
 
-def _border(border: "Border") -> str:
+def _border(border: Border) -> str:
     line = f"scores at or {border.kept_side} {border.value:.6g}"
     if border.tied > border.tied_kept:
         line += f"; {border.tied_kept} of the {border.tied} of exactly this score, by the seed"
     return line
 
 
-def _quantiles(values) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+def _quantiles(values: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values)
+
+
+def _cell(keep: Keep) -> str:
+    kept, size = amount_text(keep.kept), amount_text(keep.dataset_size)
+    return f"{keep.rule}, f = {keep.keep_fraction:.3g}: {kept} of {size} examples"
+
+
+def _short(keep: Keep) -> str:
+    if keep.keep_fraction == 1.0:
+        return "everything"
+    return f"{keep.rule} at f = {keep.keep_fraction:.3g}"
+
+
+def _range(ends: tuple[float, float]) -> str:
+    low, high = ends
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+def _ends(interval: Interval, form: str = ".2g") -> str:
+    return f"{interval.low:{form}} to {interval.high:{form}}"
+
+
+def _more(keep: Keep, gap: Interval | None) -> str:
+    """`0.084, 0.006 more (0.005 to 0.007)`; less where it is less, and whether that is told."""
+    assert gap is not None
+    less = gap.value < 0.0
+    shown = Interval(-gap.value, -gap.high, -gap.low) if less else gap
+    told = "" if gap.told else "; not told apart"
+    word = "less" if less else "more"
+    return f"{keep.error.value:.4g}, {shown.value:.2g} {word} ({_ends(shown)}{told})"

@@ -1,8 +1,13 @@
-"""A report as a list of blocks, written as HTML or Markdown; the same tables go to the terminal."""
+"""A result in words is a list of blocks, which go to the terminal, to HTML or to Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
+
+import click
+
+from prunelaw_figures.terminal.output import print_json, print_table
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Text:
 class Items:
     """A bulleted list of plain texts."""
 
-    items: tuple[str, ...]
+    items: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Table:
     """Cells are texts; the first column is left-aligned, the others are numbers."""
 
     title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,30 @@ th { border-bottom: 2px solid #555; } th:first-child, td:first-child { text-alig
 .wide { overflow-x: auto; } img { max-width: 100%; } figure { margin: 1rem 0; }
 figcaption { color: #444; } pre { background: #f4f4f4; padding: .7rem; overflow-x: auto; }
 """
+
+
+def print_result(value: Any, blocks: Iterable[Block], as_json: bool) -> None:
+    """Writes a result to stdout: one JSON object, or its blocks for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_blocks(blocks)
+
+
+def print_blocks(blocks: Iterable[Block]) -> None:
+    """Writes the blocks to stdout: a line a text, headings underlined, pictures by their names."""
+    for i, block in enumerate(blocks):
+        match block:
+            case Heading(text):
+                click.echo("\n" * (i > 0) + f"{text}\n{'-' * len(text)}")
+            case Text(text) | Code(text):
+                click.echo(text)
+            case Items(items):
+                click.echo("\n".join(f"  - {item}" for item in items))
+            case Image(file, caption):
+                click.echo(f"{caption} ({file})")
+            case Table(title, columns, rows):
+                print_table(title, columns, rows)
 
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:

@@ -1,25 +1,21 @@
-"""What `prunelaw fit` prints: the parameters of one law, or all laws side by side."""
+"""Fits in words: the parameters of one law, or all laws side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
+from prunelaw_figures.words.document import Block, Table, Text
 
-from prunelaw_figures.terminal.output import make_table, print_table
-
-# Warnings that are printed besides `not identified`, and how.
+# Warnings that are said besides `not identified`, and how.
 SAID = {
     "assumption": "assumed",
     "misfit": "misfit",
     "other_optimum": "another optimum",
     "ridge": "ridge",
 }
-PRUNING = ("dimension", "theta", "scale", "floor")
 
 
-def print_fit(values: Mapping[str, Any]) -> None:
+def fit_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
     """One fitted law, from its `to_dict`: parameters, errors, and what is not identified."""
-    numbers = values.get("values") or {name: values[name] for name in PRUNING}
     intervals = values.get("intervals") or {}
     rows = [
         (
@@ -28,25 +24,25 @@ def print_fit(values: Mapping[str, Any]) -> None:
             _text(values["standard_errors"].get(name), "", "{:.2g}"),
             *([_interval(intervals.get(name))] if intervals else []),
         )
-        for name, value in numbers.items()
+        for name, value in values["values"].items()
     ]
     title = f"{values['law']} law" + (f", {values['convention']}" if "convention" in values else "")
     level = [f"{100 * next(iter(intervals.values()))['level']:g} %"] if intervals else []
-    print_table(make_table(title, ("parameter", "value", "standard error", *level), rows))
-    click.echo(f"rmse {values['rmse']:.5g} of the fitted points")
+    yield Table(title, ("parameter", "value", "standard error", *level), rows)
+    yield Text(f"rmse {values['rmse']:.5g} of the fitted points")
     if values["held_out"]:
         held_out = values["held_out"]
-        click.echo(f"held out: rmse {held_out['rmse']:.5g} of {held_out['points']:.0f} points")
+        yield Text(f"held out: rmse {held_out['rmse']:.5g} of {held_out['points']:.0f} points")
     for name, why in values["not_identified"].items():
-        click.echo(f"not identified: {name}: {why}")
+        yield Text(f"not identified: {name}: {why}")
     for warning in values.get("warnings", ()):
         if warning["kind"] in SAID:
-            click.echo(f"{SAID[warning['kind']]}: {warning['message']}")
+            yield Text(f"{SAID[warning['kind']]}: {warning['message']}")
     for reason in values.get("reasons", ()):
-        click.echo(f"does not describe the data: {reason}")
+        yield Text(f"does not describe the data: {reason}")
 
 
-def print_comparison(values: Mapping[str, Any]) -> None:
+def comparison_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
     """Laws side by side, best first, from `LawComparison.to_dict`."""
     kind = "log rmse" if values["log_error"] else "rmse"
     columns = ("law", "parameters", "held out", "roll-out", "ΔAICc", "in-sample", "verdict")
@@ -63,15 +59,12 @@ def print_comparison(values: Mapping[str, Any]) -> None:
         for law in values["laws"]
     ]
     title = f"laws side by side: {kind} of held-out runs, of the roll-out, of the fitted runs"
-    print_table(make_table(title, columns, rows))
-    for remark in values["remarks"]:
-        click.echo(remark)
-    undecided = values["undecided"]
+    yield Table(title, columns, rows)
+    yield from map(Text, values["remarks"])
     if values["best"] is not None:
-        click.echo(
-            f"best: {values['best']}"
-            + (f"; not to be told from it: {'; '.join(undecided)}" if undecided else "")
-        )
+        others = "; ".join(values["undecided"])
+        alike = f"; not to be told from it: {others}" if others else ""
+        yield Text(f"best: {values['best']}{alike}")
 
 
 def _interval(found: Mapping[str, Any] | None) -> str:

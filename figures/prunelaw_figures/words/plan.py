@@ -1,158 +1,109 @@
 """A plan in words: use these pools, expect this error, next best, switches, runs worth adding."""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-import click
+from prunelaw.decay.schedule import Schedule
+from prunelaw_figures.words.document import Block, Items, Table, Text
+from prunelaw_sim.common.amounts import amount_text
+from prunelaw_sim.pools.next_runs import CandidateRun
+from prunelaw_sim.pools.plan import Plan
+from prunelaw_sim.pools.switches import Threshold
 
-from prunelaw_figures.terminal.output import make_table, print_table
-
-if TYPE_CHECKING:
-    from prunelaw_sim.pools.next_runs import CandidateRun
-    from prunelaw_sim.pools.plan import Plan
-    from prunelaw_sim.pools.switches import Switch, Threshold
-    from prunelaw_sim.pools.unions import UnionChoice
-
-_SHOWN = 5  # runs worth adding
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
-_KINDS = {
-    "theorem": "theorem",
-    "as_published": "as published",
-    "extension": "extension",
-    "statistics": "statistics",
-}
+SHOWN = 5  # runs worth adding, segments of a schedule: --json has them all
 
 
-def print_plan(found: "Plan") -> None:
-    """Writes the plan to stdout, for people."""
-    for line in _lines(found):
-        click.echo(line)
-    if found.next_runs:
-        _print_runs(found)
-    for note in found.warnings:
-        click.echo(f"warning: {note.message}")
-    for note in found.assumptions:
-        click.echo(f"{_KINDS[note.kind]}: {note.message}")
-
-
-def _lines(found: "Plan") -> Iterator[str]:
-    yield from _use(found)
-    yield _expected(found)
-    if found.selection:
-        yield _selection(found)
-    if found.next_best is not None:
-        yield _next_best(found, found.next_best)
-    yield from _weighting(found)
-    yield from _schedule(found)
-    if found.scores_pay is not None:
-        yield _from_then_on("scores pay for themselves", found.scores_pay)
-    for switch in found.switches:
-        yield _switch(switch)
-
-
-def _use(found: "Plan") -> Iterator[str]:
-    from prunelaw_sim.common.amounts import amount_text
-
+def plan_blocks(found: Plan) -> Iterator[Block]:
+    """Everything that `prunelaw plan` says, for people."""
     chosen = found.chosen
-    yield f"use these pools, {amount_text(chosen.samples_seen)} samples, drawn uniformly:"
-    wide = max(len(name) for name in chosen.pools)
-    for name, weight in chosen.weights.items():
-        yield f"  {name:{wide}s}  weight {weight:.3g}, {chosen.epochs:.3g} epochs"
-
-
-def _expected(found: "Plan") -> str:
-    line = f"expect error {found.chosen.error:.4g}{_interval(found)}"
-    if found.scatter and found.chosen.low is not None:
-        line += f"; one run scatters by ± {found.scatter:.2g} about it"
-    return line
-
-
-def _interval(found: "Plan") -> str:
-    chosen = found.chosen
-    if chosen.low is None or chosen.high is None:
-        return " (no interval: the pools come without uncertainty)"
-    return f" ({chosen.low:.4g} to {chosen.high:.4g} at {100 * found.level:g} %)"
-
-
-def _selection(found: "Plan") -> str:
-    from prunelaw_sim.common.amounts import amount_text
-
-    paid = len(found.chosen.pools) < len(found.unions)
-    share = 100 * found.selection / found.budget
-    if paid:
-        return (
-            f"scores take {amount_text(found.selection)} of the {amount_text(found.budget)} "
-            f"({share:.3g} %)"
-        )
-    return f"no scores are needed; they would take {amount_text(found.selection)} ({share:.3g} %)"
-
-
-def _next_best(found: "Plan", union: "UnionChoice") -> str:
-    lost = union.error - found.chosen.error
-    line = f"next best: {_union(union.pools)}, error {union.error:.4g} ({lost:.2g} more"
-    if found.chosen.low is not None and found.better is not None:
-        line += f"; better with probability {_percent(found.better)}"
-    return line + ")"
-
-
-def _weighting(found: "Plan") -> Iterator[str]:
-    best = found.weighting
-    if best is None:
-        return
-    if best.gain <= 1e-9:
-        yield "other weights: none are better than uniform draws from these pools"
-        return
-    line = f"other weights: {_shares(best.weights, best.epochs)}: error {best.gain:.2g} less"
-    if best.low is not None and best.high is not None:
-        line += f" ({best.low:.2g} to {best.high:.2g})"
-    yield line
-
-
-def _schedule(found: "Plan") -> Iterator[str]:
-    from prunelaw_sim.common.amounts import amount_text
-
-    best = found.schedule
-    if best is None:
-        return
-    yield (
-        f"schedule, decay per showing: error {best.error:.4g}; best fixed filter "
-        f"{' + '.join(best.union)} {best.union_error:.4g} "
-        f"({_gain(best.union_error - best.error, best.error)}), best fixed weights "
-        f"{best.weights_error:.4g} ({_gain(best.gain, best.error)})"
+    yield Text(f"use these pools, {amount_text(chosen.samples_seen)} samples, drawn uniformly:")
+    yield Items(
+        [
+            f"{name}: weight {w:.3g}, {chosen.epochs:.3g} epochs"
+            for name, w in chosen.weights.items()
+        ]
     )
-    for part in best.segments[:_SHOWN]:
+    yield from map(Text, _choice(found))
+    if found.schedule is not None:
+        yield from _schedule(found.schedule)
+    if found.scores_pay is not None:
+        yield Text(_from_then_on("scores pay for themselves", found.scores_pay))
+    for switch in found.switches:
+        what = f"a {_ordinal(switch.to_pools)} pool ({switch.added}) pays"
+        yield Text(_from_then_on(what, switch))
+    yield from _runs(found)
+    yield from (Text(f"warning: {note}") for note in found.warnings)
+    yield from (Text(f"{note.kind.replace('_', ' ')}: {note}") for note in found.assumptions)
+
+
+def _choice(found: Plan) -> Iterator[str]:
+    """Expected error, cost of the scores, what comes next best, better weights."""
+    chosen, other, level = found.chosen, found.next_best, f"{100 * found.level:g} %"
+    line = f"expect error {chosen.error:.4g}"
+    if chosen.low is None:
+        line += " (no interval: the pools come without uncertainty)"
+    else:
+        line += f" ({chosen.low:.4g} to {chosen.high:.4g} at {level})"
+        line += f"; one run scatters by ± {found.scatter:.2g} about it" if found.scatter else ""
+    yield line
+    if found.selection:
+        cost, share = (
+            amount_text(found.selection),
+            f"({100 * found.selection / found.budget:.3g} %)",
+        )
+        if len(chosen.pools) < len(found.unions):
+            yield f"scores take {cost} of the {amount_text(found.budget)} {share}"
+        else:
+            yield f"no scores are needed; they would take {cost} {share}"
+    if other is not None:
+        count = len(other.pools)
+        name = f"the best {count} pools" if count > 1 else f"{other.pools[0]} alone"
+        line = f"next best: {name}, error {other.error:.4g} ({other.error - chosen.error:.2g} more"
+        if chosen.low is not None and found.better is not None:
+            line += f"; better with probability {_percent(found.better)}"
+        yield line + ")"
+    best = found.weighting
+    if best is not None and not best.pays:
+        yield "other weights: none are better than uniform draws from these pools"
+    elif best is not None:
+        shares = ", ".join(
+            f"{name} {weight:.3g} ({best.epochs[name]:.3g} epochs)"
+            for name, weight in best.weights.items()
+            if weight > 0.0
+        )
+        ends = "" if best.low is None else f" ({best.low:.2g} to {best.high:.2g})"
+        yield f"other weights: {shares}: error {best.gain:.2g} less{ends}"
+
+
+def _schedule(best: Schedule) -> Iterator[Block]:
+    def gain(over: float) -> str:
+        pays = abs(over - best.error) > 1e-9 * best.error  # less is rounding
+        return f"{over:.4g} ({f'gain {over - best.error:.2g}' if pays else 'no gain'})"
+
+    yield Text(
+        f"schedule, decay per showing: error {best.error:.4g}; best fixed filter "
+        f"{' + '.join(best.union)} {gain(best.union_error)}, best fixed weights "
+        f"{gain(best.weights_error)}"
+    )
+    lines = []
+    for part in best.segments[:SHOWN]:
         made = f"pass {part.first_pass}"
         if part.last_pass > part.first_pass:
             made = f"passes {part.first_pass} to {part.last_pass}"
-        yield f"  {amount_text(part.start)} to {amount_text(part.end)}: {part.pool}, {made}"
-    if len(best.segments) > _SHOWN:
-        yield f"  and {len(best.segments) - _SHOWN} segments more (--json has them all)"
+        lines.append(f"{amount_text(part.start)} to {amount_text(part.end)}: {part.pool}, {made}")
+    if len(best.segments) > SHOWN:
+        lines.append(f"and {len(best.segments) - SHOWN} segments more (--json has them all)")
     passes = {part.pool: part.last_pass for part in best.segments}
-    yield "  passes in all: " + ", ".join(f"{name} {n}" for name, n in passes.items())
+    lines.append("passes in all: " + ", ".join(f"{name} {n}" for name, n in passes.items()))
+    yield Items(lines)
 
 
-def _gain(gain: float, error: float) -> str:
-    """`gain 0.022`; rounding is none."""
-    return f"gain {gain:.2g}" if abs(gain) > 1e-9 * error else "no gain"
-
-
-def _shares(weights: Mapping[str, float], epochs: Mapping[str, float]) -> str:
-    used = (name for name, weight in weights.items() if weight > 0.0)
-    return ", ".join(f"{name} {weights[name]:.3g} ({epochs[name]:.3g} epochs)" for name in used)
-
-
-def _switch(switch: "Switch") -> str:
-    return _from_then_on(f"a {_ordinal(switch.to_pools)} pool ({switch.added}) pays", switch)
-
-
-def _from_then_on(what: str, threshold: "Threshold") -> str:
-    from prunelaw_sim.common.amounts import amount_text
-
+def _from_then_on(what: str, threshold: Threshold) -> str:
     least, most = amount_text(threshold.least), amount_text(threshold.most)
     places = {math.inf: f"beyond {most}", -math.inf: f"below {least}"}
     middle, low, high = (
-        places.get(end, amount_text(end)) if math.isinf(end) else amount_text(end)
+        places[end] if math.isinf(end) else amount_text(end)
         for end in (threshold.budget, threshold.low, threshold.high)
     )
     line = f"{what} from {middle} on" if threshold.budget > 0.0 else f"{what} {middle} already"
@@ -166,26 +117,24 @@ def _from_then_on(what: str, threshold: "Threshold") -> str:
     return line + ")"
 
 
-def _print_runs(found: "Plan") -> None:
-    regret = found.chosen.regret
-    if not any(run.reduction > 0.0 for run in found.next_runs):
-        click.echo(
+def _runs(found: Plan) -> Iterator[Block]:
+    if not found.next_runs:
+        return
+    regret, cheap = found.chosen.regret, found.cheapest_run
+    if cheap is None:
+        yield Text(
             "runs worth adding: none for this budget; expected regret is "
             f"{regret:.2g} and no single run looked at would change the choice"
         )
         return
-    rows = [_run(run) for run in found.next_runs[:_SHOWN]]
     title = f"runs worth adding (expected regret now {regret:.2g}):"
     columns = ("draw from", "samples", "expect error", "regret less by", "±")
-    print_table(make_table(title, columns, rows))
-    cheap = _cheapest(found.next_runs)
+    yield Table(title, columns, [_run(run) for run in found.next_runs[:SHOWN]])
     if cheap is not found.next_runs[0]:
-        click.echo("the cheapest that is as good within one ±: " + ", ".join(_run(cheap)[:2]))
+        yield Text("the cheapest that is as good within one ±: " + ", ".join(_run(cheap)[:2]))
 
 
-def _run(run: "CandidateRun") -> tuple[str, str, str, str, str]:
-    from prunelaw_sim.common.amounts import amount_text
-
+def _run(run: CandidateRun) -> tuple[str, ...]:
     return (
         " + ".join(run.pools),
         amount_text(run.samples_seen),
@@ -193,17 +142,6 @@ def _run(run: "CandidateRun") -> tuple[str, str, str, str, str]:
         f"{run.reduction:.2g}",
         f"{run.standard_error:.1g}",
     )
-
-
-def _cheapest(runs: "tuple[CandidateRun, ...]") -> "CandidateRun":
-    """Of those whose worth lies within one standard error of the best one's."""
-    best = runs[0]
-    alike = [run for run in runs if run.reduction >= best.reduction - best.standard_error]
-    return min(alike, key=lambda run: run.samples_seen)
-
-
-def _union(pools: tuple[str, ...]) -> str:
-    return f"the best {len(pools)} pools" if len(pools) > 1 else f"{' + '.join(pools)} alone"
 
 
 def _percent(probability: float) -> str:

@@ -1,7 +1,7 @@
 """What `prunelaw verify` says: each part's result as a table, sentences and figures."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prunelaw_figures.words.document import (
@@ -49,7 +49,8 @@ def part_blocks(name: str, outcome: "Outcome") -> list[Block]:
     """One part's table and sentences; in place of a part that failed, its error."""
     if outcome.error is not None:
         return [Text("This part failed; the others are not affected."), Code(outcome.error)]
-    return _BLOCKS[name](outcome.result)
+    parts: dict[str, Any] = {"simulation": _simulation, "utility": _utility, "sweep": _sweep}
+    return list(parts[name](outcome.result))
 
 
 def verdict(outcome: "Outcome") -> str:
@@ -59,33 +60,30 @@ def verdict(outcome: "Outcome") -> str:
     return f"{'good' if outcome.good else 'DISAGREEMENT'}  {outcome.title}"
 
 
-def _summary(state: "Verification") -> list[Block]:
+def number(value: float, error: float) -> str:
+    """`0.123 ± 0.004`; without an error just the value."""
+    shown = "∞" if math.isinf(value) else f"{value if abs(value) > 1e-12 else 0:.3g}"
+    return f"{shown} ± {error:.1g}" if math.isfinite(error) and not math.isinf(value) else shown
+
+
+def _summary(state: "Verification") -> Iterator[Block]:
     trials = ", ".join(f"{n} trials at N = {dim}" for dim, n in state.settings.trials.items())
-    reduced = (
-        " Quick run: fewer sizes, fewer trials and smaller sweeps than the full one."
-        if state.settings.name == "quick"
-        else ""
-    )
     seconds = sum(outcome.seconds for outcome in state.outcomes.values())
-    return [
-        Text(
-            f"Status: {state.status}. Settings: {state.settings.name}, {trials} for each point, "
-            f"seed {state.seed}; {seconds:.0f} s of work.{reduced}"
-        ),
-        Items(
-            tuple(f"{verdict(o)} ({o.seconds:.1f} s)" for o in state.outcomes.values())
-            or ("no part has finished",)
-        ),
-    ]
+    line = (
+        f"Status: {state.status}. Settings: {state.settings.name}, {trials} for each point, "
+        f"seed {state.seed}; {seconds:.0f} s of work."
+    )
+    if state.settings.name == "quick":
+        line += " Quick run: fewer sizes, fewer trials and smaller sweeps than the full one."
+    yield Text(line)
+    finished = [f"{verdict(o)} ({o.seconds:.1f} s)" for o in state.outcomes.values()]
+    yield Items(finished or ["no part has finished"])
 
 
-# --- part 1 ---------------------------------------------------------------------------------------
-
-
-def _simulation(check: "SimulationCheck") -> list[Block]:
+def _simulation(check: "SimulationCheck") -> Iterator[Block]:
     found, largest = check.agreement, max(check.trials)
     column = found.sizes.tolist().index(largest)
-    rows = tuple(
+    rows = [
         (
             point.rule,
             f"{point.theta:g}",
@@ -98,26 +96,15 @@ def _simulation(check: "SimulationCheck") -> list[Block]:
             f"{found.z[i]:+.2f}",
         )
         for i, point in enumerate(check.points)
-    )
-    columns = (
-        "keep",
-        "θ (rad)",
-        "α_tot",
-        "f",
-        "theory ε",
-        f"simulated, N = {largest}",
-        f"z at N = {largest}",
-        "simulated, N → ∞",
-        "z",
-    )
-    return [Table("Pruning theory against simulation", columns, rows), Text(_agreement_text(check))]
-
-
-def _agreement_text(check: "SimulationCheck") -> str:
-    found, worst = check.agreement, check.points[check.agreement.worst]
+    ]
+    at = f"N = {largest}"
+    columns = ("keep", "θ (rad)", "α_tot", "f", "theory ε", f"simulated, {at}", f"z at {at}")
+    columns += ("simulated, N → ∞", "z")
+    yield Table("Pruning theory against simulation", columns, rows)
+    worst = check.points[found.worst]
     degree = "a straight line" if found.limit.order == 1 else "a parabola"
     sizes = ", ".join(f"{size:g}" for size in found.sizes)
-    return (
+    yield Text(
         f"Judged by {degree} in 1/N through N = {sizes}: χ² = {found.chi2:.1f} on "
         f"{found.dof} points, p = {found.p_chi2:.3g}; common factor simulation/theory − 1 = "
         f"{100 * found.common:+.2f} ± {100 * found.common_stderr:.2f} %, p = {found.p_common:.3g}; "
@@ -133,83 +120,62 @@ def _agreement_text(check: "SimulationCheck") -> str:
     )
 
 
-# --- part 2 ---------------------------------------------------------------------------------------
-
-
-def _utility(check: "UtilityCheck") -> list[Block]:
-    rows = tuple(row for found in check.conventions for row in _convention_rows(found, check.names))
+def _utility(check: "UtilityCheck") -> Iterator[Block]:
     columns = ("convention", "kept", *(f"{budget / 1e6:g}M" for budget in check.budgets))
     title = "Utility decay: predicted accuracy (%) by samples seen; * marks the best filter"
-    return [
-        Table(title, columns, rows),
-        Items(tuple(_switch_text(found) for found in check.conventions)),
-        Text(
-            f"Published T-MARS parameters (DataComp medium, ImageNet; four pools of 12.8M). "
-            f"{sum(c.compared for c in check.conventions)} predictions have a value from the "
-            f"authors' own functions; the largest deviation is "
-            f"{max(c.deviation for c in check.conventions):.4f} % (they are rounded to .01 %). "
-            f"The effective-data convention has fitted parameters of its own."
-        ),
-    ]
-
-
-def _convention_rows(found: "ConventionCheck", names: Sequence[str]) -> list[tuple[str, ...]]:
-    rows = [
-        (
-            found.convention,
-            name,
-            *(
-                f"{value:.2f}{'*' if found.best[column] == i + 1 else ' '}"
-                for column, value in enumerate(found.accuracy[i])
-            ),
+    rows = [row for found in check.conventions for row in _convention_rows(found, check.names)]
+    yield Table(title, columns, rows)
+    lines = []
+    for found in check.conventions:
+        switches = ", ".join(
+            f"{s.from_pools}→{s.to_pools} pools at {s.samples_seen / 1e6:.1f}M"
+            for s in found.switches
         )
-        for i, name in enumerate(names)
-    ]
-    return [*rows, (found.convention, "best number of pools", *(f"{n} " for n in found.best))]
-
-
-def _switch_text(found: "ConventionCheck") -> str:
-    switches = ", ".join(
-        f"{s.from_pools}→{s.to_pools} pools at {s.samples_seen / 1e6:.1f}M" for s in found.switches
-    )
-    return f"{found.convention}: the best filter switches {switches or 'nowhere'}"
-
-
-# --- part 3 ---------------------------------------------------------------------------------------
-
-
-def _sweep(check: "SweepCheck") -> list[Block]:
-    columns = ("law", "runs", "rmse (points)", "held-out rmse (points)", "describes the data?")
-    rows = tuple(_law_row(law) for law in check.fits)
-    title = (
-        f"Both laws on a real sweep: {', '.join(dict.fromkeys(check.sources))}, {check.rows} runs"
-    )
-    blocks: list[Block] = [Table(title, columns, rows)]
-    for law in check.fits:
-        blocks += [Text(_law_text(law)), Items((_parameters(law), *law.reasons, *law.remarks))]
-    if check.skipped:
-        skipped = [f"skipped {law}: {why}" for law, why in check.skipped.items()]
-        blocks += [Text("Not fitted:"), Items(tuple(skipped))]
-    if check.notes:
-        blocks += [Text("Notes on the data:"), Items(check.notes)]
-    return blocks
-
-
-def _law_row(law: "LawFit") -> tuple[str, ...]:
-    describes = {True: "yes", False: "no", None: "not testable"}[law.describes]
-    return (
-        law.law,
-        law.group,
-        f"{law.rmse:.4f} ({law.points})",
-        f"{law.held_out_rmse:.4f} ({law.held_out_points})",
-        describes,
+        lines.append(f"{found.convention}: the best filter switches {switches or 'nowhere'}")
+    yield Items(lines)
+    yield Text(
+        f"Published T-MARS parameters (DataComp medium, ImageNet; four pools of 12.8M). "
+        f"{sum(c.compared for c in check.conventions)} predictions have a value from the "
+        f"authors' own functions; the largest deviation is "
+        f"{max(c.deviation for c in check.conventions):.4f} % (they are rounded to .01 %). "
+        f"The effective-data convention has fitted parameters of its own."
     )
 
 
-def _parameters(law: "LawFit") -> str:
+def _convention_rows(found: "ConventionCheck", names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for i, name in enumerate(names):
+        marks = ("*" if best == i + 1 else " " for best in found.best)
+        cells = (f"{value:.2f}{mark}" for value, mark in zip(found.accuracy[i], marks, strict=True))
+        yield (found.convention, name, *cells)
+    yield (found.convention, "best number of pools", *(f"{n} " for n in found.best))
+
+
+def _sweep(check: "SweepCheck") -> Iterator[Block]:
     from prunelaw_sim.verification.real import parameters
 
-    return ", ".join(f"{name} = {number(value, se)}" for name, value, se in parameters(law))
+    columns = ("law", "runs", "rmse (points)", "held-out rmse (points)", "describes the data?")
+    rows = [
+        (
+            law.law,
+            law.group,
+            f"{law.rmse:.4f} ({law.points})",
+            f"{law.held_out_rmse:.4f} ({law.held_out_points})",
+            {True: "yes", False: "no", None: "not testable"}[law.describes],
+        )
+        for law in check.fits
+    ]
+    sources = ", ".join(dict.fromkeys(check.sources))
+    yield Table(f"Both laws on a real sweep: {sources}, {check.rows} runs", columns, rows)
+    for law in check.fits:
+        yield Text(_law_text(law))
+        values = ", ".join(f"{name} = {number(value, se)}" for name, value, se in parameters(law))
+        yield Items([values, *law.reasons, *law.remarks])
+    if check.skipped:
+        yield Text("Not fitted:")
+        yield Items([f"skipped {law}: {why}" for law, why in check.skipped.items()])
+    if check.notes:
+        yield Text("Notes on the data:")
+        yield Items([str(note) for note in check.notes])
 
 
 def _law_text(law: "LawFit") -> str:
@@ -225,42 +191,24 @@ def _law_text(law: "LawFit") -> str:
     )
 
 
-def number(value: float, error: float) -> str:
-    """`0.123 ± 0.004`; without an error just the value."""
-    shown = "∞" if math.isinf(value) else f"{value if abs(value) > 1e-12 else 0:.3g}"
-    return f"{shown} ± {error:.1g}" if math.isfinite(error) and not math.isinf(value) else shown
-
-
-_BLOCKS: dict[str, Any] = {"simulation": _simulation, "utility": _utility, "sweep": _sweep}
-
-
-# --- figures --------------------------------------------------------------------------------------
-
-
-def _figures(name: str, result: Any) -> list[tuple[str, str, Any]]:
+def _figures(name: str, result: Any) -> Iterator[tuple[str, str, "Callable[[], Figure]"]]:
     """(file, caption, function that draws it) of one part."""
     from prunelaw_figures.plots.best_filter import best_filter_figure
+    from prunelaw_figures.plots.real_sweep import pruning_sweep, utility_sweep
     from prunelaw_figures.plots.theory_vs_simulation import theory_vs_simulation
 
     if name == "simulation":
         caption = "Simulated against exact test error, and their difference extrapolated to N → ∞."
-        return [("theory_vs_simulation.png", caption, lambda: theory_vs_simulation(result))]
+        yield "theory_vs_simulation.png", caption, lambda: theory_vs_simulation(result)
+        return
     if name == "utility":
         caption = "Error of the best 1 to 4 pools against samples seen; dashed: the best switches."
-        return [("best_filter.png", caption, lambda: best_filter_figure(result))]
-    return [_sweep_figure(i, law) for i, law in enumerate(result.fits) if law.law in _DRAWN]
-
-
-_DRAWN = ("pruning", "utility")
-
-
-def _sweep_figure(i: int, law: "LawFit") -> tuple[str, str, Any]:
-    from prunelaw_figures.plots.real_sweep import pruning_sweep, utility_sweep
-
-    draw = pruning_sweep if law.law == "pruning" else utility_sweep
-    caption = f"{law.group}: means over seeds (open: held out), lines the fitted {law.law} law."
-
-    def figure() -> "Figure":
-        return draw(law)
-
-    return f"sweep_{i + 1}_{law.law}.png", caption, figure
+        yield "best_filter.png", caption, lambda: best_filter_figure(result)
+        return
+    draw = {"pruning": pruning_sweep, "utility": utility_sweep}
+    for i, law in enumerate(result.fits):
+        if law.law in draw:
+            caption = (
+                f"{law.group}: means over seeds (open: held out), lines the fitted {law.law} law."
+            )
+            yield f"sweep_{i + 1}_{law.law}.png", caption, lambda law=law: draw[law.law](law)

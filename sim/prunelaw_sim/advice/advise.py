@@ -18,40 +18,30 @@ import numpy as np
 from prunelaw.checks import check_choice, check_number
 from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.advice import on_pools as advise_pools
-from prunelaw_sim.advice import on_pruning as advise_pruning
+from prunelaw_sim.advice import on_pools, on_pruning
 from prunelaw_sim.advice.on_pools import PoolAdvice, advise_on_pools
 from prunelaw_sim.advice.on_pruning import PruningAdvice, advise_on_pruning
 from prunelaw_sim.advice.on_scores import ScoreAdvice, advise_on_scores
 from prunelaw_sim.common.note import Note
-from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.scores.files import Scores
 from prunelaw_sim.tables.sweep import Sweep
 
 
 @dataclass(frozen=True, eq=False)
 class Advice:
-    """Answers to the questions that the runs can answer; made by `advise`."""
+    """Answers to the questions that the runs can answer; made by `advise`.
+
+    Attributes:
+        unanswered: questions of which the table has the columns, and why they have no answer.
+        source: of the runs.
+    """
 
     pools: PoolAdvice | None
     pruning: PruningAdvice | None
     scores: ScoreAdvice | None
     unanswered: tuple[Note, ...]
-    """questions of which the table has the columns, and why they have no answer"""
     level: float
     source: str
-    """of the runs"""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        parts = {name: getattr(self, name) for name in ("pools", "pruning", "scores")}
-        said = {name: None if part is None else part.to_dict() for name, part in parts.items()}
-        return {
-            **said,
-            "unanswered": to_plain(self.unanswered),
-            "level": self.level,
-            "source": self.source,
-        }
 
 
 def advise(
@@ -68,37 +58,41 @@ def advise(
 ) -> Advice:
     """Which law fits, what to keep, which error to expect, and which run to train next.
 
-    budget: of pools, the samples seen in training; of pruning, how many examples are kept at most.
-        Where the table tells of both it is that of the pools.
-    examples: size of the data set at hand.  Default: one a score.
-    scores: of the examples at hand; how many are kept, and which.
-    level: of all intervals, in (0, 1).
-    group, score: rows of one group, or pruned by one score, of a table that has several.
-    replicates: of the uncertainty; default 400 for pools and 100 for pruning.
+    Deterministic for a seed.
 
-    Deterministic for a seed.  Raises `TableError` for a table without the columns of either
-    question, which it names; `InputError` for arguments: no budget and no examples, scores that
-    are not one an example, several groups or scores and none chosen.
+    Args:
+        budget: of pools, the samples seen in training; of pruning, how many examples are kept at
+            most.  Where the table tells of both it is that of the pools.
+        examples: size of the data set at hand.  Default: one a score.
+        scores: of the examples at hand; how many are kept, and which.
+        level: of all intervals, in (0, 1).
+        group, score: rows of one group, or pruned by one score, of a table that has several.
+        replicates: of the uncertainty; default 400 for pools and 100 for pruning.
+
+    Raises:
+        TableError: for a table without the columns of either question, which it names.
+        InputError: for no budget and no examples, scores that are not one an example, several
+            groups or scores and none chosen.
     """
     share = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
     most = None if budget is None else check_number("budget", budget, 1.0)
     size = _examples(examples, scores)
     sweep = _one(_one(sweep, "group", group), "score", score)
-    on_pools, on_pruning = _questions(sweep)
+    of_pools, of_pruning = _questions(sweep)
     unanswered: list[Note] = []
     options: dict[str, Any] = {"level": share, "seed": seed}
     options |= {} if replicates is None else {"replicates": replicates}
     pools = pruning = None
-    if on_pools is not None and most is not None:
-        pools = advise_on_pools(on_pools, most, **options)
-    elif on_pools is not None:
+    if of_pools is not None and most is not None:
+        pools = advise_on_pools(of_pools, most, **options)
+    elif of_pools is not None:
         unanswered.append(Note("pools", "which pools: needs a budget in samples seen"))
-    kept = most if on_pools is None else None
-    if on_pruning is not None and not (kept is None and size is None):
-        pruning = advise_on_pruning(on_pruning, examples=size, kept=kept, **options)
-    elif on_pruning is not None:
+    kept = most if of_pools is None else None
+    if of_pruning is not None and not (kept is None and size is None):
+        pruning = advise_on_pruning(of_pruning, examples=size, kept=kept, **options)
+    elif of_pruning is not None:
         needs = "examples, the size of the data set"
-        needs += ", or a budget of kept ones" if on_pools is None else ""
+        needs += ", or a budget of kept ones" if of_pools is None else ""
         unanswered.append(Note("pruning", f"which examples to keep: needs {needs}"))
     if pools is None and pruning is None:
         raise InputError("; ".join(note.message for note in unanswered))
@@ -133,10 +127,8 @@ def _questions(sweep: Sweep) -> tuple[Sweep | None, Sweep | None]:
     A table of pruned runs on one pool has nothing to choose among pools.  Of a table of both, the
     pool that was pruned tells of pruning.
     """
-    lacks = {
-        "pools": [name for name in advise_pools.COLUMNS if name not in sweep.columns],
-        "pruning": [name for name in advise_pruning.COLUMNS if name not in sweep.columns],
-    }
+    needs = {"pools": on_pools.COLUMNS, "pruning": on_pruning.COLUMNS}
+    lacks = {part: [n for n in names if n not in sweep.columns] for part, names in needs.items()}
     if lacks["pools"] and lacks["pruning"]:
         missing = "; ".join(f"{part}: {', '.join(names)}" for part, names in lacks.items())
         raise TableError(
@@ -162,12 +154,11 @@ def _on_scores(
     if pruning is not None:
         best = pruning.choice.best
         found = advise_on_scores(scores, best.rule, best.keep_fraction, seed=seed)
-        if pruning.verdict != "not_told":
-            return found
         text = (
             "the runs do not tell this choice from random keeping of as many, or speak against it"
         )
-        return replace(found, notes=(*found.notes, text))
+        doubt = (Note("not_told", text),) if pruning.verdict == "not_told" else ()
+        return replace(found, notes=(*found.notes, *doubt))
     assert pools is not None
     if scores.high != "keep":
         raise InputError(

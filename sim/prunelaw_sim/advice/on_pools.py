@@ -22,13 +22,14 @@ from prunelaw_sim.fits.bootstrap import bootstrap
 from prunelaw_sim.laws.comparison import CANDIDATES, LawComparison, compare_laws
 from prunelaw_sim.laws.utility import UtilityFit, fit_utility
 from prunelaw_sim.pools.decisions import decide
-from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools
+from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit
 from prunelaw_sim.pools.notes import beyond_runs
 from prunelaw_sim.pools.plan import Plan, plan
 from prunelaw_sim.tables.sweep import Sweep
 
 COLUMNS = ("pool", "unique_samples", "samples_seen", "error")
 _FEWEST = 2  # replicates of a bootstrap
+# Laws that say what a union of pools does, and how `fit_utility` fits each.
 PLANNED = MappingProxyType(
     {
         name: {**({"law": one.law} if one.law != "utility" else {}), **one.options}
@@ -36,51 +37,44 @@ PLANNED = MappingProxyType(
         if one.law in ("utility", "no-decay", "effective-data")
     }
 )
-"""Laws that say what a union of pools does, and how `fit_utility` fits each."""
 
 
 @dataclass(frozen=True)
 class LawChoice:
-    """What a law that the runs do not tell from the best one would choose."""
+    """What a law that the runs do not tell from the best one would choose, at its best estimate."""
 
     law: str
     pools: tuple[str, ...]
     error: float
-    """at its best estimate"""
 
 
 @dataclass(frozen=True, eq=False)
 class PoolAdvice:
-    """What runs on pools of data say of a budget; made by `advise_on_pools`."""
+    """What runs on pools of data say of a budget; made by `advise_on_pools`.
+
+    Attributes:
+        comparison: None where all runs saw the same number of samples: nothing can be held out.
+        law: that the plan uses, a name of `PLANNED`.
+        other_laws: of the same budget, for the laws that are not told from the best.
+        all_pools_from: median budget from which on no filter is better than all pools; inf: beyond
+            30 budgets.
+        doublings: pool → coordinate → how far the plan goes beyond its runs, where it does.
+        warnings: on the choice of the law; those of the plan are in `plan`.
+    """
 
     comparison: LawComparison | None
-    """None where all runs saw the same number of samples: nothing can be held out"""
     law: str
-    """that the plan uses, a name of `PLANNED`"""
     plan: Plan
     other_laws: tuple[LawChoice, ...]
-    """of the same budget, for the laws that are not told from the best"""
     all_pools_from: float | None
-    """median budget from which on no filter is better than all pools; inf: beyond 30 budgets"""
     doublings: Mapping[str, Mapping[str, float]]
-    """pool → coordinate → how far the plan goes beyond its runs; empty where it does not"""
     warnings: tuple[Note, ...]
-    """on the choice of the law; those of the plan are in `plan`"""
     ensemble: PoolEnsemble = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; switches as `Threshold.to_dict` has them."""
-        planned = {name: getattr(self.plan, name) for name in self.plan.__dataclass_fields__}
-        planned["switches"] = [switch.to_dict() for switch in self.plan.switches]
-        return {
-            "law": self.law,
-            "comparison": None if self.comparison is None else self.comparison.to_dict(),
-            "plan": to_plain(planned),
-            "other_laws": to_plain(self.other_laws),
-            "all_pools_from": to_plain(self.all_pools_from),
-            "doublings": to_plain(self.doublings),
-            "warnings": to_plain(self.warnings),
-        }
+        """Plain values for JSON."""
+        names = ("law", "comparison", "plan", "other_laws", "all_pools_from", "doublings")
+        return {name: to_plain(getattr(self, name)) for name in (*names, "warnings")}
 
 
 def advise_on_pools(
@@ -99,7 +93,8 @@ def advise_on_pools(
     `InputError` and `TableError` as `fit_utility` and `plan` do.
     """
     sweep = _unpruned(sweep.require(*COLUMNS))
-    comparison, warnings = _compared(sweep, group)
+    several = len(np.unique(sweep["samples_seen"])) > 1
+    comparison = compare_laws(sweep, group=group) if several else None
     law, doubts = law_of_plan(comparison)
     fit = fit_utility(sweep.frame, group=group, **PLANNED[law])
     ensemble = from_fit(bootstrap(fit, replicates, seed=seed), group=group)
@@ -111,8 +106,8 @@ def advise_on_pools(
         plan=found,
         other_laws=others,
         all_pools_from=found.switches[-1].budget if found.switches else None,
-        doublings=_doublings(ensemble, found),
-        warnings=(*warnings, *doubts, *_parting(others, found)),
+        doublings=beyond_runs(ensemble, fit, found.chosen),
+        warnings=(*doubts, *_parting(others, found)),
         ensemble=ensemble,
     )
 
@@ -128,21 +123,15 @@ def _unpruned(sweep: Sweep) -> Sweep:
     return Sweep.from_frame(frame.loc[whole], sweep.source)
 
 
-def _compared(sweep: Sweep, group: str | None) -> tuple[LawComparison | None, list[Note]]:
-    """Laws side by side, unless nothing can be held out."""
-    if len(np.unique(sweep["samples_seen"])) > 1:
-        return compare_laws(sweep, group=group), []
-    text = "all runs saw the same number of samples: no law can be judged by a larger budget"
-    return None, [Note("law_not_judged", text)]
-
-
 def law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
     """The best law that a plan can use, and what is to be said if that is not the best law."""
     if comparison is None:
-        return "utility", []
-    best = comparison.best
+        text = "all runs saw the same number of samples: no law can be judged by a larger budget"
+        return "utility", [Note("law_not_judged", text)]
+    best, alike = comparison.best, "; ".join(comparison.undecided)
     if best is not None and best in PLANNED:
-        return best, _alike(comparison, best)
+        text = f"the runs do not tell {best} from {alike}: beyond them these may part"
+        return best, [Note("law_undecided", text)] if alike else []
     usable = [name for name in comparison.table["law"] if name in PLANNED]
     chosen = usable[0] if usable else "utility"
     if best is None:
@@ -164,15 +153,6 @@ def law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
     return chosen, [Note("law_of_plan", text)]
 
 
-def _alike(comparison: LawComparison, best: str) -> list[Note]:
-    """Laws that the runs do not tell from the one used."""
-    if not comparison.undecided:
-        return []
-    names = "; ".join(comparison.undecided)
-    text = f"the runs do not tell {best} from {names}: beyond them these may part"
-    return [Note("law_undecided", text)]
-
-
 def _other_laws(
     comparison: LawComparison | None, law: str, budget: float, group: str | None
 ) -> tuple[LawChoice, ...]:
@@ -186,8 +166,7 @@ def _other_laws(
         fit = comparison.full_fits[name]
         assert isinstance(fit, UtilityFit)
         known = from_fit(bootstrap(fit, _FEWEST), group=group)  # for its sizes; draws unused
-        alone = from_pools(known.point, stretch=known.point_stretch)
-        decision = decide(alone, np.array([budget]))
+        decision = decide(known.alone, np.array([budget]))
         count = int(decision.n_pools[0])
         error = float(decision.error[count - 1, 0])
         found.append(LawChoice(name, known.names[:count], error))
@@ -211,10 +190,3 @@ def _parting(others: tuple[LawChoice, ...], found: Plan) -> list[Note]:
     said = "; ".join(f"{one.law}: {' + '.join(one.pools)}" for one in parting)
     text = f"the runs do not tell which law holds, and other laws choose other pools: {said}"
     return [*notes, Note("choice_undecided", text)]
-
-
-def _doublings(ensemble: PoolEnsemble, found: Plan) -> dict[str, dict[str, float]]:
-    fit = ensemble.fit
-    assert isinstance(fit, UtilityFit)
-    beyond = beyond_runs(ensemble, fit, found.chosen)
-    return {name: far for name, far in zip(found.chosen.pools, beyond, strict=True) if far}

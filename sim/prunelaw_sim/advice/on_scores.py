@@ -8,9 +8,10 @@ needs high = hard or high = easy (`score_files`).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,6 +19,8 @@ from jaxtyping import Float, Int
 from prunelaw.checks import check_number
 from prunelaw.errors import InputError
 from prunelaw_sim.common.kept_examples import kept_examples
+from prunelaw_sim.common.note import Note
+from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.scores.files import Scores, write_scores
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -25,55 +28,56 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 @dataclass(frozen=True)
 class Border:
-    """A value of the score beyond which examples are dropped, in the file's own sign."""
+    """A value of the score beyond which examples are dropped, in the file's own sign.
+
+    Attributes:
+        value: of the outermost example that is kept.
+        kept_side: "above" or "below": where the kept examples lie.
+        tied: examples of exactly this value.
+        tied_kept: of them kept: which ones, the seed decides.
+    """
 
     value: float
-    """of the outermost example that is kept"""
     kept_side: str
-    """"above" or "below": where the kept examples lie"""
     tied: int
-    """examples of exactly this value"""
     tied_kept: int
-    """of them kept: which ones, the seed decides"""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreAdvice:
-    """Which examples of a scored pool are kept; made by `advise_on_scores`."""
+    """Which examples of a scored pool are kept; made by `advise_on_scores`.
+
+    Attributes:
+        high: what high values mean in the file: keep, hard or easy.
+        borders: none where all are kept or the rule is random, two of a band.
+        quantiles, kept_quantiles: of all and of the kept scores, in the file's own sign.
+        indices: of the kept examples, in the order of the file, from 0.
+    """
 
     source: str
     high: str
-    """what high values mean in the file: keep, hard or easy"""
     rule: str
     keep_fraction: float
     examples: int
     kept: int
     borders: tuple[Border, ...]
-    """none where all are kept or the rule is random, two of a band"""
     quantiles: Mapping[str, float]
-    """of all scores, in the file's own sign"""
     kept_quantiles: Mapping[str, float]
-    """of the kept ones"""
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     scores: Scores = field(repr=False)
     indices: Int[np.ndarray, " kept"] = field(repr=False)
-    """of the kept examples, in the order of the file, from 0"""
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """All but the examples themselves, which `write_kept` writes."""
-        left = ("scores", "indices", "borders")
-        named = {n: getattr(self, n) for n in self.__dataclass_fields__ if n not in left}
-        named["quantiles"], named["kept_quantiles"] = (
-            dict(self.quantiles),
-            dict(self.kept_quantiles),
-        )
-        return {**named, "borders": [dict(vars(b)) for b in self.borders]}
+        left = ("notes", "scores", "indices")
+        named = {n: to_plain(getattr(self, n)) for n in self.__dataclass_fields__ if n not in left}
+        return {**named, "notes": [note.message for note in self.notes]}
 
-    def write_kept(self, path: str | os.PathLike[str]) -> Path:
+    def write_kept(self, path: str | os.PathLike[str], name: str = "path") -> Path:
         """Writes id and score of the kept examples to a new .csv or .tsv file.
 
-        Ids are those of the file, or numbers of examples from 0.  Raises `InputError` for a file
-        that exists and another ending.
+        Ids are those of the file, or numbers of examples from 0.  `name`: what errors call the
+        path.  Raises `InputError` for a file that exists and another ending.
         """
         ids = self.scores.ids or tuple(map(str, range(self.examples)))
         said = {"rule": self.rule, "keep_fraction": f"{self.keep_fraction:.6g}"}
@@ -85,18 +89,21 @@ class ScoreAdvice:
             self.high,
             {**self.scores.provenance, **said},
         )
-        write_scores(path, chosen)
+        write_scores(path, chosen, name)
         return Path(path)
 
 
 def advise_on_scores(
     scores: Scores, rule: str, keep_fraction: float, *, seed: int = 0
 ) -> ScoreAdvice:
-    """The round(f P) examples that the rule keeps, and the values of the score that part them.
+    """The examples that the rule keeps, and the values of the score that part them.
 
-    rule, keep_fraction: as `kept_examples` takes them; equal scores are ordered by `seed`.  Raises
-    `InputError` for a rule other than hard and random where the file does not say whether high
-    scores are hard or easy.
+    Args:
+        rule, keep_fraction: as `kept_examples` takes them; equal scores are ordered by `seed`.
+
+    Raises:
+        InputError: for a rule other than hard and random where the file does not say whether high
+            scores are hard or easy.
     """
     f = check_number("keep_fraction", keep_fraction, 0.0, 1.0, low_open=True)
     if scores.high == "keep" and rule not in ("hard", "random") and f < 1.0:
@@ -107,9 +114,12 @@ def advise_on_scores(
     kept = kept_examples(scores.values, f, rule, seed=seed)
     sign = -1.0 if scores.high == "easy" else 1.0
     own = sign * scores.values
-    notes = [] if rule != "random" else ["the rule is random: the scores are not used"]
+    notes = []
+    if rule == "random":
+        notes.append(Note("scores_unused", "the rule is random: the scores are not used"))
     if scores.high == "keep" and rule == "hard":
-        notes.append("high = keep: the highest scores are taken for the rule's hard examples")
+        text = "high = keep: the highest scores are taken for the rule's hard examples"
+        notes.append(Note("high_is_hard", text))
     return ScoreAdvice(
         source=scores.source,
         high=scores.high,
@@ -117,7 +127,7 @@ def advise_on_scores(
         keep_fraction=f,
         examples=len(scores),
         kept=len(kept),
-        borders=_borders(own, kept, _sides(rule, scores.high)),
+        borders=tuple(_borders(own, kept, rule, scores.high)),
         quantiles=_quantiles(own),
         kept_quantiles=_quantiles(own[kept]),
         notes=tuple(notes),
@@ -126,34 +136,21 @@ def advise_on_scores(
     )
 
 
-def _sides(rule: str, high: str) -> tuple[str, ...]:
-    """On which side of a border the kept examples lie, in the file's own sign."""
-    if rule == "random":
-        return ()
-    if rule in ("hard", "easy"):
-        return ("above",) if (rule == "hard") == (high != "easy") else ("below",)
-    return ("above", "below")
-
-
 def _borders(
-    own: Float[np.ndarray, " n"], kept: Int[np.ndarray, " kept"], sides: tuple[str, ...]
-) -> tuple[Border, ...]:
+    own: Float[np.ndarray, " n"], kept: Int[np.ndarray, " kept"], rule: str, high: str
+) -> Iterator[Border]:
     """Where kept and dropped examples meet; a band at the end of the scores has one border."""
-    dropped = np.delete(own, kept)
-    if not dropped.size:
-        return ()
-    inside, found = own[kept], []
-    if "above" in sides and dropped.min() <= inside.min():
-        found.append(_border(own, inside, float(inside.min()), "above"))
-    if "below" in sides and dropped.max() >= inside.max():
-        found.append(_border(own, inside, float(inside.max()), "below"))
-    return tuple(found)
-
-
-def _border(
-    own: Float[np.ndarray, " n"], inside: Float[np.ndarray, " kept"], value: float, side: str
-) -> Border:
-    return Border(value, side, int(np.sum(own == value)), int(np.sum(inside == value)))
+    inside, dropped = own[kept], np.delete(own, kept)
+    if rule == "random" or not dropped.size:
+        return
+    up = {"hard": high != "easy", "easy": high == "easy"}.get(rule)  # None: a band, of two sides
+    ends = []
+    if up is not False and dropped.min() <= inside.min():
+        ends.append((float(inside.min()), "above"))
+    if up is not True and dropped.max() >= inside.max():
+        ends.append((float(inside.max()), "below"))
+    for value, side in ends:
+        yield Border(value, side, int(np.sum(own == value)), int(np.sum(inside == value)))
 
 
 def _quantiles(values: Float[np.ndarray, " n"]) -> dict[str, float]:

@@ -1,23 +1,31 @@
-"""What a reader of a result must know beside its numbers."""
+"""What a reader of a result must know beside its numbers: one class for notes and warnings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that a reader of the plan must know; `kind` is for programs, `message` for people.
+    """Something to know beside the numbers of a result, for programs and for people.
 
-    Warnings: "no_uncertainty", "beyond_range", "extrapolation", "below_one_epoch", "selection",
-    "no_schedule", and those of the fit ("not_identified", "at_bound", "ridge", "other_optimum",
-    "misfit").
-    Assumptions: "theorem", "as_published", "extension", "statistics".
+    Whether it is a warning, an assumption or a remark, the field says in which it stands.
+
+    Attributes:
+        kind: a fixed name, as "not_identified" or "extrapolation"; programs may rely on it.
+        message: one sentence or two, which may change; its text is `str(note)`.
+        parameters: of a fitted law, those that it is about; None where there is no such law.
     """
 
     kind: str
     message: str
+    parameters: tuple[str, ...] | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; without `parameters` where there is no fitted law."""
+        about = {} if self.parameters is None else {"parameters": list(self.parameters)}
+        return {"kind": self.kind, **about, "message": self.message}

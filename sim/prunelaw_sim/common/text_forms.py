@@ -11,6 +11,7 @@ from prunelaw.errors import InputError
 
 # What a simulation takes beside its point, each at its usual value: the setting of the theory.
 CHOICES = {"student": "max-margin", "inputs": "gaussian", "probe": "given", "label_noise": 0.0}
+SIMULATED = "test error probability"  # the metric of simulated students
 
 Choice = TypeVar("Choice")
 

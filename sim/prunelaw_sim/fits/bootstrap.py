@@ -28,8 +28,10 @@ from jaxtyping import Bool, Float, Int
 
 from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw_sim.fits.fit import Fit, named
+from prunelaw_sim.common.statistics import quantile_interval
 from prunelaw_sim.fits.least_squares import minimise_model, natural
+from prunelaw_sim.fits.problem import named
+from prunelaw_sim.fits.solution import Solution
 
 KINDS = ("normal", "wild", "runs")
 _MOST_LOST = 0.1  # of the replicates may fail to settle
@@ -39,14 +41,17 @@ _AT_ONCE = 512  # replicates that are solved together
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Replicates of a fit: `p` holds their parameters in internal coordinates."""
+    """Replicates of a fit: `p` holds their parameters in internal coordinates.
 
-    fit: Fit
+    Attributes:
+        lost: replicates that did not settle and were left out.
+    """
+
+    fit: Solution
     kind: str
     seed: int
     p: Float[np.ndarray, "replicates p"]
     lost: int
-    """replicates that did not settle and were left out"""
 
     def __len__(self) -> int:
         return len(self.p)
@@ -71,12 +76,12 @@ class Ensemble:
         """The central interval of numbers computed from each replicate; nan of a replicate counts
         as unknown and is left out."""
         level = float(check_real("level", level, 0.0, 1.0, low_open=True, high_open=True))
-        tails = (0.5 - 0.5 * level, 0.5 + 0.5 * level)
-        low, high = np.nanquantile(np.asarray(numbers, dtype=np.float64), tails, axis=0)
-        return low, high
+        return quantile_interval(numbers, level)
 
 
-def bootstrap(fit: Fit, replicates: int = 400, *, kind: str = "normal", seed: int = 0) -> Ensemble:
+def bootstrap(
+    fit: Solution, replicates: int = 400, *, kind: str = "normal", seed: int = 0
+) -> Ensemble:
     """`replicates` refits to resampled data, each from the best optimum and the other ones.
 
     Raises `InputError` for an unknown kind, for `runs` with no more runs than parameters, and for
@@ -101,7 +106,7 @@ def bootstrap(fit: Fit, replicates: int = 400, *, kind: str = "normal", seed: in
     return Ensemble(fit, kind, seed, p[settled], lost)
 
 
-def _refuse_too_few(fit: Fit, kind: str) -> None:
+def _refuse_too_few(fit: Solution, kind: str) -> None:
     free = sum(low < high for low, high in zip(*_box(fit), strict=True))
     runs = len(set(fit.problem.run.tolist()))
     if kind == "runs" and runs <= free:
@@ -116,12 +121,12 @@ def _refuse_too_few(fit: Fit, kind: str) -> None:
         )
 
 
-def _box(fit: Fit) -> tuple[Any, Any]:
+def _box(fit: Solution) -> tuple[Any, Any]:
     return fit.problem.model.low, fit.problem.model.high
 
 
 def _resampled(
-    fit: Fit, kind: str, seed: int, which: Sequence[int]
+    fit: Solution, kind: str, seed: int, which: Sequence[int]
 ) -> tuple[Float[np.ndarray, "batch rows"], Float[np.ndarray, "batch rows"]]:
     """Errors and weights of each replicate."""
     problem = fit.problem
@@ -145,7 +150,7 @@ def _resampled(
     return errors, weights
 
 
-def _doubt(fit: Fit, random: np.random.Generator) -> float:
+def _doubt(fit: Solution, random: np.random.Generator) -> float:
     """√(ν/χ²_ν): by how much the true scatter may differ from its estimate; 1 where it is known."""
     if fit.scatter_known or fit.freedom <= 0:
         return 1.0
@@ -153,7 +158,7 @@ def _doubt(fit: Fit, random: np.random.Generator) -> float:
 
 
 def _refits(
-    fit: Fit, errors: Float[np.ndarray, "batch rows"], weights: Float[np.ndarray, "batch rows"]
+    fit: Solution, errors: Float[np.ndarray, "batch rows"], weights: Float[np.ndarray, "batch rows"]
 ) -> tuple[Float[np.ndarray, "batch p"], Bool[np.ndarray, " batch"]]:
     """The best end of each replicate over starts at all optima of the fit."""
     model = fit.problem.model

@@ -16,6 +16,7 @@ All quantities and both sides are followed at once, as one batch of `_least_squa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +24,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
+from prunelaw_sim.common.statistics import student_quantile
 from prunelaw_sim.fits.extrapolation import beyond_data
-from prunelaw_sim.fits.fit import Fit, Problem
+from prunelaw_sim.fits.fit import Interval
 from prunelaw_sim.fits.least_squares import minimise, natural
+from prunelaw_sim.fits.problem import Problem
+from prunelaw_sim.fits.solution import Solution
 
 _PULL, _MOST_PULL = 1e2, 1e9  # weight of the row that holds g, in units of 1/standard error
 _SHORT = 0.01  # of the stride or bracket by which g may miss its target
@@ -41,22 +44,16 @@ _LONGEST_START = 0.5  # of a coordinate; of the value, for predictions
 
 
 @dataclass(frozen=True)
-class Interval:
-    """One quantity with its interval at `level`; an open end is as far as the search goes."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    level: float
-    low_open: bool
-    """no end at this side: the data allow all values down to `low`, where the search stopped"""
-    high_open: bool
-
-
-@dataclass(frozen=True)
 class Prediction:
-    """A predicted error with its interval, and how far it lies beyond the fitted rows."""
+    """A predicted error with its interval, and how far it lies beyond the fitted rows.
+
+    Attributes:
+        low_open, high_open: as of `Interval`.
+        new_run: whether the interval is for the error of a new run (scatter included), or for the
+            law.
+        beyond: column → doublings outside the fitted range, for those outside; {"pool": inf} if
+            unseen.
+    """
 
     value: float
     low: float
@@ -65,9 +62,7 @@ class Prediction:
     low_open: bool
     high_open: bool
     new_run: bool
-    """whether the interval is for the error of a new run (scatter included), or for the law"""
     beyond: Mapping[str, float]
-    """column → doublings outside the fitted range, for those outside; {"pool": inf} if unseen"""
 
     @property
     def extrapolates(self) -> bool:
@@ -76,7 +71,7 @@ class Prediction:
 
 
 def parameter_intervals(
-    fit: Fit, level: float = 0.9, names: Sequence[str] | None = None
+    fit: Solution, level: float = 0.9, names: Sequence[str] | None = None
 ) -> dict[str, Interval]:
     """Profile intervals of the named parameters (default: all that are not given by bounds).
 
@@ -114,7 +109,7 @@ def parameter_intervals(
 
 
 def prediction_intervals(
-    fit: Fit, frame: pd.DataFrame, level: float = 0.9, *, new_run: bool = False
+    fit: Solution, frame: pd.DataFrame, level: float = 0.9, *, new_run: bool = False
 ) -> tuple[Prediction, ...]:
     """The law's error at every row of `frame`, with profile intervals at `level`.
 
@@ -147,7 +142,7 @@ def prediction_intervals(
 
 
 def profile(
-    fit: Fit, name: str, values: Any
+    fit: Solution, name: str, values: Any
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n p"]]:
     """Squared error and parameters (natural values) of the best fit at each value of one of them.
 
@@ -187,7 +182,7 @@ class _Quantities:
     """Internal coordinates `columns`, then the predictions at the rows of `frame`."""
 
     def __init__(
-        self, fit: Fit, columns: Int[np.ndarray, " columns"], frame: pd.DataFrame | None
+        self, fit: Solution, columns: Int[np.ndarray, " columns"], frame: pd.DataFrame | None
     ) -> None:
         self.columns = columns
         self.model = None if frame is None else fit.problem.model.on(frame)
@@ -219,7 +214,7 @@ class _Quantities:
 class _Profiles:
     """Every quantity followed down and up from the optimum; problem 2q goes down, 2q + 1 up."""
 
-    def __init__(self, fit: Fit, quantities: _Quantities, level: float) -> None:
+    def __init__(self, fit: Solution, quantities: _Quantities, level: float) -> None:
         self.fit, self.quantities = fit, quantities
         self.problem: Problem = fit.problem
         self.scatter = fit.scatter
@@ -363,20 +358,20 @@ class _Profiles:
         return found.p, g, np.sum((problem.weight * (predicted - problem.error)) ** 2, axis=1)
 
 
-def _critical(fit: Fit, level: float) -> float:
+def _critical(fit: Solution, level: float) -> float:
     level = float(check_real("level", level, 0.0, 1.0, low_open=True, high_open=True))
     if fit.scatter_known:
-        return float(stats.norm.ppf(0.5 + 0.5 * level))
+        return student_quantile(level, math.inf)
     if fit.freedom <= 0:
         raise InputError(
             f"{fit.law} has as many free parameters as rows: nothing is left to estimate the "
             "scatter; give error_se, bounds or more rows"
         )
-    return float(stats.t.ppf(0.5 + 0.5 * level, fit.freedom))
+    return student_quantile(level, fit.freedom)
 
 
 def _scatter_of(
-    fit: Fit, frame: pd.DataFrame, error: Float[np.ndarray, " rows"]
+    fit: Solution, frame: pd.DataFrame, error: Float[np.ndarray, " rows"]
 ) -> Float[np.ndarray, " rows"]:
     """Standard deviation of one more run at each row, on the scale that is fitted."""
     if "error_se" in frame:
@@ -386,7 +381,7 @@ def _scatter_of(
     return np.full(len(frame), fit.scatter * typical)
 
 
-def _first_reach(fit: Fit, quantities: _Quantities) -> Float[np.ndarray, " q"]:
+def _first_reach(fit: Solution, quantities: _Quantities) -> Float[np.ndarray, " q"]:
     """A first stride for each quantity: its standard error, or less where that is unknown.
 
     Also the unit of the pull: where the standard error is huge, so is the freedom of g.

@@ -30,6 +30,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from prunelaw_sim.fits.rows import Table
+
 MOST_STEPS = 500
 _PROMISE = 1e-11  # relative to the cost: a settled problem could gain less than this by one step
 _ROUNDING = 1e-28  # relative to Σ (weight · target)²: residuals of 1e-14 are rounding, not misfit
@@ -47,15 +49,18 @@ Jacobian): shapes (batch, p), (batch,) → (batch, p), (batch, rows), (batch, ro
 
 
 class Model(ABC):
-    """A law on fixed rows, in internal coordinates: value = exp p, −exp p or p (`kinds`)."""
+    """A law on fixed rows, in internal coordinates: value = exp p, −exp p or p (`kinds`).
+
+    Attributes:
+        kinds: "log", "neglog" or "linear", for each parameter.
+        low: lower ends of the box.
+        high: upper ends; equal to the lower end: the parameter is given.
+    """
 
     parameters: tuple[str, ...]
     kinds: tuple[str, ...]
-    """"log", "neglog" or "linear", for each parameter"""
     low: Float[np.ndarray, " p"]
-    """lower ends of the box"""
     high: Float[np.ndarray, " p"]
-    """upper ends; equal to the lower end: the parameter is given"""
 
     @abstractmethod
     def evaluate(
@@ -70,7 +75,7 @@ class Model(ABC):
         """Where to begin: a fixed set that follows from the data alone."""
 
     @abstractmethod
-    def on(self, frame: pd.DataFrame) -> "Model":
+    def on(self, runs: Table | pd.DataFrame) -> "Model":
         """The same law, parameters and box on the rows of another table."""
 
     @abstractmethod
@@ -80,6 +85,10 @@ class Model(ABC):
     def kind_of_rows(self) -> Int[np.ndarray, " rows"]:
         """A number a row: rows of equal number share all parameters that are their own."""
         return np.zeros(len(next(iter(self.coordinates().values()))), dtype=np.int64)
+
+    def row_in_words(self, row: int) -> str:
+        """Where a row is, for messages."""
+        return ", ".join(f"{name} {v[row]:.4g}" for name, v in self.coordinates().items())
 
     def at_edge(self, name: str, upper: bool) -> str:
         """What it means that a parameter stands at an end of its box."""
@@ -123,15 +132,18 @@ class Model(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Ends of a batch of minimisations."""
+    """Ends of a batch of minimisations.
+
+    Attributes:
+        cost: Σ of squared weighted residuals.
+        residual: weight · (prediction − target).
+        promise: the part of the cost that one more step could remove, by the linear model.
+    """
 
     p: Float[np.ndarray, "batch p"]
     cost: Float[np.ndarray, " batch"]
-    """Σ of squared weighted residuals"""
     residual: Float[np.ndarray, "batch rows"]
-    """weight · (prediction − target)"""
     promise: Float[np.ndarray, " batch"]
-    """the part of the cost that one more step could remove, by the linear model"""
     settled: Bool[np.ndarray, " batch"]
     steps: Int[np.ndarray, " batch"]
 

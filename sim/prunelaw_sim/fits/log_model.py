@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from prunelaw.errors import InputError
 from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.rows import Table
 
 
 class LogModel(Model):
@@ -36,9 +37,9 @@ class LogModel(Model):
         true = np.exp(error)
         return self.inner.starts(true, weight / true)
 
-    def on(self, frame: pd.DataFrame) -> LogModel:
+    def on(self, runs: Table | pd.DataFrame) -> LogModel:
         """The same on the rows of another table."""
-        return LogModel(self.inner.on(frame))
+        return LogModel(self.inner.on(runs))
 
     def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
         """Those of the law."""
@@ -47,6 +48,10 @@ class LogModel(Model):
     def kind_of_rows(self) -> Int[np.ndarray, " rows"]:
         """Those of the law."""
         return self.inner.kind_of_rows()
+
+    def row_in_words(self, row: int) -> str:
+        """Those of the law."""
+        return self.inner.row_in_words(row)
 
     def at_edge(self, name: str, upper: bool) -> str:
         """The law's words."""

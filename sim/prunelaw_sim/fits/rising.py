@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
-from prunelaw_sim.fits.rows import number_column, require_columns
+from prunelaw_sim.fits.rows import Table
 
 _SAME = ("group", "metric", "pool", "seed")
 _SIZES = ("unique_samples", "parameters")
@@ -22,20 +22,20 @@ def rising_rows(frame: pd.DataFrame, *, sizes_too: bool = False) -> Bool[np.ndar
     other run may have fewer unique samples, fewer parameters or the same samples seen as well:
     what no law fits that falls with every one of them, as `DataConstrained` does.
     """
-    require_columns(frame, "samples_seen", "error")
+    table = Table.of(frame)
+    table.require("samples_seen", "error")
     sizes = [name for name in _SIZES if name in frame]
     same = [name for name in _SAME if name in frame] + ([] if sizes_too else sizes)
     less = ["samples_seen", *(sizes if sizes_too else [])]
     found = np.zeros(len(frame), dtype=bool)
     for rows in _alike(frame, same):
-        part = frame.iloc[rows]
-        error = number_column(part, "error", low_open=False)
+        error = table.numbers("error", zero=True)[rows]
         beaten = error[None, :] < error[:, None]
         for name in less:
-            values = number_column(part, name, low_open=True)
+            values = table.numbers(name)[rows]
             beaten &= values[None, :] <= values[:, None]
         if not sizes_too:
-            seen = number_column(part, "samples_seen", low_open=True)
+            seen = table.numbers("samples_seen")[rows]
             beaten &= seen[None, :] < seen[:, None]
         found[rows] = beaten.any(axis=1)
     return found

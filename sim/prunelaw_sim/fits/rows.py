@@ -1,133 +1,129 @@
-"""The columns and rows of a table that a law is fitted to, checked; messages name the row."""
+"""A table of runs as arrays by name: selected and checked once, whatever laws are fitted to it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import InputError, TableError
 
-ONE_GROUP = ""  # the name of the only group of a table without the column
+_RUN = ("group", "metric", "run", "pool", "samples_seen", "seed")  # together they name a row
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """What utility decay reads: samples, pools and groups; `sizes`: where each τ is quoted."""
+class Table:
+    """Columns as arrays, and the label of every row, which messages name.
 
-    samples_seen: Float[np.ndarray, " rows"]
-    unique_samples: Float[np.ndarray, " rows"]
-    pool: Int[np.ndarray, " rows"]
-    group: Int[np.ndarray, " rows"]
-    sizes: Mapping[str, float]
-    """name of a pool → the smallest `unique_samples` among the fitted rows"""
-    groups: tuple[str, ...]
+    A column of numbers is checked when it is first asked for, and in no part of the table again.
+    """
+
+    def __init__(self, columns: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
+        self.columns, self.labels = dict(columns), labels
+        self._positive: dict[str, bool] = {}  # checked column → whether all its numbers are > 0
 
     @classmethod
-    def read(cls, frame: pd.DataFrame, like: Rows | None = None) -> Rows:
-        """Check and take the columns; pools and groups are those of `like`, or the frame's own."""
-        require_columns(frame, "pool", "unique_samples", "samples_seen")
-        seen = number_column(frame, "samples_seen", low_open=True)
-        unique = number_column(frame, "unique_samples", low_open=True)
-        pools = [str(name) for name in frame["pool"]]
-        groups = _groups(frame, like)
-        known = like.sizes if like else _smallest(pools, unique)
-        among = like.groups if like else tuple(dict.fromkeys(groups))
-        return cls(
-            seen,
-            unique,
-            _places(frame, "pool", pools, tuple(known)),
-            _places(frame, "group", groups, among),
-            known,
-            among,
-        )
+    def of(cls, runs: Table | pd.DataFrame) -> Table:
+        """The columns of a frame; a table as it is."""
+        if isinstance(runs, Table):
+            return runs
+        return cls({str(name): runs[name].to_numpy() for name in runs}, runs.index.to_numpy())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def require(self, *names: str) -> None:
+        """`TableError` for the first column that is missing."""
+        for name in names:
+            if name not in self:
+                raise TableError(f"column {name} is missing; the table has {list(self.columns)}")
+
+    def where(self, chosen: Bool[np.ndarray, " rows"]) -> Table:
+        """The chosen rows."""
+        part = Table({n: v[chosen] for n, v in self.columns.items()}, self.labels[chosen])
+        part._positive = dict(self._positive)
+        return part
+
+    def numbers(self, name: str, *, zero: bool = False) -> Float[np.ndarray, " rows"]:
+        """A column as finite numbers > 0 (≥ 0 with `zero`); `TableError` names a bad row."""
+        self.require(name)
+        if name not in self._positive:
+            given: Any = self.columns[name]
+            if given.dtype.kind not in "fiu":  # texts and objects: what is no number becomes NaN
+                given = pd.to_numeric(pd.Series(given), errors="coerce")
+            values = np.array(given, dtype=np.float64)
+            self._refuse(name, ~(np.isfinite(values) & (values >= 0.0)), zero)
+            self.columns[name], self._positive[name] = values, bool((values > 0.0).all())
+        if not (zero or self._positive[name]):
+            self._refuse(name, self.columns[name] == 0.0, zero)
+        return self.columns[name]
+
+    def texts(self, name: str) -> list[str]:
+        """A column as texts."""
+        self.require(name)
+        return [str(value) for value in self.columns[name].tolist()]
+
+    @property
+    def runs(self) -> np.ndarray:
+        """Name of the run of every row; without the column, every row is one."""
+        return np.array(self.texts("run") if "run" in self else range(len(self)), dtype=str)
+
+    @property
+    def has_error_bars(self) -> bool:
+        """Whether the table says how uncertain its errors are."""
+        return "error_se" in self and not bool(pd.isna(self.columns["error_se"]).all())
+
+    def measured(self) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
+        """The errors and their weights: 1/error_se where the table has it, else 1."""
+        error = self.numbers("error", zero=True)
+        if not self.has_error_bars:
+            return error, np.ones_like(error)
+        return error, 1.0 / self.numbers("error_se")
+
+    def up_to(self, above: Any, by: str = "samples_seen") -> Bool[np.ndarray, " rows"]:
+        """Which rows are fitted: those with at most `above` in the column `by`; None: all.
+
+        Raises:
+            InputError: where nothing is held out, or nothing is left to fit.
+        """
+        if above is None:
+            return np.ones(len(self), dtype=bool)
+        limit = float(check_real("hold_out_above", above, 0.0, low_open=True))
+        fitted = self.numbers(by) <= limit
+        if fitted.all() or not fitted.any():
+            what = "above" if fitted.all() else "at or below"
+            raise InputError(f"hold_out_above {limit:g} leaves no row {what} it in {by}")
+        return fitted
+
+    def _refuse(self, name: str, bad: Bool[np.ndarray, " rows"], zero: bool) -> None:
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise TableError(
+                f"row {self.labels[i]}, column {name}: must be a number in "
+                f"{'[' if zero else '('}0, inf), got {self.columns[name].tolist()[i]!r}"
+            )
 
 
-def measured(
-    frame: pd.DataFrame,
-) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
-    """The errors and their weights: 1/error_se where the table has it, else 1."""
-    require_columns(frame, "error")
-    error = number_column(frame, "error", low_open=False)
-    if not has_error_bars(frame):
-        return error, np.ones_like(error)
-    return error, 1.0 / number_column(frame, "error_se", low_open=True)
+def select(runs: Table | pd.DataFrame, group: str | None = None, together: bool = False) -> Table:
+    """The rows of the chosen group, every run once; a `Table` has been through this.
 
-
-def has_error_bars(frame: pd.DataFrame) -> bool:
-    """Whether the table says how uncertain its errors are."""
-    return "error_se" in frame and not bool(frame["error_se"].isna().all())
-
-
-def refuse_repeated_runs(frame: pd.DataFrame) -> None:
-    """`TableError` for a run that is listed twice at the same number of samples seen."""
-    keys = [n for n in ("group", "metric", "run", "pool", "samples_seen", "seed") if n in frame]
-    if "run" not in keys:
-        return
-    twice = frame.duplicated(keys, keep=False).to_numpy()
-    if twice.any():
-        first = int(np.flatnonzero(twice)[0])
-        same = (frame[keys] == frame[keys].iloc[first]).all(axis=1).to_numpy()
-        second = int(np.flatnonzero(same)[1])
-        seen = "samples_seen"
-        at = f" at {frame[seen].iloc[second]:g} samples seen" if seen in frame else ""
-        raise TableError(
-            f"row {frame.index[second]}, column run: {frame['run'].iloc[second]!r}{at} is already "
-            f"in row {frame.index[first]}; a run counts once (give replicates a `seed`)"
-        )
-
-
-def require_columns(frame: pd.DataFrame, *names: str) -> None:
-    """`TableError` for the first that the table lacks."""
-    for name in names:
-        if name not in frame:
-            raise TableError(f"column {name} is missing; the table has {list(frame.columns)}")
-
-
-def rows_to_fit(
-    frame: pd.DataFrame, group: str | None, together: bool, above: Any, by: str = "samples_seen"
-) -> tuple[pd.DataFrame, Bool[np.ndarray, " rows"]]:
-    """The rows of the chosen group, every run once, and which of them are fitted.
-
-    Rows with more than `above` in the column `by` are held out.  Raises `InputError` for a group
-    that must be named or is not there, no rows, nothing held out or nothing left; `TableError`.
+    Raises:
+        InputError: for a group that must be named or is not there, and for no rows.
+        TableError: for a run that is listed twice at one number of samples seen.
     """
-    table = _of_group(frame, group, together)
-    refuse_repeated_runs(table)
-    if table.empty:
+    if isinstance(runs, Table):
+        return runs
+    frame = _of_group(runs, group, together)
+    _refuse_repeated_runs(frame)
+    if frame.empty:
         raise InputError("the table has no rows to fit")
-    if above is None:
-        return table, np.ones(len(table), dtype=bool)
-    limit = float(check_real("hold_out_above", above, 0.0, low_open=True))
-    require_columns(table, by)
-    fitted = number_column(table, by, low_open=True) <= limit
-    if fitted.all() or not fitted.any():
-        what = "above" if fitted.all() else "at or below"
-        raise InputError(f"hold_out_above {limit:g} leaves no row {what} it in {by}")
-    return table, fitted
-
-
-def number_column(frame: pd.DataFrame, name: str, low_open: bool) -> Float[np.ndarray, " rows"]:
-    """A column as finite numbers ≥ 0 (> 0 with `low_open`); `TableError` names the row."""
-    column: Any = frame[name]
-    if column.dtype.kind not in "fiu":  # texts and objects: what is no number becomes NaN
-        column = pd.to_numeric(column, errors="coerce")
-    values = np.array(column, dtype=np.float64)
-    good = np.isfinite(values) & ((values > 0.0) if low_open else (values >= 0.0))
-    if not good.all():
-        i = int(np.flatnonzero(~good)[0])
-        allowed = "(0, inf)" if low_open else "[0, inf)"
-        raise TableError(
-            f"row {frame.index[i]}, column {name}: must be a number in {allowed}, "
-            f"got {frame[name].iloc[i]!r}"
-        )
-    return values
+    return Table.of(frame)
 
 
 def _of_group(frame: pd.DataFrame, group: str | None, together: bool) -> pd.DataFrame:
@@ -140,32 +136,23 @@ def _of_group(frame: pd.DataFrame, group: str | None, together: bool) -> pd.Data
         raise InputError(
             f"a law holds for one group: choose group from {', '.join(names)}, or fit together"
         )
-    if group is not None:
-        check_choice("group", group, names)
-        return frame.loc[frame["group"].astype(str) == group]
-    return frame
+    if group is None:
+        return frame
+    check_choice("group", group, names)
+    return frame.loc[frame["group"].astype(str) == group]
 
 
-def _groups(frame: pd.DataFrame, like: Rows | None) -> list[str]:
-    if "group" in frame:
-        return [str(name) for name in frame["group"]]
-    if like is None or len(like.groups) == 1:
-        return [like.groups[0] if like else ONE_GROUP] * len(frame)
-    raise TableError(f"column group is missing; it must be one of {list(like.groups)}")
-
-
-def _smallest(pools: list[str], unique: Float[np.ndarray, " rows"]) -> dict[str, float]:
-    sizes = dict.fromkeys(pools, math.inf)
-    for name, size in zip(pools, unique.tolist(), strict=True):
-        sizes[name] = min(sizes[name], size)
-    return sizes
-
-
-def _places(
-    frame: pd.DataFrame, column: str, names: list[str], known: tuple[str, ...]
-) -> Int[np.ndarray, " rows"]:
-    place = {name: i for i, name in enumerate(known)}
-    for row, name in zip(frame.index, names, strict=True):
-        if name not in place:
-            raise TableError(f"row {row}: {column} must be one of {list(known)}, got {name!r}")
-    return np.array([place[name] for name in names], dtype=np.int64)
+def _refuse_repeated_runs(frame: pd.DataFrame) -> None:
+    keys = [name for name in _RUN if name in frame]
+    twice = frame.duplicated(keys, keep=False).to_numpy() if "run" in keys else np.zeros(1)
+    if not twice.any():
+        return
+    first = int(np.flatnonzero(twice)[0])
+    same = (frame[keys] == frame[keys].iloc[first]).all(axis=1).to_numpy()
+    second = int(np.flatnonzero(same)[1])
+    seen = "samples_seen"
+    at = f" at {frame[seen].iloc[second]:g} samples seen" if seen in frame else ""
+    raise TableError(
+        f"row {frame.index[second]}, column run: {frame['run'].iloc[second]!r}{at} is already "
+        f"in row {frame.index[first]}; a run counts once (give replicates a `seed`)"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from prunelaw_sim.laws.registry import LAWS, needed
+from prunelaw_sim.laws.registry import LAWS
 from prunelaw_sim.tables.assemble import TARGETS, UNUSED, Reading, dropped_words
 from prunelaw_sim.tables.sweep import Sweep
 
@@ -68,7 +68,7 @@ def _column(name: str, sweep: Sweep, columns: Mapping[str, str]) -> dict[str, An
 
 def _missing(law: str, present: tuple[str, ...]) -> list[str]:
     """The columns that a law needs and the table lacks."""
-    return [name for name in needed(law, present) if name not in present]
+    return [name for name in LAWS[law].needed(present) if name not in present]
 
 
 def _replicates(sweep: Sweep) -> dict[str, int]:

@@ -16,11 +16,9 @@ How well a law describes the rows that it was fitted to is shown, and decides no
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,14 +31,13 @@ from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.fits.fit import Fit, root_mean_square
 from prunelaw_sim.fits.rising import rising_rows
 from prunelaw_sim.fits.rollout import Step, rollout
-from prunelaw_sim.fits.rows import require_columns, rows_to_fit
-from prunelaw_sim.laws.registry import fit_frame, needed
-from prunelaw_sim.laws.scaling import ScalingFit
-from prunelaw_sim.laws.utility import UtilityFit
+from prunelaw_sim.fits.rows import Table, select
+from prunelaw_sim.laws.registry import LAWS, fit_rows
 from prunelaw_sim.tables.sweep import Sweep
 
 WORSE = 0.05  # a paired difference less probable than this is one
 APART = 4.0  # a difference of AICc above this tells laws apart (Burnham and Anderson 2002: 4 to 7)
+OPTIONS = ("hold_out_above", "together", "log_error")  # that `compare_laws` passes on
 FEWEST_RUNS = 6  # 2/2^runs is the least p of random signs: with 5 runs it is above WORSE
 _ALL_SIGNS = 14  # up to so many runs all 2^runs signs are tried
 _DRAWS = 20_000
@@ -48,30 +45,31 @@ _DRAWS = 20_000
 
 @dataclass(frozen=True)
 class Candidate:
-    """A law of `prunelaw_sim.laws.registry.LAWS` with its options, under a name of its own."""
+    """A law of `LAWS` with its options, under a name of its own."""
 
     name: str
     law: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
-    {
-        one.name: one
-        for one in (
-            Candidate("no-decay", "no-decay"),
-            Candidate("utility", "utility"),
-            Candidate("utility, official code", "utility", {"convention": "official_code"}),
-            Candidate("effective-data", "effective-data"),
-            Candidate("utility, stretch 0", "utility", {"stretch": 0.0}),
-            Candidate("utility, stretch fitted", "utility", {"stretch": None}),
-            Candidate("data-constrained", "data-constrained"),
-            Candidate("overfit", "overfit"),
-            Candidate("power-law", "power-law"),
-            Candidate("power-law-floor", "power-law-floor"),
-        )
-    }
-)
+class _Candidates(Mapping[str, Candidate]):
+    """What the laws of the catalogue say of themselves, read when it is asked for."""
+
+    def _all(self) -> dict[str, Candidate]:
+        named = ((law, LAWS[law].compared) for law in LAWS)
+        return {n: Candidate(n, law, given) for law, ways in named for n, given in ways.items()}
+
+    def __getitem__(self, name: str) -> Candidate:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+CANDIDATES: Mapping[str, Candidate] = _Candidates()
 """The laws that are compared unless others are named."""
 
 
@@ -79,35 +77,32 @@ CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
 class LawComparison:
     """Laws held against the same rows, in order: best first, those without a prediction last.
 
-    table: one row a law.
-        law, convention        what was fitted
-        parameters             free parameters of the fit to all rows
-        in_sample_rmse         of the rows that the law was fitted to: no criterion
-        held_out_rmse          of the largest budgets, which the fit never saw
-        p_value                of the paired test against the least held-out error
-        rollout_rmse           of all steps of `steps` that every law could take
-        aicc, delta_aicc       of the fit to all rows; delta: above the least of the table
-        verdict                in words
-    steps: one row a law and a step of the roll-out: limit, upper (rows up to `limit` were fitted,
-        those above and up to `upper` predicted), rows, rmse (nan: see `reason`).
+    Attributes:
+        table: one row a law: `law`, `convention`; `parameters`, free ones of the fit to all rows;
+            `in_sample_rmse`, no criterion; `held_out_rmse` of the largest budgets; `p_value` of
+            the paired test against the least held-out error; `rollout_rmse` of all steps that
+            every law could take; `aicc` of the fit to all rows, `delta_aicc` above the least of
+            the table; `verdict` in words.
+        steps: one row a law and a step of the roll-out: `limit`, `upper` (rows up to `limit` were
+            fitted, those above and up to `upper` predicted), `rows`, `rmse` (nan: see `reason`).
+        best: name of the best law; None if none predicts.
+        undecided: laws that cannot be told from the best one.
+        log_error: whether all errors above are of log error, and laws were fitted in it.
+        rows: the table that was compared on.
+        fits: name → fit to the rows up to `hold_out_above`, with predictions of the others.
+        full_fits: name → fit to all rows.
     """
 
     table: pd.DataFrame
     steps: pd.DataFrame
     best: str | None
-    """name of the best law; None if none predicts"""
     undecided: tuple[str, ...]
-    """laws that cannot be told from the best one"""
     remarks: tuple[str, ...]
     hold_out_above: float
     log_error: bool
-    """whether all errors above are of log error, and laws were fitted in it"""
     rows: pd.DataFrame = field(repr=False)
-    """the table that was compared on"""
-    fits: Mapping[str, UtilityFit | ScalingFit] = field(repr=False)
-    """name → fit to the rows up to `hold_out_above`, with predictions of the others"""
-    full_fits: Mapping[str, UtilityFit | ScalingFit] = field(repr=False)
-    """name → fit to all rows"""
+    fits: Mapping[str, Fit] = field(repr=False)
+    full_fits: Mapping[str, Fit] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; nan and inf become None.  `values`: of the fits to all rows."""
@@ -136,43 +131,50 @@ def compare_laws(
 ) -> LawComparison:
     """Fit every law to the smaller budgets, predict the larger ones, and say which is best.
 
-    sweep: a table of runs; a frame has canonical columns (`Sweep.from_frame`).
-    laws: names of `CANDIDATES`, or `Candidate` objects; default: all whose columns are there.
-    hold_out_above: rows with more samples_seen are predicted.  Default: the largest budgets that
-        hold a tenth of the rows, and then, as a roll-out, the next smaller ones by the rows below.
-    group, together: as in `fit_utility` and `fit_data_constrained`.
-    log_error: all laws are fitted and judged in log error, for losses over decades.
+    A law that cannot be fitted stands in the table with the reason.
 
-    A law that cannot be fitted stands in the table with the reason.  Raises `InputError` for
-    arguments, `TableError` for a table without samples_seen or error.
+    Args:
+        sweep: a table of runs; a frame has canonical columns (`Sweep.from_frame`).
+        laws: names of `CANDIDATES`, or `Candidate` objects; default: all whose columns are there.
+        hold_out_above: rows with more samples_seen are predicted.  Default: the largest budgets
+            that hold a tenth of the rows, and then, as a roll-out, the next smaller ones by the
+            rows below.
+        group, together: as in `fit_utility` and `fit_data_constrained`.
+        log_error: all laws are fitted and judged in log error, for losses over decades.
+
+    Raises:
+        InputError: for arguments.
+        TableError: for a table without samples_seen or error.
     """
     if isinstance(sweep, pd.DataFrame):
         sweep = Sweep.from_frame(sweep)
-    table, _ = rows_to_fit(sweep.frame, group, together, None)
-    require_columns(table, "samples_seen")
-    table = table.reset_index(drop=True)
+    frame = sweep.frame.reset_index(drop=True)
+    table = select(frame, group, together)
+    table.require("samples_seen")
     chosen, remarks = _candidates(laws, sweep.columns)
     steps = _steps(table, hold_out_above)
-    options = {"together": together, "log_error": log_error}
+    asked = {"together": together, "log_error": log_error}
+    options = {name: True for name, wanted in asked.items() if wanted}
     trials = [_Trial(one, table, steps, options) for one in chosen]
-    return _compared(trials, table, steps, remarks, log_error)
+    rows = frame.loc[table.labels].reset_index(drop=True)
+    return _compared(trials, rows, steps, remarks, log_error)
 
 
 class _Trial:
     """One law: its fits, its residuals on held-out rows, and why there are none."""
 
     def __init__(
-        self, one: Candidate, table: pd.DataFrame, steps: Sequence[Step], options: dict[str, Any]
+        self, one: Candidate, table: Table, steps: Sequence[Step], options: Mapping[str, Any]
     ) -> None:
-        self.name, self.logs = one.name, bool(options["log_error"])
+        self.name, self.logs = one.name, "log_error" in options
         self.options = {**options, **one.options}
         self.law = one.law
         self.full, self.full_reason = self._fit(table, None)
-        self.fits: list[UtilityFit | ScalingFit | None] = []
+        self.fits: list[Fit | None] = []
         self.reasons: list[str] = []
         for step in steps:
-            seen = table["samples_seen"].to_numpy(float)
-            fit, reason = self._fit(table.loc[seen <= step.upper], step.limit)
+            seen = table.numbers("samples_seen") <= step.upper
+            fit, reason = self._fit(table.where(seen), step.limit)
             self.fits.append(fit)
             self.reasons.append(reason)
 
@@ -200,23 +202,12 @@ class _Trial:
     @property
     def free(self) -> float:
         """Free parameters."""
-        if self.full is None:
-            return math.nan
-        model = self.full.problem.model
-        return float((model.low < model.high).sum())
+        return math.nan if self.full is None else float(self.full.free)
 
     @property
     def aicc(self) -> float:
         """Of the fit to all rows; nan if there is none."""
-        if self.full is None:
-            return math.nan
-        problem, k = self.full.problem, self.free + 1.0
-        rows = problem.error.size
-        if rows <= k + 1.0:
-            return math.inf
-        exact = 1e-28 * float(np.sum((problem.weight * problem.error) ** 2))  # residuals of 1e-14
-        left = max(problem.cost(self.full.point), exact)
-        return rows * math.log(left / rows) + 2.0 * k + 2.0 * k * (k + 1.0) / (rows - k - 1.0)
+        return math.nan if self.full is None else self.full.aicc
 
     def _residuals(self, step: int, held_out: bool) -> Float[np.ndarray, " rows"]:
         fit = self.fits[step]
@@ -224,11 +215,10 @@ class _Trial:
         off = np.log1p(fit.residuals / fit.predicted) if self.logs else fit.residuals
         return off[~fit.fitted if held_out else fit.fitted]
 
-    def _fit(
-        self, table: pd.DataFrame, limit: float | None
-    ) -> tuple[UtilityFit | ScalingFit | None, str]:
+    def _fit(self, table: Table, limit: float | None) -> tuple[Fit | None, str]:
+        held_out = {} if limit is None else {"hold_out_above": limit}
         try:
-            return fit_frame(self.law, table, hold_out_above=limit, **self.options), ""
+            return fit_rows(self.law, table, **held_out, **self.options), ""
         except (InputError, ConvergenceError) as cause:
             return None, str(cause)
 
@@ -246,7 +236,8 @@ def _candidates(
         return names, []
     chosen, remarks = [], []
     for one in CANDIDATES.values():
-        missing = [name for name in needed(one.law, columns) if name not in columns]
+        needed = LAWS[one.law].needed(columns)
+        missing = [name for name in needed if name not in columns]
         if missing:
             remarks.append(f"{one.name} is left out: no column {', '.join(missing)}")
         else:
@@ -260,12 +251,12 @@ def _named(name: str) -> Candidate:
     return CANDIDATES[check_choice("laws", name, tuple(CANDIDATES))]
 
 
-def _steps(table: pd.DataFrame, above: float | int | None) -> tuple[Step, ...]:
-    seen = table["samples_seen"].to_numpy(float)
+def _steps(table: Table, above: float | int | None) -> tuple[Step, ...]:
+    seen = table.numbers("samples_seen")
     if above is None:
         return rollout("samples_seen", seen)
     limit = float(check_real("hold_out_above", above, 0.0, low_open=True))
-    rows_to_fit(table, None, True, limit)  # refuses a limit that leaves nothing
+    table.up_to(limit)  # refuses a limit that leaves nothing
     return (Step(limit, float(seen.max())),)
 
 
@@ -357,15 +348,21 @@ def _paired(trial: _Trial, least: _Trial, runs: np.ndarray) -> float:
 
 def sign_flip_p(differences: Float[np.ndarray, " runs"]) -> float:
     """P(|Σ ± d| ≥ |Σ d|) over random signs: all 2^runs of them, or 20,000 seeded draws."""
-    count = differences.size
-    if count <= _ALL_SIGNS:
-        signs = np.array(list(itertools.product((1.0, -1.0), repeat=count)))
-    else:
-        signs = np.random.default_rng(0).choice((1.0, -1.0), size=(_DRAWS, count))
-        signs[0] = 1.0
-    total = abs(differences.sum())
-    rounding = 1e-12 * np.abs(differences).sum()
-    return float(np.mean(np.abs(signs @ differences) >= total - rounding))
+    from scipy.stats import permutation_test  # takes a second to import
+
+    count, size = differences.size, float(np.abs(differences).sum())
+    if count < 2 or size == 0.0:
+        return 1.0
+    found = permutation_test(
+        (differences / size,),  # a lone sample is paired with its negative
+        lambda d, axis: np.abs(d.sum(axis=axis)).round(12),
+        permutation_type="samples",
+        alternative="greater",
+        vectorized=True,
+        n_resamples=2**_ALL_SIGNS if count <= _ALL_SIGNS else _DRAWS - 1,
+        rng=np.random.default_rng(0),
+    )
+    return float(found.pvalue)
 
 
 def _run_numbers(rows: pd.DataFrame) -> np.ndarray:
@@ -380,7 +377,7 @@ def _row(trial: _Trial, judged: _Judged, common: list[int]) -> dict[str, Any]:
     shown = next((fit for fit in (trial.full, *trial.fits) if fit is not None), None)
     return {
         "law": trial.name,
-        "convention": shown.convention if isinstance(shown, UtilityFit) else "",
+        "convention": getattr(shown, "convention", ""),
         "parameters": trial.free,
         "in_sample_rmse": trial.rmse(0, held_out=False),
         "held_out_rmse": trial.rmse(0),

@@ -21,7 +21,7 @@ from scipy.special import gammainc
 from prunelaw.checks import check_choice, check_real
 from prunelaw.decay.repetition import DataConstrained, Overfit
 from prunelaw_sim.fits.least_squares import Model
-from prunelaw_sim.fits.rows import number_column, require_columns
+from prunelaw_sim.fits.rows import Table
 from prunelaw_sim.fits.starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
 
 PENALTIES = ("none", "power", "saturating")
@@ -89,10 +89,11 @@ class Runs:
             check_real(name, getattr(self, name), 0.0, low_open=True)
 
     @classmethod
-    def read(cls, frame: pd.DataFrame) -> Runs:
+    def read(cls, runs: Table | pd.DataFrame) -> Runs:
         """The columns of a table; `TableError` names what is missing, or row and column."""
-        require_columns(frame, *RUN_COLUMNS)
-        return cls(*(number_column(frame, name, low_open=True) for name in RUN_COLUMNS))
+        table = Table.of(runs)
+        table.require(*RUN_COLUMNS)
+        return cls(*(table.numbers(name) for name in RUN_COLUMNS))
 
 
 class DataConstrainedModel(Model):
@@ -133,10 +134,10 @@ class DataConstrainedModel(Model):
         self._log_n, self._log_u = np.log(runs.parameters), np.log(once)
         self._repeats = (runs.samples_seen - once) / once
 
-    def on(self, frame: pd.DataFrame) -> DataConstrainedModel:
+    def on(self, runs: Table | pd.DataFrame) -> DataConstrainedModel:
         """The same law and box on other runs."""
         return DataConstrainedModel(
-            Runs.read(frame),
+            Runs.read(runs),
             self.highest_floor,
             tied=self.tied,
             repeats=self.repeats,

@@ -28,7 +28,7 @@ class KeptPowerLaw:
     def predict(self, points: pd.DataFrame) -> Float[np.ndarray, " points"]:
         """Errors at dataset_size, keep_fraction and rule.  `InputError` for a rule not fitted."""
         rules = points["rule"].to_numpy(str)
-        unknown = sorted(set(rules) - set(self.scales))
+        unknown = sorted(set(rules.tolist()) - set(self.scales))
         if unknown:
             raise InputError(f"rule must be one that was fitted, got {unknown[0]!r}")
         kept = (points["dataset_size"] * points["keep_fraction"]).to_numpy(float) / self.centre

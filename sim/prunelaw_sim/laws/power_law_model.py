@@ -17,7 +17,7 @@ from prunelaw.checks import check_real
 from prunelaw.decay.repetition import PowerLaw
 from prunelaw.errors import TableError
 from prunelaw_sim.fits.least_squares import Model
-from prunelaw_sim.fits.rows import number_column, require_columns
+from prunelaw_sim.fits.rows import Table
 from prunelaw_sim.fits.starts import LOG_EXPONENT, LOG_FACTOR, best_of, positive_factors
 
 _AT_LOW = {
@@ -55,14 +55,14 @@ class PowerLawModel(Model):
         self.high = np.array([high for _, high in boxes])
 
     @classmethod
-    def read(cls, frame: pd.DataFrame, highest_floor: float, floor: bool) -> PowerLawModel:
+    def read(cls, table: Table, highest_floor: float, floor: bool) -> PowerLawModel:
         """For the runs of a table: by its column compute, or by 6 N D."""
-        counted = "compute" in frame
-        return cls(compute_of(frame, counted), highest_floor, floor=floor, counted=counted)
+        counted = "compute" in table
+        return cls(compute_of(table, counted), highest_floor, floor=floor, counted=counted)
 
-    def on(self, frame: pd.DataFrame) -> PowerLawModel:
+    def on(self, runs: Table | pd.DataFrame) -> PowerLawModel:
         """The same law and box on other runs, whose compute is counted as that of the fitted."""
-        compute = compute_of(frame, self.counted)
+        compute = compute_of(Table.of(runs), self.counted)
         return PowerLawModel(compute, self.highest_floor, floor=self.floor, counted=self.counted)
 
     def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
@@ -103,16 +103,14 @@ class PowerLawModel(Model):
         return best_of(self, [np.clip(p, self.low, self.high)], error, weight)
 
 
-def compute_of(frame: pd.DataFrame, counted: bool) -> Float[np.ndarray, " rows"]:
+def compute_of(table: Table, counted: bool) -> Float[np.ndarray, " rows"]:
     """The column compute, or 6 · parameters · samples_seen; `TableError` if neither is there."""
     if counted:
-        require_columns(frame, "compute")
-        return number_column(frame, "compute", low_open=True)
+        return table.numbers("compute")
     for name in ("parameters", "samples_seen"):
-        if name not in frame:
+        if name not in table:
             raise TableError(
                 f"column compute is missing, and column {name} for 6 · parameters · samples_seen; "
-                f"the table has {list(frame.columns)}"
+                f"the table has {list(table.columns)}"
             )
-    size, seen = (number_column(frame, n, low_open=True) for n in ("parameters", "samples_seen"))
-    return 6.0 * size * seen
+    return 6.0 * table.numbers("parameters") * table.numbers("samples_seen")

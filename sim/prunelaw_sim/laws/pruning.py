@@ -11,22 +11,29 @@ the theory, and the result says so (`describes`, `reasons`).
 
 Given (N_eff, θ_eff) the law is linear in (floor, scale) and is solved by non-negative least
 squares.  The two that are left are searched by `pruning_search`; θ_eff may be held at what the
-probe itself says (`probe_angles`).  `pruning_intervals` gives intervals over seeds, `best_keep`
+probe itself says (`probe_angles`).  `pruning_intervals` gives intervals over seeds, `advise`
 what to keep.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import f as f_distribution
+from jaxtyping import Bool, Float
 
 import prunelaw
 from prunelaw.checks import check_number, check_real
 from prunelaw.errors import TableError
 from prunelaw.numerics.gaussian import Array
+from prunelaw_sim.common.note import Note
+from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.common.statistics import lack_of_fit, student_interval
+from prunelaw_sim.fits.evidence import not_identified
+from prunelaw_sim.fits.fit import SIGNIFICANT, Interval, Misfit, aicc
 from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
 from prunelaw_sim.laws.pruning_search import (
     TabulatedTheory,
@@ -40,37 +47,36 @@ from prunelaw_sim.laws.theory_rules import theory_rules
 from prunelaw_sim.tables.replicates import averaged
 from prunelaw_sim.tables.sweep import Sweep
 
-COLUMNS = ("dataset_size", "keep_fraction", "rule", "error")
-PARAMETERS = ("dimension", "theta", "scale", "floor")
-# A lack of fit with a p-value below this is called one.
-SIGNIFICANT = 1e-3
+POINT = ("dataset_size", "keep_fraction", "rule")  # columns that tell points apart
+COLUMNS = (*POINT, "error")
+RANGES: Mapping[str, tuple[float, float]] = {
+    "dimension": (0.0, np.inf),
+    "theta": (0.0, np.pi / 2),
+    "scale": (0.0, np.inf),
+    "floor": (0.0, np.inf),
+}
+PARAMETERS = tuple(RANGES)
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Root mean square error over a number of points."""
-
-    rmse: float
-    points: int
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PruningFit:
-    """A fit of the pruning theory to a sweep, with its proof.
+    """A `Fit` of the pruning theory to the points of a sweep.
 
-    dimension, theta, scale, floor   N_eff (inputs), θ_eff (radians), and the line from ε to error
-    standard_errors                  of the four, from the Jacobian; infinite where not identified
-    not_identified                   parameter → why the sweep cannot tell it
-    rmse                             of the fitted points
-    held_out                         of the points above `hold_out_above`, predicted, or None
-    baseline, baseline_held_out      the same for floor + scale·(f P)^−β per rule, which knows
-                                     nothing of the theory
-    lack_of_fit                      p-value of F against the replicates' scatter, or None
-    describes, reasons               whether the theory describes the sweep, and why not
-    other_optima                     cost and (dimension, theta) of the other local optima
-    table                            the points: size, f, rule, error, predicted, held_out
-    theta_held                       whether θ_eff was given, not fitted; its standard error is 0
-    tabulated                        theory at the fitted points, for `pruning_intervals`
+    Attributes:
+        dimension: N_eff, inputs.
+        theta: θ_eff, radians.
+        scale, floor: the line from ε to error.
+        standard_errors: of the four, from the Jacobian; inf where not identified.
+        rmse: of the fitted points.
+        held_out: of the points above `hold_out_above`, predicted; None if there are none.
+        baseline, baseline_held_out: the same for floor + scale·(f P)^−β per rule, which knows
+            nothing of the theory.
+        lack_of_fit: p-value of F against the replicates' scatter; None where that is unknown.
+        reasons: why the theory does not describe the sweep; empty if it does.
+        other_optima: cost and (dimension, theta) of the other local optima.
+        table: the points: size, f, rule, error, predicted, held_out.
+        theta_held: whether θ_eff was given, not fitted; its standard error is 0.
+        tabulated: theory at the fitted points, for `pruning_intervals`.
     """
 
     dimension: float
@@ -78,20 +84,89 @@ class PruningFit:
     scale: float
     floor: float
     standard_errors: dict[str, float]
-    not_identified: dict[str, str]
+    warnings: tuple[Note, ...]
     rmse: float
-    held_out: Prediction | None
-    baseline: Prediction
-    baseline_held_out: Prediction | None
+    held_out: Misfit | None
+    baseline: Misfit
+    baseline_held_out: Misfit | None
     lack_of_fit: float | None
-    describes: bool
     reasons: tuple[str, ...]
-    other_optima: tuple[dict[str, float], ...]
+    other_optima: Sequence[Mapping[str, float]]
     table: pd.DataFrame
     theta_held: bool
     tabulated: TabulatedTheory = field(repr=False)
+    law: str = "pruning"
 
-    def predict(self, dataset_size, keep_fraction, rule) -> Array:
+    @property
+    def values(self) -> dict[str, float]:
+        """The four by name."""
+        return {name: getattr(self, name) for name in PARAMETERS}
+
+    @property
+    def not_identified(self) -> dict[str, str]:
+        """Parameter → why the sweep cannot tell it."""
+        return not_identified(self.warnings)
+
+    @property
+    def describes(self) -> bool:
+        """Whether the theory describes the sweep."""
+        return not self.reasons
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """How the power law in the kept samples fares."""
+        held_out = self.baseline_held_out
+        return (
+            "a power law in the kept samples, with an amplitude and exponent for each rule, has "
+            f"rmse {self.baseline.rmse:.4f}"
+            + (f" and {held_out.rmse:.4f} held out" if held_out else ""),
+        )
+
+    @property
+    def predicted(self) -> Float[np.ndarray, " points"]:
+        """Of all points."""
+        return self.table["predicted"].to_numpy(float)
+
+    @property
+    def residuals(self) -> Float[np.ndarray, " points"]:
+        """Error − predicted."""
+        return self.table["error"].to_numpy(float) - self.predicted
+
+    @property
+    def fitted(self) -> Bool[np.ndarray, " points"]:
+        """False for held-out points."""
+        return ~self.table["held_out"].to_numpy(bool)
+
+    @property
+    def free(self) -> int:
+        """Four, or three with a given angle."""
+        return len(PARAMETERS) - self.theta_held
+
+    @property
+    def aicc(self) -> float:
+        """Of the fitted points, weighted as they were fitted."""
+        training = self.table.loc[self.fitted]
+        pulls = point_weights(training) * self.residuals[self.fitted]
+        return aicc(max(float(pulls @ pulls), 1e-300), len(training), self.free)
+
+    def intervals(self, level: float = 0.9) -> dict[str, Interval]:
+        """Student intervals from the standard errors, ended at the parameters' ranges.
+
+        They take the points as independent; `pruning_intervals` does not.
+        """
+        check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
+        found = {}
+        for name, (least, most) in RANGES.items():
+            if self.theta_held and name == "theta":
+                continue
+            value, error = self.values[name], self.standard_errors[name]
+            freedom = max(int(self.fitted.sum()) - self.free, 1)
+            low, high = student_interval(value, error, freedom, level)
+            ends = max(low, least), min(high, most), level, low <= least, high >= most
+            found[name] = Interval(name, value, *ends)
+        return found
+
+    def error_at(self, dataset_size, keep_fraction, rule) -> Array:
         """Predicted error; the arguments broadcast.  Raises what `prunelaw.solve` raises.
 
         Rules as in the table: bands are in quantiles of hardness (`theory_rules`).
@@ -101,32 +176,43 @@ class PruningFit:
         theory = prunelaw.solve(alpha_tot, f, self.theta, theory_rules(rule, f)).error
         return self.floor + self.scale * theory
 
-    def to_dict(self) -> dict:
+    def predict(self, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]:
+        """`error_at` the rows of a table with columns dataset_size, keep_fraction and rule."""
+        size, f = (frame[name].to_numpy(float) for name in POINT[:2])
+        return self.error_at(size, f, frame["rule"].to_numpy(object))
+
+    def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON; the table becomes a list of rows."""
-        values = {name: getattr(self, name) for name in PARAMETERS}
-        for name in ("held_out", "baseline", "baseline_held_out"):
-            value = getattr(self, name)
-            values[name] = None if value is None else dict(vars(value))
-        for name in ("standard_errors", "not_identified", "rmse", "lack_of_fit", "describes"):
-            values[name] = getattr(self, name)
-        values["theta_held"] = self.theta_held
-        values["reasons"], values["other_optima"] = list(self.reasons), list(self.other_optima)
-        return {"law": "pruning", **values, "points": self.table.to_dict(orient="records")}
+        names = (
+            "law", "values", "held_out", "baseline", "baseline_held_out", "standard_errors",
+            "not_identified", "rmse", "lack_of_fit", "describes", "theta_held", "reasons",
+            "other_optima", "warnings",
+        )  # fmt: skip
+        plain = to_plain({name: getattr(self, name) for name in names} | self.values)
+        return {**plain, "points": self.table.to_dict(orient="records")}
 
 
 def fit_pruning(
-    sweep: Sweep, *, hold_out_above: float | int | None = None, theta: float | None = None
+    sweep: Sweep | pd.DataFrame,
+    *,
+    hold_out_above: float | int | None = None,
+    theta: float | None = None,
 ) -> PruningFit:
     """Fit the pruning theory to the columns dataset_size, keep_fraction, rule and error.
 
     Rows that differ only in seed are averaged; their scatter (or error_se) weighs the points.
-    With `hold_out_above`, larger data sets are predicted, not fitted.  With `theta` in [0, π/2]
-    the angle is held there and three parameters are fitted.  Rules are hard, easy, random, and the
-    bands of `kept_examples`, in quantiles of hardness.
+    Rules are hard, easy, random, and the bands of `kept_examples`, in quantiles of hardness.
 
-    Source of the theory: Sorscher et al. 2022, arXiv 2206.14486; of the effective parameters:
-    this package.  Raises `TableError` if columns are missing or fewer than six points are left
-    to fit, `InputError` for a bad `hold_out_above` or `theta`, or a rule that theory does not know.
+    Args:
+        hold_out_above: larger data sets are predicted, not fitted.
+        theta: in [0, π/2]: the angle is held there and three parameters are fitted.
+
+    Raises:
+        TableError: for missing columns, and fewer than six points to fit.
+        InputError: for a bad argument, and a rule that theory does not know.
+
+    Source:
+        Sorscher et al. 2022, arXiv 2206.14486; the effective parameters: this package.
     """
     points = pruning_points(sweep)
     if theta is not None:
@@ -137,7 +223,7 @@ def fit_pruning(
         fitted = points["dataset_size"].to_numpy(float) <= limit
     if fitted.sum() < 6:
         raise TableError(
-            f"{sweep.source}: {int(fitted.sum())} points (size, fraction, rule) are left to fit; "
+            f"{int(fitted.sum())} points (size, fraction, rule) are left to fit; "
             "the pruning theory has four parameters and needs at least 6"
         )
     training = points.iloc[np.flatnonzero(fitted)].reset_index(drop=True)
@@ -147,12 +233,11 @@ def fit_pruning(
     return _result(points, fitted, training, theory, best, optima, theta is not None)
 
 
-def pruning_points(sweep: Sweep) -> pd.DataFrame:
-    """One row a (size, fraction, rule), the replicates averaged.
-
-    Raises `TableError` for missing columns, `InputError` for a rule that theory does not know.
-    """
-    points = averaged(sweep, COLUMNS[:3])
+def pruning_points(sweep: Sweep | pd.DataFrame) -> pd.DataFrame:
+    """One row a (size, fraction, rule), the replicates averaged; raises as `fit_pruning`."""
+    if isinstance(sweep, pd.DataFrame):
+        sweep = Sweep.from_frame(sweep)
+    points = averaged(sweep, POINT)
     theory_rules(points["rule"].to_numpy(object), points["keep_fraction"].to_numpy(float))
     return points
 
@@ -163,27 +248,24 @@ def _result(
     theory = exact_theory(points, *best)
     scale, floor = best_line(theory[fitted], training)[1]
     table = points.assign(predicted=floor + scale * theory, held_out=~fitted)
-    errors, gaps = _standard_errors(training, best, scale, floor, held)
+    errors, warnings = _standard_errors(training, best, scale, floor, held)
     baseline = _power_law(points, fitted)
     misfit = (table["predicted"] - table["error"]).to_numpy(float)
-    held_out = _prediction(misfit[~fitted])
-    rmse = _prediction(misfit[fitted])
+    held_out, rmse = Misfit.of(misfit[~fitted]), Misfit.of(misfit[fitted])
     lack = _lack_of_fit(training, misfit[fitted], len(PARAMETERS) - held)
-    reasons = _reasons(lack, held_out, baseline[1], rmse, baseline[0], scale)
     return PruningFit(
         dimension=float(np.exp(best[0])),
         theta=best[1],
         scale=float(scale),
         floor=float(floor),
         standard_errors=errors,
-        not_identified=gaps,
+        warnings=tuple(warnings),
         rmse=rmse.rmse if rmse else float("nan"),
         held_out=held_out,
         baseline=baseline[0],
         baseline_held_out=baseline[1],
         lack_of_fit=lack,
-        describes=not reasons,
-        reasons=reasons,
+        reasons=_reasons(lack, held_out, baseline[1], rmse, baseline[0], scale),
         other_optima=tuple(
             {"cost": cost, "dimension": float(np.exp(d)), "theta": t} for cost, d, t in optima[1:]
         ),
@@ -193,15 +275,9 @@ def _result(
     )
 
 
-def _prediction(misfit: np.ndarray) -> Prediction | None:
-    if not misfit.size:
-        return None
-    return Prediction(float(np.sqrt(np.mean(misfit**2))), int(misfit.size))
-
-
 def _standard_errors(
     training, best, scale, floor, held: bool
-) -> tuple[dict[str, float], dict[str, str]]:
+) -> tuple[dict[str, float], list[Note]]:
     """Standard errors from the Jacobian in (log N_eff, θ, scale, floor), scaled by the misfit."""
     weights, step = point_weights(training), 1e-4
     theory = exact_theory(training, *best)
@@ -215,7 +291,7 @@ def _standard_errors(
 
     free = np.array([True, 1e-6 < best[1] < np.pi / 2 - 1e-6 and not held, scale > 0, floor > 0])
     errors: dict[str, float] = {name: float("inf") for name in PARAMETERS}
-    gaps: dict[str, str] = {}
+    gaps: list[Note] = []
     size = np.linalg.norm(jacobian[:, free], axis=0)
     if (size > 0).all():
         inverse = np.linalg.pinv((jacobian[:, free] / size).T @ (jacobian[:, free] / size))
@@ -230,35 +306,33 @@ def _standard_errors(
         if held and name == "theta":
             continue
         if not inside:
-            gaps[name] = "at the end of its range: the sweep pushes it there"
+            why = "at the end of its range: the sweep pushes it there"
+            gaps.append(Note("at_bound", why, (name,)))
         elif name in limits and errors[name] > limits[name]:
-            gaps[name] = f"standard error {errors[name]:.3g} is as large as the value can mean"
+            why = f"standard error {errors[name]:.3g} is as large as the value can mean"
+            gaps.append(Note("not_identified", why, (name,)))
     return errors, gaps
 
 
-def _lack_of_fit(
-    training: pd.DataFrame, misfit: np.ndarray, parameters: int = len(PARAMETERS)
-) -> float | None:
-    """p-value of F = Σ(misfit/se)²/(points − parameters), where every point has a standard error.
+def _lack_of_fit(training: pd.DataFrame, misfit: np.ndarray, parameters: int) -> float | None:
+    """p-value of the misfit, where every point has a standard error.
 
-    The denominator's freedom is that of the pooled variance; stated standard errors count as
-    known (F becomes χ²).
+    Its freedom is that of the pooled variance; stated standard errors count as known.
     """
     se = training["error_se"].to_numpy(float)
     if not (np.isfinite(se) & (se > 0)).all():
         return None
-    freedom = len(se) - parameters
-    known = float(np.sum(training["replicates"].to_numpy(float) - 1.0)) or 1e12
-    return float(f_distribution.sf(np.sum((misfit / se) ** 2) / freedom, freedom, known))
+    known = float(np.sum(training["replicates"].to_numpy(float) - 1.0)) or np.inf
+    return lack_of_fit(float(np.sum((misfit / se) ** 2)), len(se) - parameters, known)
 
 
-def _power_law(points: pd.DataFrame, fitted) -> tuple[Prediction, Prediction | None]:
+def _power_law(points: pd.DataFrame, fitted) -> tuple[Misfit, Misfit | None]:
     """The misfit of a power law in the kept samples: of the fitted points, and of the others."""
     law = fit_kept_power_law(points, fitted)
     misfit = law.predict(points) - points["error"].to_numpy(float)
-    inside = _prediction(misfit[fitted])
+    inside = Misfit.of(misfit[fitted])
     assert inside is not None  # at least six fitted points
-    return inside, _prediction(misfit[~fitted])
+    return inside, Misfit.of(misfit[~fitted])
 
 
 def _reasons(lack, held_out, power_law_held_out, rmse, power_law, scale) -> tuple[str, ...]:

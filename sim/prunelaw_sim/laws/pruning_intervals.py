@@ -14,31 +14,30 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.stats import norm, t
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.laws.pruning import PARAMETERS, PruningFit, fit_pruning
+from prunelaw_sim.common.statistics import quantile_interval, student_quantile
+from prunelaw_sim.laws.pruning import PARAMETERS, POINT, RANGES, PruningFit, fit_pruning
 from prunelaw_sim.laws.pruning_search import exact_theory, point_weights
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
-KEYS = ["dataset_size", "keep_fraction", "rule"]
+KEYS = list(POINT)
 FINE, ZOOM, ZOOMS = 7, 3.0, 9  # nodes a side of each grid, how much finer the next one is
 CELLS = (40, 30)  # of the first grid, in log N_eff and θ_eff
 MOST_AT_ONCE = 64  # resamples whose grids are in memory together
-RANGES = {"dimension": (0.0, np.inf), "theta": (0.0, np.pi / 2), "scale": (0.0, np.inf),
-          "floor": (0.0, np.inf)}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class PruningIntervals:
     """A fit with intervals over seeds.
 
-    - fit: of the means over all seeds.
-    - draws: (resamples,) values of dimension, theta, scale and floor; a held theta is constant.
-    - intervals: of the four, percentiles of the draws, their distance from the fit widened for the
-      few seeds (see `widening`) and ended at the parameter's range.
-    - correlated: dimension and theta over draws, which trade off.
+    Attributes:
+        fit: of the means over all seeds.
+        draws: (resamples,) values of dimension, theta, scale and floor; a held theta is constant.
+        intervals: of the four, percentiles of the draws, their distance from the fit widened for
+            the few seeds (see `widening`) and ended at the parameter's range.
+        correlated: dimension and theta over draws, which trade off.
     """
 
     fit: PruningFit
@@ -60,12 +59,14 @@ def pruning_intervals(
 ) -> PruningIntervals:
     """`fit_pruning` of the means over seeds, and the same of resampled seeds.
 
-    errors          cells by dataset_size, keep_fraction and rule, of one probe and score
-    hold_out_above, theta    as in `fit_pruning`
-    resamples       of the seeds, 20 or more; `level` of the intervals; `seed` of the draws
+    Args:
+        errors: cells by dataset_size, keep_fraction and rule, of one probe and score.
+        hold_out_above, theta: as in `fit_pruning`, and what is raised.
+        resamples: of the seeds, 20 or more; `level` of the intervals; `seed` of the draws.
 
-    Raises `InputError` for values out of range and other columns of cells, `TableError` for fewer
-    than five seeds, and what `fit_pruning` raises.
+    Raises:
+        InputError: for values out of range and other columns of cells.
+        TableError: for fewer than five seeds.
     """
     check_integer("resamples", resamples, 20)
     check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
@@ -100,8 +101,8 @@ def widening(seeds: int, level: float) -> float:
     A mean of n resampled values scatters by σ √((n−1)/n)/√n about the sample's, and σ itself is
     estimated: √(n/(n−1)) times Student's quantile over the normal one.
     """
-    upper = 0.5 + level / 2
-    return float(np.sqrt(seeds / (seeds - 1)) * t.ppf(upper, seeds - 1) / norm.ppf(upper))
+    quantile = student_quantile(level, seeds - 1) / student_quantile(level, np.inf)
+    return float(np.sqrt(seeds / (seeds - 1)) * quantile)
 
 
 def widened(
@@ -112,8 +113,8 @@ def widened(
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[float, float]:
     """The percentile interval of the draws, its ends `widening` times as far from the value."""
-    ends = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
-    low, high = value + widening(seeds, level) * (ends - value)
+    wider = widening(seeds, level)
+    low, high = (value + wider * (end - value) for end in quantile_interval(draws, level))
     return max(bounds[0], float(low)), min(bounds[1], float(high))
 
 

@@ -1,98 +1,115 @@
 """One call for every law: hold it against a sweep."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
 
 from prunelaw.checks import check_choice
 from prunelaw.errors import InputError
-from prunelaw_sim.laws.pruning import PruningFit, fit_pruning
-from prunelaw_sim.laws.scaling import ScalingFit, fit_data_constrained, fit_power_law
-from prunelaw_sim.laws.utility import UtilityFit, fit_utility
+from prunelaw_sim.fits.fit import Fit
+from prunelaw_sim.fits.rows import Table
+from prunelaw_sim.laws import catalogue
 from prunelaw_sim.tables.sweep import Sweep
 
 
 @dataclass(frozen=True)
 class Law:
-    """How a law is fitted: by which function, with what given, and with what left to choose."""
+    """How a law is fitted, what of, and with what left to choose.
 
-    kind: str
-    """"utility", "data-constrained", "power-law" or "pruning": which function fits it"""
-    given: Mapping[str, Any]
-    options: tuple[str, ...]
+    Attributes:
+        fit: function of a table and options, whose names `options` takes from it.
+        columns: that it needs besides `error`.
+        instead: taken where `columns` are missing and the first of these is there.
+        fixed: options that are given and cannot be chosen.
+        defaults: options that are given unless others are chosen.
+        compared: name in `compare_laws` → options; empty: not compared.
+        point: columns that tell points apart, whose replicates are averaged; empty: `verify` does
+            not hold the law against sweeps.
+        budget: column of which `verify` holds out the largest values.
+        averages: whether `fit` averages replicates itself.
+        rival: name of the simpler law that it must beat.
+    """
+
+    fit: Callable[..., Any]
     columns: tuple[str, ...]
-    """columns that it needs besides `error`"""
+    instead: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    compared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    point: tuple[str, ...] = ()
+    budget: str = "samples_seen"
+    averages: bool = False
+    rival: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What may be chosen."""
+        _, *names = inspect.signature(self.fit).parameters
+        return tuple(name for name in names if name not in self.fixed)
+
+    def needed(self, present: tuple[str, ...]) -> tuple[str, ...]:
+        """The columns that it needs of a table that has those of `present`."""
+        missing = not set(self.columns) <= set(present)
+        use = self.instead if missing and set(self.instead[:1]) & set(present) else self.columns
+        return (*use, "error")
 
 
-_COMMON = ("hold_out_above", "group", "together", "log_error")
-_UTILITY = (*_COMMON, "convention", "bounds", "ceiling")
-_SCALING = (*_COMMON, "hold_out_by")
-_POOLS = ("pool", "unique_samples", "samples_seen")
-_SIZES = ("samples_seen", "unique_samples", "parameters")
-_HOFFMANN = {"repeats": False, "saturates": False, "penalty": "saturating"}
-_SHAPE = ("tied", "repeats", "saturates")
+class _Laws(Mapping[str, Law]):
+    """The modules of the catalogue, each imported when it is asked for."""
 
-LAWS: Mapping[str, Law] = MappingProxyType(
-    {
-        "utility": Law("utility", {"law": "utility"}, (*_UTILITY, "stretch"), _POOLS),
-        "no-decay": Law("utility", {"law": "no-decay"}, _UTILITY, _POOLS),
-        "effective-data": Law("utility", {"law": "effective-data"}, (*_UTILITY, "stretch"), _POOLS),
-        "data-constrained": Law("data-constrained", {}, (*_SCALING, *_SHAPE), _SIZES),
-        "overfit": Law("data-constrained", _HOFFMANN, (*_SCALING, *_SHAPE, "penalty"), _SIZES),
-        "power-law": Law("power-law", {"floor": False}, _SCALING, ("compute",)),
-        "power-law-floor": Law("power-law", {"floor": True}, _SCALING, ("compute",)),
-        "pruning": Law(
-            "pruning", {}, ("hold_out_above", "theta"), ("dataset_size", "keep_fraction", "rule")
-        ),
-    }
-)
-"""Every law by name.  The power laws take `parameters` and `samples_seen` in place of compute."""
+    def __iter__(self) -> Iterator[str]:
+        return iter(catalogue.names())
+
+    def __len__(self) -> int:
+        return len(catalogue.names())
+
+    def __getitem__(self, name: str) -> Law:
+        if name not in catalogue.names():
+            raise KeyError(name)
+        return import_module(f"{catalogue.__name__}.{name.replace('-', '_')}").LAW
 
 
-def fit(law: str, sweep: Sweep, **options: Any) -> UtilityFit | ScalingFit | PruningFit:
+LAWS: Mapping[str, Law] = _Laws()
+
+
+def fit(law: str, sweep: Sweep, **options: Any) -> Fit:
     """Fit one of `LAWS` to the runs of one group of a sweep.
 
-    law: "utility", "no-decay", "effective-data" (`fit_utility`); "data-constrained" (Muennighoff et
-        al. 2023), "overfit" (Hoffmann et al. 2022 plus a penalty of repeats; both
-        `fit_data_constrained`); "power-law", "power-law-floor" in compute (`fit_power_law`);
-        "pruning" (`fit_pruning`).
-    options: those of the function that fits the law, by name: `hold_out_above` (rows with more
-        samples_seen, or for pruning dataset_size, are predicted), `convention`, ...
-
-    Raises `InputError` for an unknown law, an option that the law does not take, or too few rows;
-    `TableError` for a column that the law needs and the sweep lacks.
-
         fit("utility", read("runs.csv").select(group="ViT-B-32"), hold_out_above=2e10)
+
+    Args:
+        law: "utility", "no-decay", "effective-data" (`fit_utility`); "data-constrained"
+            (Muennighoff et al. 2023), "overfit" (Hoffmann et al. 2022 plus a penalty of repeats;
+            both `fit_data_constrained`); "power-law", "power-law-floor" in compute
+            (`fit_power_law`); "pruning" (`fit_pruning`); or one of your own.
+        options: those of the function that fits the law, by name: `hold_out_above` (rows with more
+            samples_seen, or for pruning dataset_size, are predicted), `convention`, ...
+
+    Raises:
+        InputError: for an unknown law, an option that the law does not take, or too few rows.
+        TableError: for a column that the law needs and the sweep lacks.
     """
     chosen = LAWS[check_choice("law", law, tuple(LAWS))]
+    _refuse_options(law, chosen, options)
+    sweep.require(*chosen.needed(sweep.columns))
+    return fit_rows(law, sweep.frame, **options)
+
+
+def fit_rows(law: str, runs: Table | pd.DataFrame, **options: Any) -> Fit:
+    """The same for a frame with canonical columns, or for rows that were selected already."""
+    chosen = LAWS[law]
+    _refuse_options(law, chosen, options)
+    return chosen.fit(runs, **{**chosen.defaults, **chosen.fixed, **options})
+
+
+def _refuse_options(law: str, chosen: Law, options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in chosen.options:
-            raise InputError(
-                f"law {law} takes no option {name!r}; it takes {', '.join(chosen.options)}"
-            )
-    if chosen.kind == "pruning":
-        return fit_pruning(sweep, **options)
-    sweep.require(*needed(law, sweep.columns))
-    return fit_frame(law, sweep.frame, **options)
-
-
-def fit_frame(law: str, frame: pd.DataFrame, **options: Any) -> UtilityFit | ScalingFit:
-    """The same for a frame with canonical columns, and any law but "pruning"."""
-    chosen = LAWS[law]
-    options = {**chosen.given, **options}
-    if chosen.kind == "utility":
-        return fit_utility(frame, **options)
-    if chosen.kind == "power-law":
-        return fit_power_law(frame, **options)
-    return fit_data_constrained(frame, **options)
-
-
-def needed(law: str, present: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that a law needs of a table that has those of `present`."""
-    columns = LAWS[law].columns
-    if columns == ("compute",) and "compute" not in present and "parameters" in present:
-        columns = ("parameters", "samples_seen")
-    return (*columns, "error")
+            taken = ", ".join(chosen.options)
+            raise InputError(f"law {law} takes no option {name!r}; it takes {taken}")

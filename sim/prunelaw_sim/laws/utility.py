@@ -17,25 +17,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw.errors import InputError
 from prunelaw_sim.common.plain import to_plain
-from prunelaw_sim.fits.fit import Fit, Problem, fit_fields, refuse_constant
-from prunelaw_sim.fits.log_model import LogModel, inner_model
-from prunelaw_sim.fits.rows import Rows, measured, rows_to_fit
-from prunelaw_sim.laws.utility_model import Form, UtilityModel
+from prunelaw_sim.fits.least_squares_fit import LeastSquaresFit, fit_model
+from prunelaw_sim.fits.log_model import inner_model
+from prunelaw_sim.fits.rows import Table
+from prunelaw_sim.laws.utility_layout import Form, Layout, Rows, parameter_name
+from prunelaw_sim.laws.utility_model import UtilityModel
 
 LAWS = ("utility", "no-decay", "effective-data")
+COLUMNS = ("pool", "unique_samples", "samples_seen")
 
 
 @dataclass(frozen=True, eq=False)
-class UtilityFit(Fit):
-    """A fitted law of utility decay: `Fit`, read as pools."""
+class UtilityFit(LeastSquaresFit):
+    """A fitted law of utility decay: `LeastSquaresFit`, read as pools."""
 
     convention: str
 
@@ -72,13 +72,18 @@ class UtilityFit(Fit):
 
     @property
     def pools(self) -> Mapping[str, Mapping[str, float]]:
-        """name → b, tau (epochs at `unique_samples`; inf: no decay), unique_samples (the smallest),
-        prefactor (A of the first epoch written as A n^b)"""
+        """Name → b, tau (epochs at `unique_samples`; inf: no decay), unique_samples (the smallest),
+        prefactor (A of the first epoch written as A n^b).
+        """
         return self.curve()["pools"]
 
     def curve(self, group: str | None = None) -> dict[str, Any]:
         """a, d and pools of one group; it need not be named where there is one only."""
-        return _curve(self._model, self.values, self._group(group))
+        if group is None and len(self.groups) > 1:
+            raise InputError(f"group must be one of {', '.join(self.groups)}; it was not given")
+        if group is not None:
+            check_choice("group", group, self.groups)
+        return _curve(self._model.rows, self.values, group or next(iter(self.groups)))
 
     def to_pools(self, group: str | None = None) -> tuple[Pool, ...]:
         """The pools at their smallest fitted size, for `decay.filtering`, steepest b first."""
@@ -99,29 +104,17 @@ class UtilityFit(Fit):
         named = enumerate(rows.sizes)
         return {name: float(rows.unique_samples[rows.pool == i].max()) for i, name in named}
 
-    def predict(self, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]:
-        """Errors at `pool`, `unique_samples`, `samples_seen` (and `group`) of each row.
-
-        `TableError` for a pool or group that was not fitted.
-        """
-        return self._model.on(frame).predict(self.point)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, strings and numbers for JSON; inf and nan become None."""
-        one = len(self.groups) == 1
-        curves = self.curve() if one else {"curves": {g: self.curve(g) for g in self.groups}}
-        return super().to_dict() | to_plain({**curves, "stretch": self.stretch})
-
-    def _group(self, group: str | None) -> str:
-        if group is None and len(self.groups) > 1:
-            raise InputError(f"group must be one of {', '.join(self.groups)}; it was not given")
-        if group is None:
-            return next(iter(self.groups))
-        return check_choice("group", group, self.groups)
+        rows, others = self._model.rows, []
+        for found in self.other_optima:
+            others.append({"rmse": found["rmse"], **_curves(rows, found["values"])})
+        read = {**_curves(rows, self.values), "stretch": self.stretch, "other_optima": others}
+        return super().to_dict() | to_plain(read)
 
 
 def fit_utility(
-    frame: pd.DataFrame,
+    frame: Table | pd.DataFrame,
     law: str = "utility",
     convention: str = "paper",
     hold_out_above: float | int | None = None,
@@ -135,37 +128,43 @@ def fit_utility(
 ) -> UtilityFit:
     """Least squares fit of `law` to the rows of `frame` (one group of runs, e.g. one architecture).
 
-    frame: columns `pool`, `unique_samples`, `samples_seen` (> 0), `error` (≥ 0); optional
-        `error_se` (> 0, weights 1/error_se), `run` and `group`. `group` picks the rows to use and
-        is needed when the table holds more than one and they are not fitted `together`.
-    law: "utility" (decay), "no-decay" (τ = ∞: (a n/1e5)^b + d), "effective-data".
-    convention: one of `prunelaw.decay.utility.CONVENTIONS`; law "effective-data" has its own.
-    hold_out_above: rows with more samples_seen are predicted, not fitted.
-    together: groups (tasks, architectures) have their own a, d and b, and share τ of each pool.
-    stretch: s of τ(U) = τ (U/U_min)^s: 1 as published, 0 per showing, None to fit it.
-    bounds: {"d": (0, 0.2), "tau[top]": (4, 4)}: ranges of values by name or kind; equal ends give
-        a value.
-    ceiling: keeps predictions below it by y/(1 + (y/c)^8)^(1/8): for error rates, whose law may
-        exceed 1 (an extension; the published law has none).
-    log_error: least squares of log error, for losses over decades; errors must be > 0.
+    Deterministic: Levenberg–Marquardt with exact derivatives in (log a, d, log −b, log τ), within
+    a box (0 ≤ d ≤ least error, official_code: largest error), from a fixed set of starts at once
+    (`utility_starts`).  All converged optima are reported.
 
-    Deterministic.  Levenberg–Marquardt with exact derivatives in (log a, d, log −b, log τ), within
-    a box (0 ≤ d ≤ least error, official_code: largest error), from a fixed set of starts at once:
-    for d and τ on a grid, b and a by linear regression of log(error − d).  All converged optima
-    are reported.  Raises `TableError` (column, row), `InputError` (arguments; fewer rows than
-    parameters; constant errors; nothing held out), `ConvergenceError` (the best optimum did not
-    settle).
+    Args:
+        frame: columns `pool`, `unique_samples`, `samples_seen` (> 0), and those of `fit_model`.
+        law: "utility" (decay), "no-decay" (τ = ∞: (a n/1e5)^b + d), "effective-data".
+        convention: one of `prunelaw.decay.utility.CONVENTIONS`; law "effective-data" has its own.
+        hold_out_above: rows with more samples_seen are predicted, not fitted.
+        group, log_error: as in `fit_model`, and what is raised.
+        together: groups (tasks, architectures) have their own a, d and b, and share τ of each pool.
+        stretch: s of τ(U) = τ (U/U_min)^s: 1 as published, 0 per showing, None to fit it.
+        bounds: {"d": (0, 0.2), "tau[top]": (4, 4)}: ranges of values by name or kind; equal ends
+            give a value.
+        ceiling: keeps predictions below it by y/(1 + (y/c)^8)^(1/8): for error rates, whose law
+            may exceed 1 (an extension; the published law has none).
     """
     form = _form(law, convention, stretch, bounds, ceiling)
-    table, fitted = rows_to_fit(frame, group, together, hold_out_above)
-    training = table.loc[fitted]
-    model = _model(form, training)
-    problem = Problem.of(law, LogModel(model) if log_error else model, training)
-    fields = fit_fields(problem, table, fitted)
-    fields["other_optima"] = tuple(
-        {"rmse": found["rmse"], **_read(model, found["values"])} for found in fields["other_optima"]
+
+    def build(table: Table) -> UtilityModel:
+        rows, error = Rows.read(table), table.measured()[0]
+        # The official code shrinks d with the error: d may exceed the least error, not the largest.
+        end = max if form.convention == "official_code" else min
+        highest = {name: float(end(error[rows.group == g])) for g, name in enumerate(rows.groups)}
+        return UtilityModel(Layout.of(rows, form, highest))
+
+    return fit_model(
+        UtilityFit,
+        law,
+        build,
+        frame,
+        hold_out_above,
+        group,
+        together=together,
+        log_error=log_error,
+        fields={"convention": form.convention},
     )
-    return UtilityFit(**fields, convention=form.convention)
 
 
 def _form(law: str, convention: str, stretch: Any, bounds: Any, ceiling: Any) -> Form:
@@ -185,24 +184,12 @@ def _form(law: str, convention: str, stretch: Any, bounds: Any, ceiling: Any) ->
     return Form(convention, law != "no-decay", stretch, ceiling, bounds)
 
 
-def _model(form: Form, table: pd.DataFrame) -> UtilityModel:
-    rows = Rows.read(table)
-    error, _ = measured(table)
-    refuse_constant(error)
-    # The official code shrinks d with the error: d may exceed the least error, not the largest.
-    end = np.max if form.convention == "official_code" else np.min
-    least = {name: float(end(error[rows.group == g])) for g, name in enumerate(rows.groups)}
-    return UtilityModel(rows, form, least)
-
-
-def _curve(model: UtilityModel, values: Mapping[str, float], group: str) -> dict[str, Any]:
+def _curve(rows: Rows, values: Mapping[str, float], group: str) -> dict[str, Any]:
     """a, d and pools of one group from named values."""
-    one = len(model.rows.groups) == 1
-    a = values["a" if one else f"a[{group}]"]
-    d = values["d" if one else f"d[{group}]"]
+    a, d = (values[parameter_name(kind, rows, group)] for kind in "ad")
     pools = {}
-    for name, size in model.rows.sizes.items():
-        b = values.get(f"b[{name}]" if one else f"b[{group}, {name}]")
+    for name, size in rows.sizes.items():
+        b = values.get(parameter_name("b", rows, group, name))
         if b is not None:
             tau = values.get(f"tau[{name}]", math.inf)
             prefactor = UtilityLaw(a, b, tau, d).prefactor
@@ -210,8 +197,8 @@ def _curve(model: UtilityModel, values: Mapping[str, float], group: str) -> dict
     return {"a": a, "d": d, "pools": pools}
 
 
-def _read(model: UtilityModel, values: Mapping[str, float]) -> dict[str, Any]:
-    groups = model.rows.groups
-    if len(groups) == 1:
-        return _curve(model, values, groups[0])
-    return {"curves": {group: _curve(model, values, group) for group in groups}}
+def _curves(rows: Rows, values: Mapping[str, float]) -> dict[str, Any]:
+    """That of the only group, or those of all."""
+    if len(rows.groups) == 1:
+        return _curve(rows, values, rows.groups[0])
+    return {"curves": {group: _curve(rows, values, group) for group in rows.groups}}

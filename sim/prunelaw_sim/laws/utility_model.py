@@ -14,28 +14,20 @@ together they share the half-lives.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from prunelaw.checks import check_real
-from prunelaw.decay.utility import DIVISOR, growth_and_slope, log_growth
-from prunelaw.errors import InputError, TableError
-from prunelaw_sim.fits.least_squares import Model, natural, to_internal
-from prunelaw_sim.fits.rows import Rows
+from prunelaw.decay.utility import growth_and_slope, log_growth
+from prunelaw_sim.fits.least_squares import Model
+from prunelaw_sim.fits.rows import Table
+from prunelaw_sim.laws.utility_layout import KINDS, Layout, kind_of
 from prunelaw_sim.laws.utility_starts import utility_starts
 
-_LOG_A = 60.0  # bound on |log(a n / 1e5)| at the middle of the data
-_LOG_B = (math.log(1e-6), math.log(20.0))
-_LOG_TAU = (math.log(1e-2), math.log(1e4))  # times the passes made; beyond, τ = ∞ to all digits
-_STRETCH = (-1.0, 3.0)
 CAP_POWER = 8
 """q of the ceiling y/(1 + (y/c)^q)^(1/q): at y = c/2 it takes away .05 %, at y = c 8 %."""
-_KINDS = {"a": "log", "d": "linear", "b": "neglog", "tau": "log", "stretch": "linear"}
 _AT_LOW = {
     "a": "at the lower edge of the search: any smaller a fits as well",
     "d": "at its bound 0: the data show no irreducible error",
@@ -52,52 +44,36 @@ _AT_HIGH = {
 }
 
 
-@dataclass(frozen=True)
-class Form:
-    """Which law: convention, whether repeats decay, the exponent s of τ in the subset's size
-    (None: fitted), the ceiling of the error (None: none), and bounds of the parameters' values
-    by name ("tau[top 10%]") or by kind ("tau")."""
-
-    convention: str
-    decays: bool = True
-    stretch: float | None = 1.0
-    ceiling: float | None = None
-    bounds: Mapping[str, Any] | None = None
-
-
 class UtilityModel(Model):
-    """Predictions for fixed rows as a function of parameter vectors, a batch at a time."""
+    """Predictions for the rows of a layout as a function of parameter vectors, a batch at a time.
 
-    def __init__(
-        self, rows: Rows, form: Form, least: Mapping[str, float], most_passes: float | None = None
-    ) -> None:
-        """`least`: the largest d that the search may try, for each group."""
-        self.rows, self.form = rows, form
-        self.passes = rows.samples_seen / rows.unique_samples
-        self.most_passes = most_passes or max(float(self.passes.max()), 1.0)
-        self.log_first = np.log(np.minimum(rows.samples_seen, rows.unique_samples) / DIVISOR)
-        self.parameters, self.columns = _layout(rows, form)
-        self.kinds = tuple(_KINDS[kind_of(name)] for name in self.parameters)
-        self.log_size = np.log(rows.unique_samples / np.array(list(rows.sizes.values()))[rows.pool])
-        self._least = dict(least)
-        self.low, self.high = self._box()
-        self._find_linear()
+    `fitted`: the rows are fitted, not predicted: what is linear is solved for.
+    """
 
-    def on(self, frame: pd.DataFrame) -> UtilityModel:
+    def __init__(self, layout: Layout, *, fitted: bool = True) -> None:
+        self.layout, self.form, self.rows = layout, layout.form, layout.rows
+        self.parameters, self.columns = layout.parameters, layout.columns
+        self.kinds = tuple(KINDS[kind_of(name)] for name in self.parameters)
+        self.low, self.high = layout.low, layout.high
+        self.passes, self.log_first = layout.passes, layout.log_first
+        self._find_linear(fitted and self.form.ceiling is None)
+
+    def on(self, runs: Table | pd.DataFrame) -> UtilityModel:
         """The same law and box on other rows of the same pools and groups (else `TableError`)."""
-        rows = Rows.read(frame, self.rows)
-        other = UtilityModel(rows, self.form, self._least, self.most_passes)
-        other.parameters, other.columns = self.parameters, _columns_of(rows, self.parameters, frame)
-        other.kinds, other.low, other.high = self.kinds, self.low, self.high
-        other._linear, other._linear_of = [], []  # other rows are predicted, not fitted
-        return other
+        return UtilityModel(self.layout.on(Table.of(runs)), fitted=False)
 
-    def _find_linear(self) -> None:
+    def row_in_words(self, row: int) -> str:
+        """Its pool, unique samples and samples seen."""
+        rows = self.rows
+        return (
+            f"pool {list(rows.sizes)[rows.pool[row]]!r}, {rows.unique_samples[row]:.4g} unique "
+            f"samples, {rows.samples_seen[row]:.4g} seen"
+        )
+
+    def _find_linear(self, wanted: bool) -> None:
         """Of each group: its rows, and the columns (a or None, d) that are solved for."""
-        at, capped = self.columns, self.form.ceiling is not None
-        groups = range(0 if capped else len(self.rows.groups))
-        members = (np.flatnonzero(self.rows.group == g) for g in groups)
-        self._members = [mine for mine in members if mine.size]  # rows to predict may lack a group
+        at, groups = self.columns, range(len(self.rows.groups) if wanted else 0)
+        self._members = [np.flatnonzero(self.rows.group == g) for g in groups]
         self._linear_of: list[tuple[int | None, int]] = []
         for mine in self._members:
             one_pool = np.unique(at["b"][mine]).size == 1
@@ -174,7 +150,7 @@ class UtilityModel(Model):
                 by_log_tau = b * slope * grown
                 jacobian[:, row, at["tau"]] = by_log_tau
                 if "stretch" in at:
-                    jacobian[:, row, at["stretch"]] = by_log_tau * self.log_size
+                    jacobian[:, row, at["stretch"]] = by_log_tau * self.layout.log_size
             return _capped(error, jacobian, self.form.ceiling)
 
     def coordinates(self) -> dict[str, Float[np.ndarray, " rows"]]:
@@ -189,16 +165,6 @@ class UtilityModel(Model):
     def kind_of_rows(self) -> Int[np.ndarray, " rows"]:
         """One number for each group and pool."""
         return self.rows.group * len(self.rows.sizes) + self.rows.pool
-
-    def values(self, p: Float[np.ndarray, " p"]) -> dict[str, float]:
-        """Natural values by name."""
-        return dict(zip(self.parameters, natural(p, self.kinds).tolist(), strict=True))
-
-    def internal(self, values: Mapping[str, float]) -> Float[np.ndarray, " p"]:
-        """The parameter vector of natural values by name."""
-        return np.array(
-            [to_internal(values[n], k) for n, k in zip(self.parameters, self.kinds, strict=True)]
-        )
 
     def at_edge(self, name: str, upper: bool) -> str:
         """What it means that a parameter stands at an end of its box."""
@@ -215,15 +181,15 @@ class UtilityModel(Model):
             kind = kind_of(name)
             if kind == "tau" and not (repeated & (self.columns["tau"] == i)).any():
                 reasons[name] = "no row of this pool sees its data twice"
-            elif kind == "stretch" and not (repeated & (self.log_size != 0.0)).any():
+            elif kind == "stretch" and not (repeated & (self.layout.log_size != 0.0)).any():
                 reasons[name] = "no pool is repeated in subsets of different size"
         return reasons
 
     def starts(
         self, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
     ) -> Float[np.ndarray, "starts p"]:
-        """A fixed set that follows from the data alone: see `_utility_starts`."""
-        return utility_starts(self, error, weight)
+        """A fixed set that follows from the data alone: see `utility_starts`."""
+        return utility_starts(self.layout, error, weight)
 
     def _growth(
         self, p: Float[np.ndarray, "batch p"]
@@ -234,105 +200,8 @@ class UtilityModel(Model):
             growth = log_growth(self.passes, math.inf, self.form.convention)
             return np.tile(growth, (len(p), 1)), np.zeros((len(p), growth.size))
         s = p[:, at["stretch"][:1]] if "stretch" in at else self.form.stretch
-        tau = np.exp(p[:, at["tau"]] + s * self.log_size)
+        tau = np.exp(p[:, at["tau"]] + s * self.layout.log_size)
         return growth_and_slope(self.passes, tau, self.form.convention)
-
-    def _box(self) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
-        """0 ≤ d ≤ `least`; the others so wide that only limits touch it; `bounds` narrow it."""
-        middle = float(np.mean(np.log(self.rows.samples_seen / DIVISOR)))
-        most = math.log(self.most_passes)
-        boxes = {
-            "a": (-middle - _LOG_A, -middle + _LOG_A),
-            "b": _LOG_B,
-            "tau": (_LOG_TAU[0], most + _LOG_TAU[1]),
-            "stretch": _STRETCH,
-        }
-        box = []
-        for name in self.parameters:
-            kind = kind_of(name)
-            if kind == "d":
-                # by name: rows to predict may lack some of the groups
-                group = name[2:-1] if name != "d" else self.rows.groups[0]
-                box.append((0.0, max(self._least[group], 1e-12)))
-            else:
-                box.append(boxes[kind])
-        low, high = (np.array(ends) for ends in zip(*box, strict=True))
-        return self._narrowed(low, high)
-
-    def _narrowed(self, low: Any, high: Any) -> tuple[Any, Any]:
-        known = {*self.parameters, *(kind_of(name) for name in self.parameters)}
-        for wanted, ends in (self.form.bounds or {}).items():
-            if wanted not in known:
-                raise InputError(
-                    f"bounds must name one of {', '.join(sorted(known))}; got {wanted!r}"
-                )
-            least, most = _check_bounds(wanted, ends)
-            for i, name in enumerate(self.parameters):
-                if wanted in (name, kind_of(name)):
-                    inner = to_internal(least, self.kinds[i]), to_internal(most, self.kinds[i])
-                    low[i], high[i] = min(inner), max(inner)
-        return low, high
-
-
-def kind_of(name: str) -> str:
-    """`tau` of `tau[top 10%]`."""
-    return name.partition("[")[0]
-
-
-def _check_bounds(name: str, ends: Any) -> tuple[float, float]:
-    try:
-        least, most = (float(check_real(f"bounds[{name!r}]", end)) for end in ends)
-    except TypeError as cause:
-        raise InputError(f"bounds[{name!r}] must be a pair (low, high), got {ends!r}") from cause
-    kind = kind_of(name)
-    good = least <= most and (kind == "stretch" or (most <= 0.0 if kind == "b" else least >= 0.0))
-    if not good:
-        sign = {"b": "negative", "stretch": "real"}.get(kind, "positive")
-        raise InputError(
-            f"bounds[{name!r}] must be a pair low <= high of {sign} numbers, got {ends!r}"
-        )
-    return least, most
-
-
-def _layout(rows: Rows, form: Form) -> tuple[tuple[str, ...], dict[str, Int[np.ndarray, " rows"]]]:
-    """Names of the parameters, and for each kind the column that every row looks at."""
-    pools, groups = list(rows.sizes), rows.groups
-    pairs = list(dict.fromkeys(zip(rows.group.tolist(), rows.pool.tolist(), strict=True)))
-    one = len(groups) == 1
-    names = ["a", "d"] if one else [f"{kind}[{g}]" for kind in "ad" for g in groups]
-    names += [f"b[{pools[p]}]" if one else f"b[{groups[g]}, {pools[p]}]" for g, p in sorted(pairs)]
-    if form.decays:
-        names += [f"tau[{name}]" for name in pools]
-        if form.stretch is None:
-            names.append("stretch")
-    return tuple(names), _columns_of(rows, tuple(names))
-
-
-def _columns_of(
-    rows: Rows, names: tuple[str, ...], frame: pd.DataFrame | None = None
-) -> dict[str, Int[np.ndarray, " rows"]]:
-    place = {name: i for i, name in enumerate(names)}
-    pools, groups = list(rows.sizes), rows.groups
-    one = len(groups) == 1
-
-    def columns(name: Any) -> Int[np.ndarray, " rows"]:
-        wanted = [name(g, p) for g, p in zip(rows.group.tolist(), rows.pool.tolist(), strict=True)]
-        for i, one in enumerate(wanted):
-            if one not in place:
-                row = frame.index[i] if frame is not None else i
-                raise TableError(f"row {row}: {one} was not fitted: no run has this pool and group")
-        return np.array([place[one] for one in wanted], dtype=np.int64)
-
-    at = {
-        "a": columns(lambda g, p: "a" if one else f"a[{groups[g]}]"),
-        "d": columns(lambda g, p: "d" if one else f"d[{groups[g]}]"),
-        "b": columns(lambda g, p: f"b[{pools[p]}]" if one else f"b[{groups[g]}, {pools[p]}]"),
-    }
-    if any(kind_of(name) == "tau" for name in names):
-        at["tau"] = columns(lambda g, p: f"tau[{pools[p]}]")
-    if "stretch" in place:
-        at["stretch"] = columns(lambda g, p: "stretch")
-    return at
 
 
 def _capped(error: Any, jacobian: Any, ceiling: float | None) -> tuple[Any, Any]:

@@ -14,15 +14,13 @@ joint start.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prunelaw.decay.utility import log_growth
-
-if TYPE_CHECKING:
-    from prunelaw_sim.laws.utility_model import UtilityModel
+from prunelaw_sim.laws.utility_layout import Layout
 
 _FLOORS = np.array([0.0, 0.3, 0.6, 0.85, 0.97])  # of the least error: where d is first looked for
 _LINES = 61  # values of log a that are looked at
@@ -37,22 +35,22 @@ Start = dict[int, float]
 
 
 def utility_starts(
-    model: UtilityModel, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
+    layout: Layout, error: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
 ) -> Float[np.ndarray, "starts p"]:
     """Joint starts inside the box; where the stretch of τ is fitted, from s = 0 and from s = 1."""
     made = []
-    for s in (0.0, 1.0) if model.form.stretch is None else (model.form.stretch,):
-        groups = [_Group(model, g, s, error, weight) for g in range(len(model.rows.groups))]
+    for s in (0.0, 1.0) if layout.form.stretch is None else (layout.form.stretch,):
+        groups = [_Group(layout, g, s, error, weight) for g in range(len(layout.rows.groups))]
         found = [group.starts() for group in groups]
         for k in range(max(len(part) for part in found)):
-            made.append(_joined(model, [part[min(k, len(part) - 1)] for part in found], s))
-    return np.clip(np.array(made), model.low, model.high)
+            made.append(_joined(layout, [part[min(k, len(part) - 1)] for part in found], s))
+    return np.clip(np.array(made), layout.low, layout.high)
 
 
-def _joined(model: UtilityModel, parts: list[Start], s: float) -> list[float]:
+def _joined(layout: Layout, parts: list[Start], s: float) -> list[float]:
     """One parameter vector from those of the groups; what several have is averaged."""
     joined = []
-    for i, name in enumerate(model.parameters):
+    for i, name in enumerate(layout.parameters):
         given = [part[i] for part in parts if i in part]
         joined.append(s if name == "stretch" else float(np.mean(given)))
     return joined
@@ -61,18 +59,18 @@ def _joined(model: UtilityModel, parts: list[Start], s: float) -> list[float]:
 class _Group:
     """The rows of one group, and the columns of its parameters."""
 
-    def __init__(self, model: UtilityModel, group: int, s: float, error: Any, weight: Any) -> None:
-        mine = np.flatnonzero(model.rows.group == group)
-        self.model, self.mine, self.s = model, mine, s
+    def __init__(self, layout: Layout, group: int, s: float, error: Any, weight: Any) -> None:
+        mine = np.flatnonzero(layout.rows.group == group)
+        self.layout, self.mine, self.s = layout, mine, s
         self.error, self.weight = error[mine], weight[mine]
-        at = {kind: columns[mine] for kind, columns in model.columns.items()}
+        at = {kind: columns[mine] for kind, columns in layout.columns.items()}
         self.a, self.d = int(at["a"][0]), int(at["d"][0])
         self.b, self.member = np.unique(at["b"], return_inverse=True)
         self.tau = at.get("tau")
-        self.log_first = model.log_first[mine]
-        self.low_d = float(model.low[self.d])
+        self.log_first = layout.log_first[mine]
+        self.low_d = float(layout.low[self.d])
         least = max(float(self.error.min()), 1e-12)
-        self.high_d = max(min(float(model.high[self.d]), least), self.low_d)
+        self.high_d = max(min(float(layout.high[self.d]), least), self.low_d)
 
     def starts(self) -> list[Start]:
         """Best first."""
@@ -82,28 +80,28 @@ class _Group:
         """Values of τ inside the box."""
         if self.tau is None:
             return np.array([math.inf])
-        low = float(np.exp(self.model.low[self.tau].max()))
-        high = float(np.exp(self.model.high[self.tau].min()))
-        taus = np.geomspace(0.1, 30.0 * self.model.most_passes, count)
+        low = float(np.exp(self.layout.low[self.tau].max()))
+        high = float(np.exp(self.layout.high[self.tau].min()))
+        taus = np.geomspace(0.1, 30.0 * self.layout.most_passes, count)
         return np.unique(np.clip(taus, low, high))
 
     def growth(self, tau: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n rows"]:
         """G of every row at every τ."""
-        stretched = tau[:, None] * np.exp(self.s * self.model.log_size[self.mine])
-        convention = self.model.form.convention
-        return log_growth(self.model.passes[self.mine], stretched, convention)
+        stretched = tau[:, None] * np.exp(self.s * self.layout.log_size[self.mine])
+        convention = self.layout.form.convention
+        return log_growth(self.layout.passes[self.mine], stretched, convention)
 
     def _of_one_pool(self) -> list[Start]:
         """Local minima over (b, τ) of the squared error at the best C and d."""
         taus = self.half_lives(_FINE_HALF_LIVES)
         column = int(self.b[0])
-        least, most = -np.exp(self.model.high[column]), -np.exp(self.model.low[column])
+        least, most = -np.exp(self.layout.high[column]), -np.exp(self.layout.low[column])
         b = np.unique(np.clip(-_SLOPES, least, most))
         growth = self.growth(taus)
         middle = float(self.log_first.mean())
         exponent = b[:, None, None] * (self.log_first - middle + growth)
         power = np.exp(exponent)
-        official = self.model.form.convention == "official_code"
+        official = self.layout.form.convention == "official_code"
         floor = np.exp(b[:, None, None] * growth) if official else np.ones_like(power)
         scale, d, cost = self._linear(power, floor)
         found = []
@@ -132,7 +130,7 @@ class _Group:
     def _of_several_pools(self) -> list[Start]:
         """The best start for each d, then the best others."""
         belongs = (self.member[:, None] == np.arange(self.b.size)).astype(np.float64)
-        lines = np.linspace(self.model.low[self.a], self.model.high[self.a], _LINES)
+        lines = np.linspace(self.layout.low[self.a], self.layout.high[self.a], _LINES)
         taus = self.half_lives(_HALF_LIVES)
         growths = self.growth(taus)
         found: list[tuple[float, Start]] = []

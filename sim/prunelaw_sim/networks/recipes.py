@@ -6,8 +6,9 @@ what is left out has its default.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,20 +17,35 @@ from prunelaw.checks import check_choice, check_integer, check_number
 from prunelaw.errors import InputError
 from prunelaw_sim.common.text_forms import number_text
 
-OPTIMIZERS = ("sgd", "momentum", "adam")
-SCHEDULES = ("constant", "cosine")
+# Optax's optimizers, with their options.
+OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sgd": ("sgd", {}),
+    "momentum": ("sgd", {"momentum": 0.9}),
+    "adam": ("adam", {}),
+}
+# Part of the learning rate, of the part of the training that is done, in [0, 1).
+SCHEDULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "constant": np.ones_like,
+    "cosine": lambda done: 0.5 * (1 + np.cos(np.pi * done)),
+}
 MOST_STEPS = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training.  Raises `InputError` for values out of range.
+    """A training.
 
-    - epochs: passes over the kept examples, in a new order each; or steps: batches in all, so that
-      every size costs the same.  Not both; 20 epochs if neither is given.
-    - batch_size: examples a step; the last batch of a pass may be smaller, none is left out.
-    - optimizer: "sgd", "momentum" (.9) or "adam" (Optax's defaults).
-    - learning_rate: > 0; schedule: "constant", or "cosine" (falls to 0 at the last step).
+    Attributes:
+        epochs: passes over the kept examples, in a new order each.
+        steps: batches in all, so that every size costs the same; not both, and 20 epochs if neither
+            is given.
+        batch_size: examples a step; the last batch of a pass may be smaller, none is left out.
+        optimizer: "sgd", "momentum" (.9) or "adam" (Optax's defaults).
+        learning_rate: above 0.
+        schedule: "constant", or "cosine" (falls to 0 at the last step).
+
+    Raises:
+        InputError: for values out of range.
     """
 
     epochs: int | None = None
@@ -47,8 +63,8 @@ class Recipe:
         for name in ("epochs", "steps", "batch_size"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 1, MOST_STEPS)
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("optimizer", self.optimizer, tuple(OPTIMIZERS))
+        check_choice("schedule", self.schedule, tuple(SCHEDULES))
         rate = check_number("learning_rate", self.learning_rate, 0.0, low_open=True)
         object.__setattr__(self, "learning_rate", rate)
 
@@ -81,23 +97,16 @@ class Recipe:
         return whole * kept + rest * self.batch_size
 
     def rates(self, kept: int) -> Float[np.ndarray, " steps"]:
-        """The learning rate of each step: η, or η (1 + cos(π i / steps)) / 2 at step i."""
+        """The learning rate of each step."""
         steps = self.steps_in_all(kept)
-        if self.schedule == "constant":
-            return np.full(steps, self.learning_rate)
-        return self.learning_rate * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps))
-
-
-def require_optax() -> None:
-    """Raises `InputError`, which says what to install, if the optimizers are not there."""
-    if find_spec("optax") is None:
-        raise InputError("training needs Optax: pip install 'prunelaw[real]'")
+        return self.learning_rate * SCHEDULES[self.schedule](np.arange(steps) / steps)
 
 
 def as_recipe(recipe: str | Recipe) -> Recipe:
     """The recipe of a text such as "epochs=20,optimizer=adam,learning_rate=0.001".
 
-    Raises `InputError` for unknown names and for values out of range.
+    Raises:
+        InputError: for unknown names and for values out of range.
     """
     if isinstance(recipe, Recipe):
         return recipe

@@ -7,8 +7,8 @@ numbers of a run would depend on its neighbours.  An accelerator trains many tog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.networks.models import Model, Params, as_model
-from prunelaw_sim.networks.recipes import Recipe, as_recipe, require_optax
+from prunelaw_sim.networks.recipes import OPTIMIZERS, Recipe, as_recipe
 
 BLOCK = 1024  # steps in one call of the compiled program; one shape for sets of all sizes
 ROWS = 512  # examples in one call of a trained model, likewise
@@ -32,11 +33,13 @@ TOGETHER = 64  # runs that an accelerator trains at a time
 class TrainedModels:
     """Several trained runs of one model.
 
-    - params: (weights, bias) of each layer, stacked over runs.
-    - train_loss: mean cross-entropy of the examples of each pass, as they were met; a last pass
-      that was not finished counts.
-    - correct: whether each traced example was classified correctly at the end of each pass; None
-      without a trace.
+    Attributes:
+        params: (weights, bias) of each layer, stacked over runs.
+        shape: of one input.
+        train_loss: mean cross-entropy of the examples of each pass, as they were met; a last pass
+            that was not finished counts.
+        correct: whether each traced example was classified correctly at the end of each pass; None
+            without a trace.
     """
 
     model: Model
@@ -54,29 +57,23 @@ class TrainedModels:
         correct = None if self.correct is None else self.correct[runs]
         return TrainedModels(self.model, params, self.shape, self.train_loss[runs], correct)
 
-    def logits(self, inputs: Float[np.ndarray, "..."]) -> Float[np.ndarray, "runs n classes"]:
-        """Scores of the classes for `inputs` (n, *shape), or (runs, n, *shape), own ones a run."""
+    def logits(self, inputs: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "runs n classes"]:
+        """Scores of the classes for inputs (n, *shape)."""
         return self._of("logits", inputs)
 
-    def features(self, inputs: Float[np.ndarray, "..."]) -> Float[np.ndarray, "runs n d"]:
+    def features(self, inputs: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "runs n d"]:
         """The last hidden layer, of the same inputs."""
         return self._of("features", inputs)
 
     def _of(self, what: str, inputs: np.ndarray) -> np.ndarray:
-        own = inputs.ndim == len(self.shape) + 2
-        lead = inputs.shape[: inputs.ndim - len(self.shape)]
-        if inputs.shape[len(lead) :] != self.shape or (own and len(inputs) != len(self)):
-            raise InputError(
-                f"inputs must be of shape (n, *{self.shape}) or ({len(self)}, n, *{self.shape}), "
-                f"got {inputs.shape}"
-            )
-        found = []
+        if inputs.shape[1:] != self.shape:
+            raise InputError(f"inputs must be of shape (n, *{self.shape}), got {inputs.shape}")
         with _single_precision():
-            for runs in _shares(len(self)):
-                params = jax.tree.map(lambda p, runs=runs: p[runs], self.params)
-                x = inputs[runs] if own else inputs
-                found.append(_evaluated(self.model, what, params, x, own)[: len(set(runs))])
-        return np.concatenate(found)
+            found = [
+                _evaluated(self.model, what, jax.tree.map(lambda p, r=r: p[r], self.params), inputs)
+                for r in _shares(len(self))
+            ]
+        return np.concatenate(found)[: len(self)]
 
 
 def train_models(
@@ -98,12 +95,14 @@ def train_models(
     same bits whatever runs are trained beside it; on an accelerator the same numbers to rounding,
     since its number of runs is fixed.  Sets of all sizes share one compilation.
 
-    `trace`: examples whose classification is noted after each pass.
-    `start`: first parameters in place of random ones, (weights, bias) of each layer stacked over
-    runs, as in `TrainedModels.params`; orders are the same with them and without.
+    Args:
+        trace: examples whose classification is noted after each pass.
+        start: first parameters in place of random ones, (weights, bias) of each layer stacked over
+            runs, as in `TrainedModels.params`; orders are the same with them and without.
 
-    Raises `InputError` for values out of range, and `ConvergenceError` if a loss is no longer
-    finite (the learning rate is too large).
+    Raises:
+        InputError: for values out of range.
+        ConvergenceError: if a loss is no longer finite (the learning rate is too large).
     """
     model, recipe = as_model(model), as_recipe(recipe)
     check_integer("classes", classes, 2)
@@ -124,10 +123,10 @@ def train_models(
         data = _Data(model, recipe, jnp.asarray(inputs), jnp.asarray(labels, jnp.int32), classes)
         for runs in _shares(len(subsets)):
             given = None if start is None else jax.tree.map(lambda p, r=runs: p[r], start)
-            drawn = [checked[r] for r in runs]
-            trained, own = _train(data, subsets[runs], drawn, trace, given), set(runs)
-            done.append(jax.tree.map(lambda part, own=own: part[: len(own)], trained))
-    params, losses, correct = jax.tree.map(lambda *parts: np.concatenate(parts), *done)
+            done.append(_train(data, subsets[runs], [checked[r] for r in runs], trace, given))
+    params, losses, correct = jax.tree.map(
+        lambda *parts: np.concatenate(parts)[: len(subsets)], *done
+    )
     _check_finite(losses, params, checked, recipe)
     return TrainedModels(model, params, inputs.shape[1:], losses, correct)
 
@@ -142,22 +141,14 @@ class _Data(NamedTuple):
     classes: int
 
 
-class _Runs(NamedTuple):
-    """Trained runs, stacked: parameters, losses a pass, and what was traced."""
-
-    params: Params
-    losses: Float[np.ndarray, "runs epochs"]
-    correct: Bool[np.ndarray, "runs epochs n"] | None
-
-
 def _train(
     data: _Data,
     subsets: Int[np.ndarray, "runs K"],
     seeds: Sequence[int],
     trace: np.ndarray | None,
     start: Params | None,
-) -> _Runs:
-    """These runs together, pass by pass if something is traced, else a block of steps at a time."""
+) -> tuple[Params, np.ndarray, np.ndarray | None]:
+    """These runs together, pass by pass if something is traced: parameters, losses, correctness."""
     recipe, kept = data.recipe, subsets.shape[1]
     draws = [np.random.default_rng(seed) for seed in seeds]
     first = [data.model.init(rng, data.inputs.shape[1:], data.classes) for rng in draws]
@@ -173,11 +164,11 @@ def _train(
         )
         losses.append(np.asarray(loss)[:, : len(block.rates)])
         if traced is not None and block.ends_pass:
-            logits = _evaluated(data.model, "logits", params, traced, own=False)
+            logits = _evaluated(data.model, "logits", params, traced)
             correct.append(logits.argmax(axis=2) == np.asarray(data.labels)[trace])
     seen = _loss_a_pass(np.concatenate(losses, axis=1), recipe, kept)
-    params = jax.tree.map(np.asarray, params)
-    return _Runs(params, seen, np.stack(correct, axis=1) if correct else None)
+    stacked = np.stack(correct, axis=1) if correct else None
+    return jax.tree.map(np.asarray, params), seen, stacked
 
 
 class _Block(NamedTuple):
@@ -238,16 +229,9 @@ def _loss_a_pass(
 
 @cache
 def _optimizer(name: str) -> Any:
-    """Optax's optimizer for a learning rate of 1: each step scales what it says by its own rate."""
-    require_optax()
-    import optax
-
-    makers: dict[str, Callable[[], Any]] = {
-        "sgd": lambda: optax.sgd(1.0),
-        "momentum": lambda: optax.sgd(1.0, momentum=0.9),
-        "adam": lambda: optax.adam(1.0),
-    }
-    return makers[name]()
+    """For a learning rate of 1: each step scales what it says by its own rate."""
+    function, options = OPTIMIZERS[name]
+    return getattr(optax, function)(1.0, **options)
 
 
 @jax.jit(static_argnames=("model", "optimizer"))
@@ -289,27 +273,21 @@ def _advance(
 
 
 def _evaluated(
-    model: Model, what: str, params: Params, inputs: np.ndarray, own: bool
+    model: Model, what: str, params: Params, inputs: np.ndarray
 ) -> Float[np.ndarray, "runs n out"]:
-    """Logits or features of all runs, `ROWS` examples at a time, the last ones filled with zeros.
-
-    `own`: inputs begin with an axis of runs.
-    """
-    axis = 1 if own else 0
+    """Logits or features of all runs, `ROWS` examples at a time, the last filled with zeros."""
     found = []
-    for start in range(0, inputs.shape[axis], ROWS):
-        part = inputs[:, start : start + ROWS] if own else inputs[start : start + ROWS]
-        missing = [(0, 0)] * part.ndim
-        missing[axis] = (0, ROWS - part.shape[axis])
-        out = _forward(model, what, params, np.pad(part, missing), own)
-        found.append(np.asarray(out)[:, : part.shape[axis]])
+    for start in range(0, len(inputs), ROWS):
+        part = inputs[start : start + ROWS]
+        rows = np.zeros((ROWS, *part.shape[1:]), dtype=part.dtype)
+        rows[: len(part)] = part
+        found.append(np.asarray(_forward(model, what, params, rows))[:, : len(part)])
     return np.concatenate(found, axis=1)
 
 
-@jax.jit(static_argnames=("model", "what", "own"))
-def _forward(model: Model, what: str, params: Params, inputs: Array, own: bool) -> Array:
-    function = getattr(model, what)
-    return jax.vmap(function, in_axes=(0, 0 if own else None))(params, inputs)
+@jax.jit(static_argnames=("model", "what"))
+def _forward(model: Model, what: str, params: Params, inputs: Array) -> Array:
+    return jax.vmap(getattr(model, what), in_axes=(0, None))(params, inputs)
 
 
 def _together() -> int:
@@ -327,10 +305,8 @@ def _shares(runs: int) -> Iterator[list[int]]:
 @contextmanager
 def _single_precision() -> Iterator[None]:
     """Single precision, TF32 excluded, whatever the caller's JAX configuration."""
-    with ExitStack() as stack:
-        stack.enter_context(jax.enable_x64(False))
-        stack.enter_context(jax.default_matmul_precision("float32"))
-        stack.enter_context(jax.numpy_dtype_promotion("standard"))
+    promotion = jax.numpy_dtype_promotion("standard")
+    with jax.enable_x64(False), jax.default_matmul_precision("float32"), promotion:
         yield
 
 
@@ -348,10 +324,8 @@ def _check_start(
 
 
 def _check_finite(losses: np.ndarray, params: Params, seeds: Sequence[int], recipe: Recipe) -> None:
-    good = np.asarray(np.isfinite(losses).all(axis=1))
-    for layer in params:
-        for part in layer:
-            good = good & np.isfinite(part.reshape(len(part), -1)).all(axis=1)
+    parts = [np.reshape(part, (len(losses), -1)) for part in (losses, *jax.tree.leaves(params))]
+    good = np.asarray(np.isfinite(np.concatenate(parts, axis=1)).all(axis=1))
     if not good.all():
         raise ConvergenceError(
             f"training diverged in {np.sum(~good)} of {len(good)} runs, first with seed "

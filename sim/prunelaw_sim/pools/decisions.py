@@ -16,64 +16,92 @@ Compute is counted in samples seen.  Selecting among pools takes scores, and sco
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw.checks import check_real
+from prunelaw.checks import check_number, check_real
 from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError
 from prunelaw_sim.pools.ensemble import PoolEnsemble
 
-TIE = (
-    1e-13  # relative; as in `prunelaw.decay.filtering`: equal unions, and the smaller one is named
-)
+TIE = 1e-13  # relative, as in `prunelaw.decay.filtering`: of equal unions the smaller one is named
+
+
+@dataclass(frozen=True)
+class UnionChoice:
+    """Training on the union of the best pools, drawn uniformly.
+
+    Attributes:
+        weights: probability that a sample comes from each pool: its share of the union.
+        epochs: passes over the union, and over each pool in it.
+        samples_seen: in training: the budget without the selection.
+        error: expected; inf where the budget does not pay for the selection.
+        low, high: interval of the law's error; None where the pools come without uncertainty.
+        at_point: error of the best estimate.
+        regret: expected error above that of the best union.
+        probability: of being the best union.
+    """
+
+    pools: tuple[str, ...]
+    weights: Mapping[str, float]
+    epochs: float
+    samples_seen: float
+    error: float
+    low: float | None
+    high: float | None
+    at_point: float
+    regret: float
+    probability: float
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """Every union at every budget; index u stands for the best u + 1 pools."""
+    """Every union at every budget; index u stands for the best u + 1 pools.
+
+    Attributes:
+        budgets: compute in samples seen, selection included.
+        selection: compute that every union but that of all pools pays for scores.
+        names: of the pools, best to worst.
+        error: expected; inf where the budget does not pay for the selection.
+        low, high: ends of its central interval at `level`.
+        probability: of being the best union.
+        n_pools: size of the union of least expected error.
+    """
 
     budgets: Float[np.ndarray, " n"]
-    """compute in samples seen, selection included"""
     selection: float
-    """compute that every union but that of all pools pays for scores"""
     names: tuple[str, ...]
-    """pools, best to worst"""
     level: float
     error: Float[np.ndarray, "unions n"]
-    """expected; inf where the budget does not pay for the selection"""
     low: Float[np.ndarray, "unions n"]
     high: Float[np.ndarray, "unions n"]
     probability: Float[np.ndarray, "unions n"]
-    """of being the best union"""
     regret: Float[np.ndarray, "unions n"]
     n_pools: Int[np.ndarray, " n"]
-    """size of the union of least expected error"""
 
     @property
     def curve(self) -> tuple[Float[np.ndarray, " n"], ...]:
         """The Pareto curve over compute: expected error of the best union, and its interval."""
-        place = (self.n_pools - 1)[None]
-        columns = (self.error, self.low, self.high)
-        return tuple(np.take_along_axis(numbers, place, 0)[0] for numbers in columns)
+        return self._of_best(self.error), self._of_best(self.low), self._of_best(self.high)
 
     @property
     def chosen_regret(self) -> Float[np.ndarray, " n"]:
         """Regret of the best union: what better knowledge of the pools could gain."""
-        return np.take_along_axis(self.regret, (self.n_pools - 1)[None], 0)[0]
+        return self._of_best(self.regret)
 
     @property
     def next_best(self) -> Int[np.ndarray, " n"]:
         """Size of the union that comes second; 0 where there is only one."""
-        others = np.where(
-            np.arange(len(self.error))[:, None] == self.n_pools - 1, np.inf, self.error
-        )
-        found = np.argmin(others, axis=0)
-        there = np.isfinite(np.take_along_axis(others, found[None], 0)[0])
-        return np.where(there, found + 1, 0)
+        others = self.error.copy()
+        np.put_along_axis(others, (self.n_pools - 1)[None], np.inf, 0)
+        return np.where(np.isfinite(others).any(axis=0), np.argmin(others, axis=0) + 1, 0)
+
+    def _of_best(self, numbers: Float[np.ndarray, "unions n"]) -> Float[np.ndarray, " n"]:
+        return np.take_along_axis(numbers, (self.n_pools - 1)[None], 0)[0]
 
 
 def decide(
@@ -83,14 +111,12 @@ def decide(
     n = np.atleast_1d(check_real("budgets", budgets, 1.0))
     if n.ndim != 1:
         raise InputError(f"budgets must be one number or a list of them, got shape {n.shape}")
-    cost = float(check_real("selection", selection, 0.0))
-    level = float(check_real("level", level, 0.0, 1.0, low_open=True, high_open=True))
+    cost = check_number("selection", selection, 0.0)
+    level = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
     errors = union_errors(ensemble, n, cost)
-    least = errors.min(axis=1, keepdims=True)
     expected = ensemble.mean(errors)
     low, high = ensemble.interval(errors, level)
-    best = _smallest_best(errors, axis=1)
-    wins = np.arange(errors.shape[1])[:, None] == best[:, None]
+    wins = np.arange(errors.shape[1])[:, None] == _smallest_best(errors, axis=1)[:, None]
     return Decision(
         budgets=n,
         selection=cost,
@@ -100,7 +126,7 @@ def decide(
         low=low,
         high=high,
         probability=ensemble.probability(wins),
-        regret=ensemble.mean(errors - least),
+        regret=ensemble.mean(errors - errors.min(axis=1, keepdims=True)),
         n_pools=_smallest_best(expected, axis=0) + 1,
     )
 
@@ -114,13 +140,13 @@ def union_errors(
 ) -> Float[np.ndarray, "replicates unions n"]:
     """Errors of all unions at compute budgets, after the selection has been paid.
 
-    budgets: (n,), or (replicates, n).  inf where less than one sample is left to train on.
-    all_scored: the union of all pools pays, too.
+    Args:
+        budgets: (n,), or (replicates, n).  The error is inf where less than one sample is left.
+        all_scored: whether the union of all pools pays, too.
     """
-    pools = len(ensemble.names)
     if selection == 0.0:
         return ensemble.union_errors(budgets)
-    left = budgets - selection
+    left, pools = budgets - selection, len(ensemble.names)
     paying = pools if all_scored else pools - 1
     scored = [ensemble.error(range(p), np.maximum(left, 1.0)) for p in range(1, paying + 1)]
     errors = [np.where(left >= 1.0, error, np.inf) for error in scored]

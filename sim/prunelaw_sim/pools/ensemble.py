@@ -12,15 +12,14 @@ the best p of them, and is the same union in every replicate.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import norm
 
-from prunelaw.checks import check_choice, check_integer, check_real
+from prunelaw.checks import check_choice, check_integer, check_number, check_real
 from prunelaw.decay.passes import decay_rate
 from prunelaw.decay.utility import DIVISOR, Pool, Real, UtilityLaw, log_growth, mixture_error
 from prunelaw.errors import InputError
@@ -31,25 +30,28 @@ from prunelaw_sim.pools.effective_unions import fits, growth_of_unions, last_pas
 
 @dataclass(frozen=True, eq=False)
 class PoolEnsemble:
-    """Weighted laws of the same pools. All arrays are checked by the functions that make one."""
+    """Weighted laws of the same pools. All arrays are checked by the functions that make one.
+
+    Attributes:
+        point: the best estimate: what is planned where one law must be taken.
+        stretch: s of τ̂_i = τ_i w_i^{−s} in a mixture; 1 as published.
+        weight: probability of each replicate; they sum to 1.
+        source: where the replicates come from, in words.
+        fit: the fit that was bootstrapped, if any.
+        group: the group of runs that the laws are of, where the fit has several.
+    """
 
     point: tuple[Pool, ...]
-    """the best estimate: what is planned where one law must be taken"""
     point_stretch: float
     a: Float[np.ndarray, " replicates"]
     b: Float[np.ndarray, "replicates pools"]
     tau: Float[np.ndarray, "replicates pools"]
     d: Float[np.ndarray, " replicates"]
     stretch: Float[np.ndarray, " replicates"]
-    """s of τ̂_i = τ_i w_i^{−s} in a mixture; 1 as published"""
     weight: Float[np.ndarray, " replicates"]
-    """probability of each replicate; they sum to 1"""
     source: str
-    """where the replicates come from, in words"""
     fit: UtilityFit | None = None
-    """the fit that was bootstrapped"""
     group: str | None = None
-    """the group of runs that the laws are of, where the fit has several"""
 
     def __len__(self) -> int:
         return self.a.size
@@ -74,6 +76,11 @@ class PoolEnsemble:
         """Whether there is one law only: then there are no intervals to speak of."""
         return len(self) == 1
 
+    @property
+    def alone(self) -> PoolEnsemble:
+        """The best estimate, taken as exact."""
+        return from_pools(self.point, stretch=self.point_stretch)
+
     def pools(self, replicate: int) -> tuple[Pool, ...]:
         """The pools of one replicate."""
         a, d = float(self.a[replicate]), float(self.d[replicate])
@@ -86,11 +93,12 @@ class PoolEnsemble:
     def error(self, which: Sequence[int], samples_seen: Any) -> Float[np.ndarray, "replicates n"]:
         """Error of the union of the pools `which` in every replicate.
 
-        samples_seen ≥ 1: shape (n,), or (replicates, n) for budgets of each replicate's own.
         The formulas are those of `prunelaw.decay.utility.mixture_error`.
+
+        Args:
+            samples_seen: at least 1, of shape (n,), or (replicates, n) for budgets of their own.
         """
-        seen = np.atleast_2d(check_real("samples_seen", samples_seen, 1.0))
-        which = list(which)
+        seen, which = np.atleast_2d(check_real("samples_seen", samples_seen, 1.0)), list(which)
         total = self.size[which].sum()
         share = self.size[which] / total
         b, tau = self.b[:, which], self.tau[:, which] / share ** self.stretch[:, None]
@@ -108,7 +116,12 @@ class PoolEnsemble:
         inside = self.d[:, None] if self.convention == "official_code" else 0.0
         with np.errstate(over="ignore", invalid="ignore"):
             error = (np.exp(first) + inside) * np.exp(grown) + (self.d[:, None] - inside)
-        return _finite(error)
+        if not np.isfinite(error).all():
+            raise InputError(
+                "some replicates give an error beyond the range of floats (1e308) at these "
+                "samples seen: narrow their bounds"
+            )
+        return error
 
     def union_errors(self, samples_seen: Any) -> Float[np.ndarray, "replicates unions n"]:
         """Errors of the unions of the best 1, 2, ... pools."""
@@ -125,15 +138,15 @@ class PoolEnsemble:
         return np.asarray(self.mean(held) / self.mean(np.ones_like(held)))
 
     def quantile(self, numbers: Any, probability: float) -> Float[np.ndarray, "..."]:
-        """The least number that holds this probability at or below it; inf is a number like others.
+        """The least of numbers (replicates, ...) that holds this probability at or below it.
 
-        numbers: shape (replicates, ...).  Nothing is interpolated.
+        inf is a number like others, and nothing is interpolated.
         """
         values = np.asarray(numbers, dtype=np.float64)
         order = np.argsort(values, axis=0, kind="stable")
         reached = np.cumsum(self.weight[order], axis=0) >= probability - 1e-12
-        place = np.argmax(reached, axis=0)
-        return np.asarray(np.take_along_axis(values, order, 0)[place, *np.indices(place.shape)])
+        place = np.argmax(reached, axis=0)[None]
+        return np.take_along_axis(np.take_along_axis(values, order, 0), place, 0)[0]
 
     def interval(self, numbers: Any, level: float) -> tuple[Any, Any]:
         """The central interval of numbers computed from each replicate."""
@@ -161,20 +174,23 @@ def from_laws(
     laws: Sequence[Sequence[Pool]],
     weights: Any = None,
     *,
-    point: Sequence[Pool] | None = None,
     stretch: Real = 1.0,
     source: str = "laws as given",
 ) -> PoolEnsemble:
-    """Laws listed one by one, with weights > 0 (default: equal); `point` is the first by default.
+    """Laws listed one by one, with weights > 0 (default: equal); `point` is the first.
 
     All must have the same pools (names, sizes, convention), in any order.  Raises `InputError`.
     """
-    if not laws:
-        raise InputError("laws must hold at least one tuple of pools, got none")
-    point = _ordered(laws[0] if point is None else point)
-    mixture_error(point, 1.0)  # refuses pools that do not share a, d, convention
+    if not laws or not laws[0]:
+        raise InputError("laws must hold at least one law of at least one Pool, got none")
+    point = tuple(sorted(laws[0], key=lambda pool: pool.law.b))  # equal ones in the order given
     tables = [_like(point, pools) for pools in laws]
-    s = float(check_real("stretch", stretch, 0.0))
+    s, count = check_number("stretch", stretch, 0.0), len(tables)
+    given = check_real(
+        "weights", np.ones(count) if weights is None else weights, 0.0, low_open=True
+    )
+    if given.shape != (count,):
+        raise InputError(f"weights must be {count} numbers, one a law, got {weights!r}")
     return PoolEnsemble(
         point,
         s,
@@ -182,8 +198,8 @@ def from_laws(
         np.array([[pool.law.b for pool in pools] for pools in tables]),
         np.array([[pool.law.tau for pool in pools] for pools in tables]),
         np.array([pools[0].law.d for pools in tables]),
-        np.full(len(tables), s),
-        _probabilities(weights, len(tables)),
+        np.full(count, s),
+        given / given.sum(),
         source,
     )
 
@@ -199,7 +215,8 @@ def from_standard_errors(
 ) -> PoolEnsemble:
     """Independent draws: b normal, held below 0; log τ normal with standard deviation se/τ.
 
-    b_se, tau_se ≥ 0 by name of the pool; those not named are exact, as are a and d.
+    Args:
+        b_se, tau_se: standard errors ≥ 0 by name of the pool; others are exact, as are a and d.
     """
     ensemble = from_pools(pools, stretch=stretch)
     count = check_integer("replicates", replicates, 2)
@@ -208,23 +225,23 @@ def from_standard_errors(
         for pool in given:
             check_choice(name, pool, ensemble.names)
             check_real(f"{name}[{pool!r}]", given[pool], 0.0)
-    b, tau = np.empty((count, len(pools))), np.empty((count, len(pools)))
+    b, tau = (np.repeat(column, count, axis=0) for column in (ensemble.b, ensemble.tau))
     for i, pool in enumerate(ensemble.point):
         chance, normal = random.random(count), random.standard_normal(count)
-        b[:, i] = _negative_normal(pool.law.b, float(b_se.get(pool.name, 0.0)), chance)
-        wide = float(tau_se.get(pool.name, 0.0)) / pool.law.tau
-        tau[:, i] = pool.law.tau * np.exp(wide * normal) if wide else pool.law.tau
-    every = partial(np.full, count)
-    return PoolEnsemble(
-        ensemble.point,
-        ensemble.point_stretch,
-        every(ensemble.a[0]),
-        b,
-        tau,
-        every(ensemble.d[0]),
-        every(ensemble.point_stretch),
-        every(1.0 / count),
-        f"{count} draws from the standard errors of b and tau, independent of each other",
+        se, wide = b_se.get(pool.name, 0.0), tau_se.get(pool.name, 0.0) / pool.law.tau
+        if se:  # from uniform draws, of the part below 0: samples that do harm have no law
+            b[:, i] += se * norm.ppf(chance * norm.cdf(-pool.law.b / se))
+        if wide:
+            tau[:, i] *= np.exp(wide * normal)
+    return replace(
+        ensemble,
+        a=np.repeat(ensemble.a, count),
+        b=b,
+        tau=tau,
+        d=np.repeat(ensemble.d, count),
+        stretch=np.repeat(ensemble.stretch, count),
+        weight=np.full(count, 1.0 / count),
+        source=f"{count} draws from the standard errors of b and tau, independent of each other",
     )
 
 
@@ -233,52 +250,54 @@ def from_fit(
 ) -> PoolEnsemble:
     """The replicates of a bootstrapped `fit_utility`, as pools.
 
-    sizes: unique samples of a pool by name; the default is the largest `unique_samples` among its
-    fitted rows.  τ goes along with it: τ(U) = τ (U/U_min)^s.  Raises `InputError` for another law,
-    for a fit with a ceiling (pools have none), and for an unknown group or pool.
+    Args:
+        sizes: unique samples of a pool by name; by default the most that its fitted rows had.  τ
+            goes along: τ(U) = τ (U/U_min)^s.
+
+    Raises:
+        InputError: for another law, a fit with a ceiling (pools have none), and an unknown group
+            or pool.
     """
     fit = ensemble.fit
     if not isinstance(fit, UtilityFit):
         raise InputError(f"a plan needs a fit of utility decay (fit_utility), got law {fit.law!r}")
     if fit.ceiling is not None:
         raise InputError("a fit with a ceiling cannot be read as pools, which have none")
-    pools = fit.to_pools(group)
-    size = _sizes(fit, pools, sizes or {})
-    place = {name: i for i, name in enumerate(fit.parameters)}
-    inner = "" if group is None or len(fit.groups) == 1 else f"{group}, "
-    own = "" if len(fit.groups) == 1 else f"[{group or fit.groups[0]}]"
-    values = ensemble.values
+    pools, wanted, largest = fit.to_pools(group), sizes or {}, fit.largest_sizes()
+    for name in wanted:
+        check_choice("sizes", name, [pool.name for pool in pools])
+    size = [
+        check_number(f"sizes[{n!r}]", wanted.get(n, largest[n]), 0.0, low_open=True)
+        for n in (pool.name for pool in pools)
+    ]
+    values = dict(zip(fit.parameters, ensemble.values.T, strict=True))
+    count, several = len(ensemble), len(fit.groups) > 1
+    inner = f"{group}, " if several and group is not None else ""
+    own = f"[{group or fit.groups[0]}]" if several else ""
 
-    def column(name: str, missing: float) -> Float[np.ndarray, " replicates"]:
-        return values[:, place[name]] if name in place else np.full(len(values), missing)
+    def column(name: str, missing: float = np.nan) -> Float[np.ndarray, " replicates"]:
+        return values.get(name, np.full(count, missing))
 
     stretch = column("stretch", fit.stretch)
-    grown = np.array([size[pool.name] / pool.size for pool in pools])
+    grown = np.array(size) / [pool.size for pool in pools]
     tau = np.stack([column(f"tau[{pool.name}]", np.inf) for pool in pools], axis=1)
     point = tuple(
-        Pool(p.name, size[p.name], _with_tau(p.law, p.law.tau * g**fit.stretch))
-        for p, g in zip(pools, grown.tolist(), strict=True)
+        Pool(p.name, n, replace(p.law, tau=p.law.tau * g**fit.stretch))
+        for p, n, g in zip(pools, size, grown.tolist(), strict=True)
     )
     return PoolEnsemble(
         point,
         fit.stretch,
-        column(f"a{own}", np.nan),
-        np.stack([column(f"b[{inner}{pool.name}]", np.nan) for pool in pools], axis=1),
+        column(f"a{own}"),
+        np.stack([column(f"b[{inner}{pool.name}]") for pool in pools], axis=1),
         tau * grown ** stretch[:, None],
-        column(f"d{own}", np.nan),
+        column(f"d{own}"),
         stretch,
-        np.full(len(values), 1.0 / len(values)),
-        f"{len(values)} bootstrap refits ({ensemble.kind}) of {fit.points} rows",
+        np.full(count, 1.0 / count),
+        f"{count} bootstrap refits ({ensemble.kind}) of {fit.points} rows",
         fit,
         group,
     )
-
-
-def _ordered(pools: Sequence[Pool]) -> tuple[Pool, ...]:
-    """Steepest b first; pools of the same b stay in the order given."""
-    if not pools:
-        raise InputError("pools must hold at least one Pool, got none")
-    return tuple(sorted(pools, key=lambda pool: pool.law.b))
 
 
 def _like(point: tuple[Pool, ...], pools: Sequence[Pool]) -> tuple[Pool, ...]:
@@ -289,7 +308,7 @@ def _like(point: tuple[Pool, ...], pools: Sequence[Pool]) -> tuple[Pool, ...]:
             f"laws must be of the pools {', '.join(p.name for p in point)}; got "
             f"{', '.join(pool.name for pool in pools)}"
         )
-    mixture_error(pools, 1.0)
+    mixture_error(pools, 1.0)  # refuses pools that do not share a, d, convention
     for pool in point:
         got = named[pool.name]
         if (got.size, got.law.convention) != (pool.size, pool.law.convention):
@@ -298,51 +317,3 @@ def _like(point: tuple[Pool, ...], pools: Sequence[Pool]) -> tuple[Pool, ...]:
                 f"{pool.size:g}, {pool.law.convention} and {got.size:g}, {got.law.convention}"
             )
     return tuple(named[pool.name] for pool in point)
-
-
-def _probabilities(weights: Any, count: int) -> Float[np.ndarray, " replicates"]:
-    if weights is None:
-        return np.full(count, 1.0 / count)
-    given = check_real("weights", weights, 0.0, low_open=True)
-    if given.shape != (count,):
-        raise InputError(f"weights must be {count} numbers, one a law, got {weights!r}")
-    return given / given.sum()
-
-
-def _negative_normal(
-    b: float, se: float, chance: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
-    """Normal draws from uniform ones, of the part below 0: samples that do harm have no law."""
-    if se == 0.0:
-        return np.full(chance.size, b)
-    return b + se * norm.ppf(chance * norm.cdf(-b / se))
-
-
-def _sizes(fit: UtilityFit, pools: Sequence[Pool], wanted: Mapping[str, Any]) -> dict[str, float]:
-    for name in wanted:
-        check_choice("sizes", name, [pool.name for pool in pools])
-    largest = fit.largest_sizes()
-    return {
-        pool.name: float(
-            check_real(
-                f"sizes[{pool.name!r}]",
-                wanted.get(pool.name, largest[pool.name]),
-                0.0,
-                low_open=True,
-            )
-        )
-        for pool in pools
-    }
-
-
-def _with_tau(law: UtilityLaw, tau: float) -> UtilityLaw:
-    return UtilityLaw(law.a, law.b, tau, law.d, law.convention)
-
-
-def _finite(error: Float[np.ndarray, "replicates n"]) -> Float[np.ndarray, "replicates n"]:
-    if not np.isfinite(error).all():
-        raise InputError(
-            "some replicates give an error beyond the range of floats (1e308) at these samples "
-            "seen: narrow their bounds"
-        )
-    return error

@@ -23,14 +23,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw.checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_number
 from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError
 from prunelaw_sim.pools.decisions import union_errors
 from prunelaw_sim.pools.ensemble import PoolEnsemble
 
-FRACTIONS = (0.5, 0.25, 0.125, 0.0625)
-"""of the budget: lengths of the runs that are looked at"""
+FRACTIONS = (0.5, 0.25, 0.125, 0.0625)  # of the budget: lengths of the runs that are looked at
 _TAIL = 6.0  # widths of the noise beyond the outermost outcome
 _PER_WIDTH = 5.0  # points of the grid in a width of the noise
 _MOST_WIDTHS = 500.0  # the outcomes' range in widths: beyond it the noise is widened further
@@ -38,32 +37,35 @@ _MOST_WIDTHS = 500.0  # the outcomes' range in widths: beyond it the noise is wi
 
 @dataclass(frozen=True)
 class CandidateRun:
-    """A run that could be trained before the decision, and what it would be worth."""
+    """A run that could be trained before the decision, and what it would be worth.
+
+    Attributes:
+        pools: the run draws uniformly from the union of these.
+        samples_seen: its cost.
+        predicted: expected outcome.
+        spread: standard deviation of the outcome over the replicates, without scatter.
+        regret_now: expected regret of the best union today.
+        regret_after: that of the union that would be chosen once the outcome is known.
+        reduction: regret_now − regret_after, ≥ 0, in units of the error.
+        standard_error: of `reduction`, from the finite number of replicates.
+    """
 
     pools: tuple[str, ...]
-    """drawn uniformly from the union of these"""
     samples_seen: float
-    """its cost"""
     predicted: float
-    """expected outcome"""
     spread: float
-    """standard deviation of the outcome over the replicates, without scatter"""
     regret_now: float
-    """expected regret of the best union today"""
     regret_after: float
-    """expected regret of the union that would be chosen once the outcome is known"""
     reduction: float
-    """regret_now − regret_after, ≥ 0, in units of the error"""
     standard_error: float
-    """of `reduction`, from the finite number of replicates"""
 
 
 def candidates(
     ensemble: PoolEnsemble, budget: Real, cost_limit: Real | None = None
 ) -> tuple[tuple[tuple[str, ...], float], ...]:
     """Every pool alone and every union at 1/2, 1/4, 1/8, 1/16 of the budget, up to the limit."""
-    n = float(check_real("budget", budget, 1.0))
-    most = n if cost_limit is None else float(check_real("cost_limit", cost_limit, 1.0))
+    n = check_number("budget", budget, 1.0)
+    most = n if cost_limit is None else check_number("cost_limit", cost_limit, 1.0)
     names = ensemble.names
     sets = [(name,) for name in names] + [names[:p] for p in range(2, len(names) + 1)]
     lengths = [n * f for f in FRACTIONS if 1.0 <= n * f <= most]
@@ -82,14 +84,16 @@ def rank_runs(
 ) -> tuple[CandidateRun, ...]:
     """The candidate runs, those that reduce the expected regret at `budget` most first.
 
-    runs: (names of the pools drawn from, samples seen ≥ 1) of each candidate.
-    scatter: standard deviation of one run's error about the law.
     Runs of equal worth are in order of cost.  Deterministic.
+
+    Args:
+        runs: (names of the pools drawn from, samples seen ≥ 1) of each candidate.
+        scatter: standard deviation of one run's error about the law.
     """
-    n = check_real("budget", budget, 1.0)
-    noise = float(check_real("scatter", scatter, 0.0))
-    cost = float(check_real("selection", selection, 0.0))
-    errors = union_errors(ensemble, np.atleast_1d(n), cost)[:, :, 0]
+    n = check_number("budget", budget, 1.0)
+    noise = check_number("scatter", scatter, 0.0)
+    cost = check_number("selection", selection, 0.0)
+    errors = union_errors(ensemble, np.array([n]), cost)[:, :, 0]
     errors = errors[:, np.isfinite(errors).all(axis=0)]  # unions that the budget pays for
     regret = errors - errors.min(axis=1, keepdims=True)
     judged = [_judge(ensemble, tuple(pools), seen, regret, noise) for pools, seen in runs]
@@ -106,12 +110,12 @@ def _judge(
     if not pools:
         raise InputError("runs must name at least one pool each, got none")
     which = [ensemble.names.index(check_choice("runs", name, ensemble.names)) for name in pools]
-    seen = float(check_real("samples_seen", samples_seen, 1.0))
+    seen = check_number("samples_seen", samples_seen, 1.0)
     outcome = ensemble.error(which, seen)[:, 0]
     predicted = float(ensemble.mean(outcome))
     spread = math.sqrt(float(ensemble.mean((outcome - predicted) ** 2)))
     now = ensemble.mean(regret)
-    saved = _saved(ensemble, outcome, spread, regret, int(np.argmin(now)), scatter)
+    saved = regret[:, int(np.argmin(now))] - _after(ensemble, outcome, spread, regret, scatter)
     reduction = float(ensemble.mean(saved))
     return CandidateRun(
         pools=pools,
@@ -125,17 +129,16 @@ def _judge(
     )
 
 
-def _saved(
+def _after(
     ensemble: PoolEnsemble,
     outcome: Float[np.ndarray, " replicates"],
     spread: float,
     regret: Float[np.ndarray, "replicates unions"],
-    today: int,
     scatter: float,
 ) -> Float[np.ndarray, " replicates"]:
-    """For each replicate: regret of today's choice minus that of the choice after the run."""
+    """Of each replicate, the regret of what is chosen after the run, over its outcomes."""
     if spread <= 1e-12 * abs(float(outcome.mean())):  # the same outcome in all: it tells nothing
-        return np.zeros(len(ensemble))
+        return regret[:, int(np.argmin(ensemble.mean(regret)))]
     width = math.hypot(scatter, _kernel_width(ensemble, outcome, spread))
     width = max(width, float(np.ptp(outcome)) / _MOST_WIDTHS)
     low, high = outcome.min() - _TAIL * width, outcome.max() + _TAIL * width
@@ -143,13 +146,11 @@ def _saved(
     seen_from = np.exp(-0.5 * ((y - outcome[:, None]) / width) ** 2)
     seen_from /= seen_from.sum(axis=1, keepdims=True)
     chosen = np.argmin((ensemble.weight[:, None] * regret).T @ seen_from, axis=0)
-    after = np.einsum("ry,ry->r", seen_from, regret[:, chosen])
-    return regret[:, today] - after
+    return np.einsum("ry,ry->r", seen_from, regret[:, chosen])
 
 
 def _kernel_width(ensemble: PoolEnsemble, outcome: Any, spread: float) -> float:
     """Silverman's rule: .9 min(standard deviation, quartile range/1.34) R^(−1/5)."""
     effective = 1.0 / float(np.sum(ensemble.weight**2))
-    quartiles = ensemble.quantile(outcome, 0.75) - ensemble.quantile(outcome, 0.25)
-    scale = min(spread, float(quartiles) / 1.34) or spread
-    return 0.9 * scale * effective**-0.2
+    low, high = ensemble.interval(outcome, 0.5)
+    return 0.9 * (min(spread, float(high - low) / 1.34) or spread) * effective**-0.2

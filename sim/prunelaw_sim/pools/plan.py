@@ -13,14 +13,14 @@ plan that keeps every pool needs no scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from prunelaw.checks import check_real
+from prunelaw.checks import check_number
 from prunelaw.decay.mixtures import best_weights
 from prunelaw.decay.schedule import Schedule, best_schedule
 from prunelaw.decay.utility import Pool, Real, mixture_error
@@ -29,50 +29,97 @@ from prunelaw_sim.common.note import Note
 from prunelaw_sim.fits.bootstrap import Ensemble, bootstrap
 from prunelaw_sim.fits.log_model import LogModel
 from prunelaw_sim.laws.utility import UtilityFit
-from prunelaw_sim.pools.decisions import Decision, decide
+from prunelaw_sim.pools.decisions import Decision, UnionChoice, decide
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools
 from prunelaw_sim.pools.next_runs import CandidateRun, candidates, rank_runs
 from prunelaw_sim.pools.notes import assumptions_of, warnings_of
 from prunelaw_sim.pools.switches import Switch, Threshold, scores_pay, switch_distribution
-from prunelaw_sim.pools.unions import UnionChoice, Weighting
 
 _AROUND = 30.0  # switches are looked for from budget/30 to 30 budgets
 
 
+@dataclass(frozen=True)
+class Weighting:
+    """Sampling weights of least error at the best estimate.
+
+    Attributes:
+        epochs: passes over each pool.
+        error: at the best estimate.
+        gain: error of the chosen union minus `error`, at the best estimate.
+        expected_gain: mean of the gain over the replicates, weights held.
+        low, high: interval of the gain; None where the pools come without uncertainty.
+        violation: of the first-order condition, in error per unit of probability.
+        optimum: "global" or "local": what is known of the optimum.
+    """
+
+    weights: Mapping[str, float]
+    epochs: Mapping[str, float]
+    samples_seen: float
+    error: float
+    gain: float
+    expected_gain: float
+    low: float | None
+    high: float | None
+    violation: float
+    optimum: str
+
+    @property
+    def pays(self) -> bool:
+        """Whether there is a gain, beyond rounding."""
+        return self.gain > 1e-9
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What to do with a budget; made by `plan`."""
+    """What to do with a budget; made by `plan`.
+
+    Attributes:
+        budget: compute, in samples seen.
+        selection: of which scores take this, unless every pool is kept.
+        level: of all intervals.
+        source: where the uncertainty comes from.
+        scatter: standard deviation of one run's error about the law; None: unknown.
+        unions: all of them, smallest first.
+        better: probability that `next_best` is better than `chosen`.
+        weighting: None for one pool, and for the effective_data convention.
+        schedule: the best order of showings at the best estimate, decay per showing, beside the
+            best fixed draws on the same clock; None for one pool, and where `warnings` has
+            "no_schedule".
+        switches: from budget/30 to 30 times budget, all unions scored.
+        scores_pay: from which budget on some scored union beats all pools; None where scores cost
+            nothing.
+        next_runs: best first; empty where the pools come without uncertainty.
+    """
 
     budget: float
-    """compute, in samples seen"""
     selection: float
-    """of which scores take this, unless every pool is kept"""
     level: float
-    """of all intervals"""
     source: str
-    """where the uncertainty comes from"""
     replicates: int
     scatter: float | None
-    """standard deviation of one run's error about the law; None: unknown"""
     chosen: UnionChoice
     next_best: UnionChoice | None
     unions: tuple[UnionChoice, ...]
-    """all of them, smallest first"""
     better: float | None
-    """probability that `next_best` is better than `chosen`"""
     weighting: Weighting | None
-    """None for one pool, and for the effective_data convention"""
     schedule: Schedule | None
-    """the best order of showings at the best estimate, decay per showing, beside the best fixed
-    draws on the same clock; None where `warnings` has "no_schedule", and for one pool"""
     switches: tuple[Switch, ...]
-    """from budget/30 to 30 times budget, all unions scored"""
     scores_pay: Threshold | None
-    """from which budget on some scored union beats all pools; None where scores cost nothing"""
     next_runs: tuple[CandidateRun, ...]
-    """best first; empty where the pools come without uncertainty"""
     warnings: tuple[Note, ...]
     assumptions: tuple[Note, ...]
+
+    @property
+    def cheapest_run(self) -> CandidateRun | None:
+        """The cheapest next run that is as good as the best within its standard error.
+
+        None where no run would change the choice.
+        """
+        best = next(iter(self.next_runs), None)
+        if best is None or best.reduction <= 0.0:
+            return None
+        alike = (r for r in self.next_runs if r.reduction >= best.reduction - best.standard_error)
+        return min(alike, key=lambda run: run.samples_seen)
 
 
 def plan(
@@ -89,26 +136,29 @@ def plan(
     run_limit: Real | None = None,
     runs: Sequence[tuple[Sequence[str], float]] | None = None,
 ) -> Plan:
-    """The plan for `budget` ≥ 1 samples of compute.
+    """The plan for `budget` ≥ 1 samples of compute.  Deterministic.
 
-    pools_or_fit: pools (taken as exact), a `PoolEnsemble`, a fit of `fit_utility` (bootstrapped
-        with `replicates` and `seed`) or its bootstrap.
-    selection_cost, scored: cost of one score in samples seen, ≥ 0, and how many samples are scored
-        (default: all of all pools).
-    level: of all intervals, in (0, 1).
-    stretch: s of τ̂_i = τ_i w_i^{−s} in mixtures of pools given as they are; 1 as published.  A fit
-        has its own.
-    scatter: standard deviation of one run's error about the law, for the value of the next runs;
-        default: that of the fit, or 0.
-    run_limit: largest samples seen of a candidate run (default: half the budget).
-    runs: candidates as (names of pools, samples seen), in place of every pool and every union at
-        1/2, 1/4, 1/8, 1/16 of the budget.
+    Args:
+        pools_or_fit: pools (taken as exact), a `PoolEnsemble`, a fit of `fit_utility` (bootstrapped
+            with `replicates` and `seed`) or its bootstrap.
+        selection_cost: cost of one score in samples seen, ≥ 0.
+        scored: how many samples are scored (default: all of all pools).
+        level: of all intervals, in (0, 1).
+        stretch: s of τ̂_i = τ_i w_i^{−s} in mixtures of pools given as they are (default: 1, as
+            published).  A fit has its own.
+        scatter: standard deviation of one run's error about the law, for the value of the next
+            runs; default: that of the fit, or 0.
+        run_limit: largest samples seen of a candidate run (default: half the budget).
+        runs: candidates as (names of pools, samples seen), in place of every pool and every union
+            at 1/2, 1/4, 1/8, 1/16 of the budget.
 
-    Deterministic.  Raises `InputError` for arguments out of range.
+    Raises:
+        InputError: for arguments out of range.
     """
     ensemble = _as_ensemble(pools_or_fit, stretch, replicates, seed)
-    n = float(check_real("budget", budget, 1.0))
-    cost = _selection(ensemble, selection_cost, scored)
+    n = check_number("budget", budget, 1.0)
+    cost = check_number("selection_cost", selection_cost, 0.0)
+    cost *= float(ensemble.size.sum()) if scored is None else check_number("scored", scored, 0.0)
     decision = decide(ensemble, n, selection=cost, level=level)
     unions = _unions(ensemble, decision)
     chosen = unions[int(decision.n_pools[0]) - 1]
@@ -120,6 +170,7 @@ def plan(
     weighting = _weighting(ensemble, chosen, decision)
     schedule, no_schedule = _schedule(ensemble, n - cost)
     around = max(n / _AROUND, 1.0), n * _AROUND
+    has = weighting is not None, schedule is not None
     return Plan(
         budget=n,
         selection=cost,
@@ -130,14 +181,14 @@ def plan(
         chosen=chosen,
         next_best=next_best,
         unions=unions,
-        better=_probability_better(ensemble, chosen, next_best),
+        better=None if next_best is None else _probability_better(ensemble, chosen, next_best),
         weighting=weighting,
         schedule=schedule,
         switches=switch_distribution(ensemble, *around, selection=cost, level=level),
         scores_pay=scores_pay(ensemble, *around, cost, level=level) if cost > 0.0 else None,
         next_runs=() if ensemble.certain else ranked,
         warnings=(*warnings_of(ensemble, unions, chosen, cost), *no_schedule),
-        assumptions=assumptions_of(ensemble, chosen, weighting, schedule, noise),
+        assumptions=tuple(assumptions_of(ensemble, chosen, *has, noise)),
     )
 
 
@@ -151,18 +202,10 @@ def _as_ensemble(known: Any, stretch: Any, replicates: int, seed: int) -> PoolEn
     return from_pools(known, stretch=1.0 if stretch is None else stretch)
 
 
-def _selection(ensemble: PoolEnsemble, selection_cost: Any, scored: Any) -> float:
-    """Compute that the scores take."""
-    cost = float(check_real("selection_cost", selection_cost, 0.0))
-    if scored is None:
-        return cost * float(ensemble.size.sum())
-    return cost * float(check_real("scored", scored, 0.0))
-
-
 def _scatter(ensemble: PoolEnsemble, scatter: Any, error: float) -> float | None:
     """Standard deviation of one run: given, or that of a typical row of the fit."""
     if scatter is not None:
-        return float(check_real("scatter", scatter, 0.0))
+        return check_number("scatter", scatter, 0.0)
     fit = ensemble.fit
     if fit is None:
         return None
@@ -171,15 +214,14 @@ def _scatter(ensemble: PoolEnsemble, scatter: Any, error: float) -> float | None
 
 
 def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ...]:
-    count = len(ensemble.names)
-    alone = from_pools(ensemble.point, stretch=ensemble.point_stretch)
-    at_point = decide(alone, decision.budgets, selection=decision.selection).error[:, 0]
-    found = []
+    at_point = decide(ensemble.alone, decision.budgets, selection=decision.selection).error[:, 0]
+    count, found = len(ensemble.names), []
     for p in range(1, count + 1):
         names, size = ensemble.names[:p], ensemble.size[:p]
         seen = float(decision.budgets[0]) - (decision.selection if p < count else 0.0)
-        low, high, error = (
-            float(column[p - 1, 0]) for column in (decision.low, decision.high, decision.error)
+        low, high, error, regret, probability = (
+            float(getattr(decision, name)[p - 1, 0])
+            for name in ("low", "high", "error", "regret", "probability")
         )
         found.append(
             UnionChoice(
@@ -191,24 +233,20 @@ def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ..
                 low=None if ensemble.certain else low,
                 high=None if ensemble.certain else high,
                 at_point=float(at_point[p - 1]),
-                regret=float(decision.regret[p - 1, 0]),
-                probability=float(decision.probability[p - 1, 0]),
+                regret=regret,
+                probability=probability,
             )
         )
     return tuple(found)
 
 
-def _probability_better(
-    ensemble: PoolEnsemble, chosen: UnionChoice, other: UnionChoice | None
-) -> float | None:
+def _probability_better(ensemble: PoolEnsemble, chosen: UnionChoice, other: UnionChoice) -> float:
     """That the other union has the smaller error."""
-    if other is None:
-        return None
-    errors = [
+    mine, others = (
         ensemble.error(range(len(union.pools)), union.samples_seen)[:, 0]
         for union in (chosen, other)
-    ]
-    return float(ensemble.probability(errors[1] < errors[0]))
+    )
+    return float(ensemble.probability(others < mine))
 
 
 def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) -> Weighting | None:
@@ -219,16 +257,12 @@ def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) 
     seen = float(decision.budgets[0]) - decision.selection
     if len(ensemble.names) == 1 or ensemble.convention == "effective_data" or seen < 1.0:
         return None
-    s = ensemble.point_stretch
-    found = best_weights(ensemble.point, seen, stretch=s)
-    gains = ensemble.error(range(len(chosen.pools)), chosen.samples_seen)[:, 0] - np.array(
-        [
-            mixture_error(
-                ensemble.pools(r), seen, weights=found.weights, stretch=ensemble.stretch[r]
-            )
-            for r in range(len(ensemble))
-        ]
-    )
+    found = best_weights(ensemble.point, seen, stretch=ensemble.point_stretch)
+    weighted = [
+        mixture_error(ensemble.pools(r), seen, weights=found.weights, stretch=s)
+        for r, s in enumerate(ensemble.stretch)
+    ]
+    gains = ensemble.error(range(len(chosen.pools)), chosen.samples_seen)[:, 0] - weighted
     low, high = ensemble.interval(gains, decision.level)
     return Weighting(
         weights=_named(ensemble.names, found.weights),

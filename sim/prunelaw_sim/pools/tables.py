@@ -14,23 +14,23 @@ Accuracies and errors in per cent are never guessed: a column with values above 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
-from prunelaw.checks import check_choice, check_real
+from prunelaw.checks import check_choice, check_number
 from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.note import Note
 from prunelaw_sim.fits.bootstrap import bootstrap
 from prunelaw_sim.laws.utility import fit_utility
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
 from prunelaw_sim.readers import examine, recognise
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.tables.assemble import Reading
 from prunelaw_sim.tables.columns import Column, Where, check_column, series
 from prunelaw_sim.tables.mapping import ColumnMapping
 from prunelaw_sim.tables.sweep import Sweep
@@ -57,29 +57,22 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class PoolTable:
-    """Pools with the standard errors of their parameters, where the table has them."""
+    """Pools, in the order of the file, with the standard errors that it has."""
 
     pools: tuple[Pool, ...]
-    """in the order of the file"""
     b_se: Mapping[str, float]
     tau_se: Mapping[str, float]
     source: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def ensemble(
         self, replicates: int = 400, *, seed: int = 0, stretch: float = 1.0
     ) -> PoolEnsemble:
         """Draws from the standard errors; one law where there are none."""
-        if not any({**self.b_se, **self.tau_se}.values()):
+        if not any([*self.b_se.values(), *self.tau_se.values()]):
             return from_pools(self.pools, stretch=stretch)
-        return from_standard_errors(
-            self.pools,
-            self.b_se,
-            self.tau_se,
-            replicates=replicates,
-            seed=seed,
-            stretch=stretch,
-        )
+        drawn: dict[str, Any] = {"replicates": replicates, "seed": seed, "stretch": stretch}
+        return from_standard_errors(self.pools, self.b_se, self.tau_se, **drawn)
 
 
 def read_pools(
@@ -95,19 +88,22 @@ def read_pools(
 ) -> PoolTable | Sweep:
     """The pools of a table of parameters, or the runs of a table of runs, as the columns say.
 
-    a, d, convention: for parameters, where the table has no such columns.
-    units: of error and accuracy in a table of runs, "fraction" or "percent"; needed where values
-        lie above 1.
-    batch_size: runs must have seen at least so many samples.
-    mapping: for runs, the file's column of a canonical one, or a mapping file.
+    Args:
+        a, d, convention: for parameters, where the table has no such columns.
+        units: of error and accuracy in a table of runs, "fraction" or "percent"; needed where
+            values lie above 1.
+        batch_size: runs must have seen at least so many samples.
+        mapping: for runs, the file's column of a canonical one, or a mapping file.
 
-    Raises `TableError` naming file, line and column; `InputError` for arguments.
+    Raises:
+        TableError: naming file, line and column.
+        InputError: for arguments.
     """
     path = Path(path)
     asked = ColumnMapping.of(mapping).updated(units=units)
     if delimiter is not None:
         asked = asked.updated(options={"delimiter": delimiter})
-    batch = float(check_real("batch_size", batch_size, 1.0))
+    batch = check_number("batch_size", batch_size, 1.0)
     given = {"a": a, "d": d, "convention": convention}
     if recognise(path, asked.format)[0] != "table":
         return _runs(path, asked, given, batch)
@@ -159,25 +155,35 @@ def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> Po
                 f"{path}: column {name!r} ({_COLUMNS[name].meaning}) is missing; present: "
                 f"{', '.join(map(str, cells.columns))}"
             )
-    known = [name for name in _COLUMNS if name in cells]
-    table = {name: _checked(cells, name, where) for name in known}
+    table = {name: _checked(cells, name, where) for name in _COLUMNS if name in cells}
     names = [str(name) for name in table["name"]]
-    _refuse_twins(cells, names, where)
-    _refuse_overlap(cells, table, names, where)
+
+    def refuse(name: str, i: int, why: str) -> NoReturn:
+        raise TableError(f"{where.cell(series(cells, name), i, name)}: {why}")
+
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            line = cells.index[names.index(name)]
+            refuse(
+                "name", i, f"{name!r} is already in line {line}; pools must have different names"
+            )
+    _refuse_overlap(cells, table, names, refuse)
     shared = {name: _shared(cells, table, name, given[name], where) for name in given}
     convention = check_choice("convention", str(shared["convention"]), CONVENTIONS)
     pools = tuple(
         Pool(name, size, UtilityLaw(shared["a"], b, tau, shared["d"], convention))
         for name, size, b, tau in zip(names, table["size"], table["b"], table["tau"], strict=True)
     )
-    errors = {
-        kind: dict(zip(names, table[kind].tolist(), strict=True)) if kind in table else {}
-        for kind in ("b_se", "tau_se")
-    }
-    _refuse_endless(cells, table, where)
-    unused = [str(name) for name in cells if name not in _COLUMNS]
-    notes = (f"columns not used: {', '.join(unused)}",) if unused else ()
-    return PoolTable(pools, errors["b_se"], errors["tau_se"], str(path), notes)
+    none = np.zeros(len(names))
+    b_se, tau_se = (
+        dict(zip(names, table.get(n, none).tolist(), strict=True)) for n in ("b_se", "tau_se")
+    )
+    for i, pool in enumerate(pools):
+        if np.isinf(pool.law.tau) and tau_se[pool.name] > 0.0:
+            refuse("tau_se", i, f"must be 0 where tau is inf, got {tau_se[pool.name]:g}")
+    unused = ", ".join(str(name) for name in cells if name not in _COLUMNS)
+    notes = (Note("unused_columns", f"columns not used: {unused}"),) if unused else ()
+    return PoolTable(pools, b_se, tau_se, str(path), notes)
 
 
 def _checked(cells: pd.DataFrame, name: str, where: Where) -> Any:
@@ -190,47 +196,27 @@ def _checked(cells: pd.DataFrame, name: str, where: Where) -> Any:
     return np.where(endless, np.inf, check_column(finite, _COLUMNS[name], where))
 
 
-def _refuse_twins(cells: pd.DataFrame, names: list[str], where: Where) -> None:
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise TableError(
-                f"{where.cell(series(cells, 'name'), i, 'name')}: {name!r} is already in line "
-                f"{cells.index[names.index(name)]}; pools must have different names"
-            )
-
-
 def _refuse_overlap(
-    cells: pd.DataFrame, table: Mapping[str, Any], names: list[str], where: Where
+    cells: pd.DataFrame, table: Mapping[str, Any], names: list[str], refuse: Callable[..., NoReturn]
 ) -> None:
     """Pools that share samples are no mixture: the law repeats each sample in its own pool."""
     ends = [name for name in ("quantile_low", "quantile_high") if name in table]
     if not ends:
         return
     if len(ends) == 1:
-        raise TableError(f"{where.source}: {ends[0]} needs the other end of the range beside it")
-    low, high = table["quantile_low"], table["quantile_high"]
+        refuse(ends[0], 0, "needs the other end of the range beside it")
+    low, high = (table[name] for name in ends)
     for i in range(len(names)):
-        place = where.cell(series(cells, "quantile_low"), i, "quantile_low")
         if not low[i] < high[i]:
-            raise TableError(f"{place}: must be below quantile_high, {high[i]:g}, got {low[i]:g}")
+            refuse(ends[0], i, f"must be below quantile_high, {high[i]:g}, got {low[i]:g}")
         for j in range(i):
             if min(high[i], high[j]) - max(low[i], low[j]) > 1e-9:
-                raise TableError(
-                    f"{place}: the pool {names[i]!r} ({low[i]:g} to {high[i]:g}) overlaps "
-                    f"{names[j]!r} of line {cells.index[j]} ({low[j]:g} to {high[j]:g}); pools "
-                    "must not share samples"
+                why = (
+                    f"the pool {names[i]!r} ({low[i]:g} to {high[i]:g}) overlaps {names[j]!r} of "
+                    f"line {cells.index[j]} ({low[j]:g} to {high[j]:g}); pools must not share "
+                    "samples"
                 )
-
-
-def _refuse_endless(cells: pd.DataFrame, table: Mapping[str, Any], where: Where) -> None:
-    """tau = inf has no standard error."""
-    if "tau_se" not in table:
-        return
-    bad = np.isinf(table["tau"]) & (table["tau_se"] > 0.0)
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        place = where.cell(series(cells, "tau_se"), i, "tau_se")
-        raise TableError(f"{place}: must be 0 where tau is inf, got {table['tau_se'][i]:g}")
+                refuse(ends[0], i, why)
 
 
 def _shared(
@@ -248,7 +234,7 @@ def _shared(
             )
         if name == "convention":
             return given
-        return float(check_real(name, given, 0.0, low_open=name == "a"))
+        return check_number(name, given, 0.0, low_open=name == "a")
     if given is not None:
         raise TableError(
             f"{where.source}: {name} is given as the option {option} and as a column; leave one out"
@@ -268,32 +254,20 @@ def _runs(path: Path, asked: ColumnMapping, given: Mapping[str, Any], batch: flo
         if given[name] is not None:
             raise InputError(f"{name} is fitted to a table of runs; it cannot be given")
     reading = examine(path, mapping=asked)
-    reading.sweep.require("pool", "unique_samples", "samples_seen")
-    _refuse_short_runs(reading, batch)
-    _refuse_twice(reading)
-    return reading.sweep
-
-
-def _refuse_short_runs(reading: Reading, batch: float) -> None:
-    seen = reading.sweep["samples_seen"]
-    short = np.flatnonzero(seen < batch)
-    if short.size:
-        i = int(short[0])
+    sweep = reading.sweep.require("pool", "unique_samples", "samples_seen")
+    seen, frame = sweep["samples_seen"], sweep.frame
+    for i in np.flatnonzero(seen < batch)[:1].tolist():
         name = "samples_seen" if "samples_seen" in reading.columns else "epochs"
         what = "one sample" if batch == 1.0 else f"one batch of {batch:g}"
         raise TableError(
             f"{reading.cell(i, name)}: a run must see at least {what}, got {seen[i]:g} samples"
         )
-
-
-def _refuse_twice(reading: Reading) -> None:
-    """Without names of runs, a line of its own is a run, and must be another one."""
-    frame = reading.sweep.frame
-    twice = np.flatnonzero(frame.duplicated().to_numpy())
-    if "run" not in frame and twice.size:
-        i = int(twice[0])
+    # Without names of runs, a line of its own is a run, and must be another one.
+    twice = [] if "run" in frame else np.flatnonzero(frame.duplicated().to_numpy())[:1].tolist()
+    for i in twice:
         same = int(np.flatnonzero((frame == frame.iloc[i]).all(axis=1).to_numpy())[0])
         raise TableError(
             f"{reading.cell(i, 'pool')}: the same run is in {reading.where.row} "
             f"{reading.places[same]}; a run counts once (replicates have another `seed`)"
         )
+    return sweep

@@ -48,8 +48,9 @@ def read(path: str | os.PathLike[str], *, mapping: Given = None, **options: Any)
     `warmup`, `repeats`, ...), the constants `batch_size`, `dataset_size` and `unique_samples`, and
     those of the format: see `read` of its module.
 
-    **Raises:** `TableError` for content that cannot be used, with file, line and column;
-    `InputError` for an option that the format does not have.
+    Raises:
+        TableError: for content that cannot be used, with file, line and column.
+        InputError: for an option that the format does not have.
     """
     return examine(path, mapping=mapping, **options).sweep
 
@@ -91,8 +92,9 @@ def _asked(mapping: Given, options: dict[str, Any]) -> ColumnMapping:
 def recognise(path: Path, format: str | None = None) -> tuple[str, str]:
     """The name of the format, and why it is this one; `format` settles it.
 
-    **Raises:** `TableError` for what is not there, is a pickle or an archive; `InputError` for
-    content that may be several formats.
+    Raises:
+        TableError: for what is not there, is a pickle or an archive.
+        InputError: for content that may be several formats.
     """
     if not path.exists():
         raise TableError(f"{path}: no such file or folder")

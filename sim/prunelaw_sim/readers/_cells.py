@@ -21,12 +21,15 @@ PIECE = 65536
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which columns of a table are of use: all others need not be kept."""
+    """Which columns of a table are of use: all others need not be kept.
+
+    Attributes:
+        names: None: every column.
+        texts: columns that hold names, even if they look like numbers.
+    """
 
     names: frozenset[str] | None = None
-    """None: every column"""
     texts: frozenset[str] = frozenset()
-    """columns that hold names, even if they look like numbers"""
 
     @classmethod
     def by(cls, columns: Mapping[str, str], metric: str | None = None) -> Wanted:
@@ -44,11 +47,14 @@ class Wanted:
 
 @dataclass
 class Cells:
-    """Adds rows, as values of fixed columns or as mappings whose columns may be new."""
+    """Adds rows, as values of fixed columns or as mappings whose columns may be new.
+
+    Attributes:
+        header: every column seen, in order, also those not kept.
+    """
 
     wanted: Wanted = field(default_factory=Wanted)
     header: dict[str, None] = field(default_factory=dict)
-    """every column seen, in order, also those not kept"""
     _columns: dict[str, list[Any]] = field(default_factory=dict)
     _places: list[Any] = field(default_factory=list)
     _done: list[tuple[list[Any] | np.ndarray, dict[str, np.ndarray]]] = field(default_factory=list)

@@ -31,7 +31,8 @@ def read(path: Path) -> FileRows:
     after the folder.  Samples seen, pools and seeds come from the runs' names (`from_run`) or are
     constants.
 
-    **Raises:** `TableError` naming file and line: truncated, metrics that are no object.
+    Raises:
+        TableError: naming file and line: truncated, metrics that are no object.
     """
     cells = Cells()
     for file in files_in(path, _is_evaluation):

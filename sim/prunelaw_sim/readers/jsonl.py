@@ -17,7 +17,8 @@ def claims(path: Path) -> str:
 def read(path: Path, *, wanted: Wanted | None = None) -> FileRows:
     """One run a line; keys that are missing in some lines are empty cells there.
 
-    **Raises:** `TableError` naming file and line: not an object, truncated, a key twice.
+    Raises:
+        TableError: naming file and line: not an object, truncated, a key twice.
     """
     cells = Cells(wanted or Wanted())
     for line, text in enumerate(text_lines(path), start=1):

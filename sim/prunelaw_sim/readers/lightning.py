@@ -22,7 +22,8 @@ def read(path: Path) -> FileRows:
     Lightning counts steps from 0, and logs the step before the counter moves: `steps done` is
     step + 1.  Its epoch is the one under way, so epochs are not taken from it.
 
-    **Raises:** `TableError` naming file, line and column.
+    Raises:
+        TableError: naming file, line and column.
     """
     cells = Cells()
     for file in files_in(path, _is_log):

@@ -32,7 +32,8 @@ def read(path: Path) -> FileRows:
     such.  Runs that did not finish are dropped.  A table of runs holds the last value of each
     metric; a history holds curves; its own run_id is empty.
 
-    **Raises:** `TableError` naming file, line and column.
+    Raises:
+        TableError: naming file, line and column.
     """
     cells = read_cells(path)
     if set(cells) >= HISTORY:

@@ -48,8 +48,9 @@ def read(
     runs on data sets of unknown size, and learning curves (their points lie on a decaying
     learning rate).
 
-    **Raises:** `TableError` for a downstream task that is not there or has no acc1, a run
-    listed twice, or a bad cell (file, line, column).
+    Raises:
+        TableError: for a downstream task that is not there or has no acc1, a run listed twice, or a
+            bad cell (file, line, column).
     """
     sizes = {**POOL_SIZES, **(pool_sizes or {})}
     for name, size in sizes.items():

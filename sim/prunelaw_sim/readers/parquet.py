@@ -17,8 +17,10 @@ def claims(path: Path) -> str:
 def read(path: Path, *, wanted: Wanted | None = None) -> FileRows:
     """A table of numbers and texts, in pieces; columns of no use are not read.
 
-    **Raises:** `TableError` for a broken or truncated file, or one that would unpack to more than
-    100 times its size; `InputError` if pyarrow is not installed.
+    Raises:
+        TableError: for a broken or truncated file, or one that would unpack to more than 100 times
+            its size.
+        InputError: if pyarrow is not installed.
     """
     try:
         from pyarrow import ArrowException

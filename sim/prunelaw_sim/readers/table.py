@@ -29,8 +29,9 @@ def read(path: Path, *, delimiter: str | None = None, wanted: Wanted | None = No
                       "error": "val_loss"},
              constants={"metric": "C4 validation loss", "pool": "C4"})
 
-    **Raises:** `TableError` naming file, line (header = line 1) and column: no such file, not
-    UTF-8, empty, ragged or malformed line, a column twice.
+    Raises:
+        TableError: naming file, line (header = line 1) and column: no such file, not UTF-8, empty,
+            ragged or malformed line, a column twice.
     """
     cells = _gather(path, delimiter, wanted or Wanted())
     return FileRows(cells.frame(), header=tuple(cells.header))

@@ -24,8 +24,9 @@ def read(path: Path) -> FileRows:
 
     A step that a resumed run logged again is a repeat: `repeats="last"` takes the later one.
 
-    **Raises:** `TableError` for a broken record, or no scalar; `InputError` if tensorboard is not
-    installed.
+    Raises:
+        TableError: for a broken record, or no scalar.
+        InputError: if tensorboard is not installed.
     """
     cells = Cells()
     notes = []

@@ -26,7 +26,8 @@ def read(path: Path) -> FileRows:
     others'.  batch_size is `train_batch_size`, the batch of one process: with several, or with
     accumulated gradients, give the true one.
 
-    **Raises:** `TableError` naming file and entry: truncated, no history, no evaluation in it.
+    Raises:
+        TableError: naming file and entry: truncated, no history, no evaluation in it.
     """
     states: dict[str, tuple[Path, dict[str, Any]]] = {}
     files = files_in(path, _is_state)

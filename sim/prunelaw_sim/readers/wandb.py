@@ -45,7 +45,8 @@ def read(path: Path) -> FileRows:
     Columns of the configuration with canonical names (seed, batch_size, ...) are taken as such.
     Runs that are not finished are dropped, where the table says so.
 
-    **Raises:** `TableError` naming file, line and column.
+    Raises:
+        TableError: naming file, line and column.
     """
     cells = read_cells(path)
     if set(API) <= set(cells):

@@ -39,7 +39,8 @@ class ScoreTable(NamedTuple):
 def read_arrays(file: Path) -> ScoreTable | None:
     """The table of a binary file, recognised by its first bytes; None for what may be text.
 
-    **Raises:** `TableError` for pickles, compressed files of other kinds, broken or outsized ones.
+    Raises:
+        TableError: for pickles, compressed files of other kinds, broken or outsized ones.
     """
     with open(file, "rb") as stream:
         start = stream.read(6)

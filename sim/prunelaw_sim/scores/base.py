@@ -1,13 +1,12 @@
-"""What a family of scores takes and gives: the pool and the means to train; a number an example.
+"""What a score takes and gives: the pool and the means to train; a number an example.
 
-High is hard: every family of this package gives its largest values to the examples that are most
+High is hard: every score of this package gives its largest values to the examples that are most
 difficult, and so do the rules of `prunelaw_sim.common.kept_examples`.  (Files of scores have their
 own convention, which `prunelaw_sim.scores.files` translates.)
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -28,12 +27,14 @@ FORWARD = 1 / 3  # cost of a forward pass, of a training step's one forward and 
 class ScoreInputs:
     """The examples to score, the others that a score may learn from, and how models are trained.
 
-    pool, outside   numbers of examples of `dataset`, distinct; the pool has two or more.  What is
-                    in neither is the test set, which no score may see.
-    model, recipe   of every model that a score trains
-    seed            of all draws; the same inputs give the same score
+    Attributes:
+        pool: numbers of distinct examples of `dataset`, two or more.
+        outside: others, in no order; what is in neither is the test set, which no score may see.
+        model: of every model that a score trains; `recipe`: its training.
+        seed: of all draws; the same inputs give the same score.
 
-    **Raises:** `InputError` for numbers out of range, repeated, or in both sets.
+    Raises:
+        InputError: for numbers out of range, repeated, or in both sets.
     """
 
     dataset: Dataset
@@ -96,17 +97,25 @@ class ScoreInputs:
             trace=trace,
         )
 
+    def cost(
+        self, subsets: Int[np.ndarray, "runs K"], forward: int, recipe: Recipe | None = None
+    ) -> float:
+        """Samples seen in training on the rows; one that is passed `forward` only counts 1/3."""
+        seen = (recipe or self.recipe).samples_seen(subsets.shape[1])
+        return float(len(subsets) * seen + FORWARD * forward)
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreResult:
     """One number an example of the pool, HIGH = HARD, and what it took.
 
-    values         finite; ties are left for `kept_examples` to break by its seed
-    cost_samples   samples seen in training for this score, on the axis of `samples_seen`; an
-                   example passed forward only counts 1/3
-    probe_error    fraction of the pool that the probe gets wrong, for theta = pi times that; None
-                   for a score without a probe that has not seen the pool
-    provenance     what was trained on what, in a line
+    Attributes:
+        values: finite; ties are left for `kept_examples` to break by its seed.
+        cost_samples: samples seen in training for this score, on the axis of `samples_seen`; an
+            example passed forward only counts 1/3.
+        provenance: what was trained on what, in a line.
+        probe_error: fraction of the pool that the probe gets wrong, for θ = π times that; None for
+            a score without a probe that has not seen the pool.
     """
 
     values: Float[np.ndarray, " P"]
@@ -128,26 +137,48 @@ class ScoreResult:
         return tied_count(self.values)
 
 
-@runtime_checkable
-class Score(Protocol):
-    """A family with its number chosen; `name` is the text that `as_score` reads back."""
+@dataclass(frozen=True)
+class Score:
+    """A score with its number chosen, such as el2n of 20 models.
+
+    A subclass is called `SCORE` and is in a module of `prunelaw_sim.scores.catalogue` that has the
+    score's name.  Its docstring's first line says what a high, hard example is.
+
+    Attributes:
+        number: the number after the colon, an integer of at least `least`; `usual` if None.
+        counts: what the number counts; "" for a score that takes none.
+    """
+
+    number: Any = None
+    counts: ClassVar[str] = ""
+    usual: ClassVar[int | None] = None
+    least: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        number, what = self.number, f"{self.counts} of {self.family}"
+        if number is None:
+            number = self.usual
+        elif not self.counts:
+            raise TypeError(f"score {self.family} takes no number")
+        elif not float(number).is_integer():
+            raise InputError(f"{what} must be an integer, got {number:g}")
+        else:
+            number = check_integer(what, int(number), self.least)
+        object.__setattr__(self, "number", number)
 
     @property
-    def name(self) -> str: ...
+    def family(self) -> str:
+        """The name without the number: that of the module."""
+        return type(self).__module__.rpartition(".")[2].replace("_", "-")
 
-    def compute(self, inputs: ScoreInputs) -> ScoreResult: ...
+    @property
+    def name(self) -> str:
+        """The text that `as_score` reads back."""
+        return self.family if self.number == self.usual else f"{self.family}:{self.number}"
 
-
-def named(name: str, number: int, usual: int | None) -> str:
-    """`el2n:20`; the bare name at the usual number."""
-    return name if number == usual else f"{name}:{number}"
-
-
-def whole_number(name: str, value: float | int, low: int) -> int:
-    """The number after a family's colon as an integer of at least `low`."""
-    if not float(value).is_integer():
-        raise InputError(f"{name} must be an integer, got {value:g}")
-    return check_integer(name, int(value), low)
+    def compute(self, inputs: ScoreInputs) -> ScoreResult:
+        """The score of every example of the pool."""
+        raise NotImplementedError
 
 
 def probabilities(logits: Float[np.ndarray, "... classes"]) -> Float[np.ndarray, "... classes"]:
@@ -155,8 +186,3 @@ def probabilities(logits: Float[np.ndarray, "... classes"]) -> Float[np.ndarray,
     z = logits.astype(np.float64)
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
-
-
-def samples_in_training(recipe: Recipe, subsets: Sequence[Sequence[int]] | np.ndarray) -> float:
-    """Samples seen by all runs, one a row."""
-    return float(sum(recipe.samples_seen(len(subset)) for subset in subsets))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
 from jaxtyping import Bool, Float
 
@@ -73,8 +74,6 @@ def _views(
 
 
 def _adam() -> Any:
-    import optax
-
     return optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, STEPS))
 
 
@@ -108,8 +107,6 @@ def _loss(nets: _Nets, views: Array) -> Array:
 @jax.jit
 def _train(state: Any, x: Array, batches: Array, shown: Array, noise: Array) -> Any:
     """One block of steps on the state of networks and Adam."""
-
-    import optax
 
     def step(state: Any, drawn: Any) -> tuple[Any, None]:
         (nets, moments), (batch, seen, noise) = state, drawn

@@ -10,16 +10,9 @@ difficulties says high = hard, one of confidences or margins high = easy.  `Scor
 as they are, "easy" with its sign turned.  So for a file with high = keep the rule "hard" is the
 file's own advice, and "easy" its opposite.
 
-Formats, recognised by content:
-
-    CSV, TSV   a header line; before it lines `# key: value` of provenance
-    .npy       one row of numbers
-    .npz       such arrays by name; `id` and `provenance` (JSON text) if there are
-    Parquet    a column each (needs pyarrow)
-
-A file PATH.json beside PATH adds provenance to any of them.  No pickle is ever read, and compressed
-files that would grow beyond `LARGEST` or `FACTOR` are refused before they are unpacked
-(`prunelaw_sim.scores.arrays`).
+Formats are recognised by content: CSV and TSV (a header line; before it lines `# key: value` of
+provenance), and those of `arrays`: .npy, .npz, Parquet.  A file PATH.json beside PATH adds
+provenance to any of them.
 """
 
 from __future__ import annotations
@@ -39,6 +32,7 @@ from jaxtyping import Float
 from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.kept_examples import tied_count
+from prunelaw_sim.common.new_file import check_new_file, write_new_file
 from prunelaw_sim.scores.arrays import ScoreTable, read_arrays
 
 HIGH = ("keep", "hard", "easy")
@@ -49,9 +43,13 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 class Scores:
     """Scores of examples, HIGH = HARD, in the order of the file or of the examples asked for.
 
-    ids is None where the file has none.  `high` is what high values mean in the file; "easy" is
-    written with the sign turned back.  Raises `InputError` for values that are not finite or not
-    one for each id.
+    Attributes:
+        values: finite numbers.
+        ids: one for each value, or None where the file has none.
+        high: what high values mean in the file; "easy" is written with the sign turned back.
+
+    Raises:
+        InputError: for values that are not finite or not one for each id.
     """
 
     values: Float[np.ndarray, " n"]
@@ -96,14 +94,16 @@ def read_scores(
 ) -> Scores:
     """The scores of a file, checked.
 
-    - column: which one holds the scores; `score`, or the only one beside the ids, if not given.
-    - id_column: `id`, or the other one of two, if not given.
-    - high: "keep", "hard" or "easy"; what the file says (`# high: hard`), else "keep".
-    - examples: how many there must be; or their ids, in the order that is wanted.
+    Args:
+        column: which one holds the scores; `score`, or the only one beside the ids, if not given.
+        id_column: `id`, or the other one of two, if not given.
+        high: "keep", "hard" or "easy"; what the file says (`# high: hard`), else "keep".
+        examples: how many there must be; or their ids, in the order that is wanted.
 
-    **Raises:** `TableError`, which names file, line (or index) and column, for what is no finite
-    number, scores that are all equal, ids that are missing or repeated, a number of scores that is
-    not that of the examples, pickles, files that unpack to too much, and what is no score file.
+    Raises:
+        TableError: with file, line (or index) and column, for what is no finite number, scores that
+            are all equal, ids that are missing or repeated, a number of scores that is not that of
+            the examples, pickles, files that unpack to too much, and what is no score file.
     """
     file = Path(path)
     table = _with_sidecar(file, _read_table(file))
@@ -117,16 +117,20 @@ def read_scores(
     return _matched(file, scores, examples)
 
 
-def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
+def write_scores(path: str | os.PathLike[str], scores: Scores, name: str = "path") -> None:
     """Writes a CSV or TSV file with its provenance; `read_scores` gives the same scores back.
 
     Without ids the column `id` counts from 0.
 
-    **Raises:** `InputError` for another ending than .csv and .tsv, a file that exists, and ids or
-    keys of provenance that would not read back.
+    Args:
+        name: what errors call the path.
+
+    Raises:
+        InputError: for another ending than .csv and .tsv, a file that exists, and ids or keys of
+            provenance that would not read back.
     """
     file = Path(path)
-    check_new_file(file)
+    check_score_file(name, file)
     text = io.StringIO(newline="")
     for key, value in {**scores.provenance, "high": scores.high}.items():
         if not key.strip() or ":" in key or len(key.splitlines()) > 1:
@@ -140,30 +144,14 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
         if text_id != text_id.strip() or len(text_id.splitlines()) != 1:
             raise InputError(f"ids must be one line without outer spaces, got {text_id!r}")
     rows.writerows(zip(ids, map(repr, values.tolist()), strict=True))
-    _write_new(file, text.getvalue())
+    write_new_file(name, file, text.getvalue())
 
 
-def check_new_file(file: Path) -> None:
-    """`InputError` unless scores can be written to this name: a new file, .csv or .tsv."""
-    if file.suffix not in DELIMITERS:
-        raise InputError(f"{file}: scores are written to a file that ends in .csv or .tsv")
-    if file.exists():
-        raise InputError(f"{file} exists and is not overwritten")
-
-
-def _write_new(file: Path, text: str) -> None:
-    """All of it or nothing; never over a file that exists."""
-    created = False
-    try:
-        with open(file, "x", encoding="utf-8", newline="") as target:
-            created = True
-            target.write(text)
-    except FileExistsError as cause:
-        raise InputError(f"{file} exists and is not overwritten") from cause
-    except OSError as cause:
-        if created:
-            file.unlink(missing_ok=True)
-        raise InputError(f"{file}: cannot be written: {cause.strerror}") from cause
+def check_score_file(name: str, path: str | os.PathLike[str] | None) -> None:
+    """Before any work: whether scores can be written to a new file, .csv or .tsv (`InputError`)."""
+    if path is not None and Path(path).suffix not in DELIMITERS:
+        raise InputError(f"{name} must end in .csv or .tsv for scores, got {path}")
+    check_new_file(name, path)
 
 
 def _read_table(file: Path) -> ScoreTable:
@@ -187,32 +175,25 @@ def _read_text(file: Path) -> ScoreTable:
             f"{file}, line {line}: byte 0x{data[cause.start]:02x} is not UTF-8: no CSV or TSV "
             "file, .npy, .npz or Parquet file"
         ) from cause
-    comments = 0
-    while comments < len(lines) and lines[comments].startswith("#"):
-        comments += 1
+    comments = next((i for i, line in enumerate(lines) if line[:1] != "#"), len(lines))
     provenance = dict(_comment(line) for line in lines[:comments])
     first = "".join(lines[comments : comments + 1])
     tabs = "\t" in first and (file.suffix == ".tsv" or "," not in first)
     reader = csv.reader(lines[comments:], delimiter="\t" if tabs else ",", strict=True)
-    rows, numbers = [], []
     try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                numbers.append(comments + reader.line_num)
+        rows = [(comments + reader.line_num, row) for row in reader if row]
     except csv.Error as cause:
         raise TableError(f"{file}, line {comments + reader.line_num}: {cause}") from cause
     if not rows:
         raise TableError(f"{file}: no header line")
-    header = _header(file, numbers[0], rows[0])
-    for row, number in zip(rows[1:], numbers[1:], strict=True):
+    header = _header(file, *rows.pop(0))
+    for number, row in rows:
         if len(row) != len(header):
             raise TableError(
                 f"{file}, line {number}: {len(row)} cells, the header has {len(header)}"
             )
-    cells = zip(*rows[1:], strict=True) if len(rows) > 1 else ([] for _ in header)
-    columns = {name: list(column) for name, column in zip(header, cells, strict=True)}
-    return ScoreTable(columns, provenance, [f"line {number}" for number in numbers[1:]])
+    columns = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
+    return ScoreTable(columns, provenance, [f"line {number}" for number, _ in rows])
 
 
 def _header(file: Path, line: int, row: Sequence[str]) -> list[str]:

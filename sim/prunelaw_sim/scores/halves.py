@@ -7,24 +7,25 @@ and uncertainty say little there.  Members come in pairs with complementary halv
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw_sim.scores.base import FORWARD, ScoreInputs, samples_in_training
+from prunelaw_sim.scores.base import Score, ScoreInputs
 from prunelaw_sim.scores.leave_out import kept_rows, training_masks
 
-MODELS = 10
 
+class JudgedByHalves(Score):
+    """A score of an ensemble, half of which judge any one example."""
 
-def judged_by_halves(
-    models: int, inputs: ScoreInputs
-) -> tuple[Bool[np.ndarray, "models P"], Float[np.ndarray, "models P classes"], float]:
-    """Who judges whom (has not trained on it), the logits of all members, and the cost."""
-    count = len(inputs.pool)
-    masks = training_masks(models, count, count // 2, 2, inputs.rng("halves"))
-    subsets = kept_rows(masks, inputs.pool)
-    logits = inputs.train(subsets, "halves").logits(inputs.pool_inputs)
-    judged = FORWARD * float((~masks).sum())
-    return ~masks, logits, samples_in_training(inputs.recipe, subsets) + judged
+    counts, usual, least = "models", 10, 2
 
-
-def described(models: int | float, inputs: ScoreInputs) -> str:
-    """The ensemble in a line."""
-    return f"{models} {inputs.model.name} trained on half of the pool, judged on the other half"
+    def judged(
+        self, inputs: ScoreInputs
+    ) -> tuple[Bool[np.ndarray, "models P"], Float[np.ndarray, "models P classes"], float, str]:
+        """Who judges whom (has not trained on it), all logits, the cost, and all in a line."""
+        count = len(inputs.pool)
+        masks = training_masks(self.number, count, count // 2, 2, inputs.rng("halves"))
+        subsets = kept_rows(masks, inputs.pool)
+        logits = inputs.train(subsets, "halves").logits(inputs.pool_inputs)
+        what = (
+            f"{self.number} {inputs.model.name} trained on half of the pool, judged on the other "
+            "half"
+        )
+        return ~masks, logits, inputs.cost(subsets, int((~masks).sum())), what

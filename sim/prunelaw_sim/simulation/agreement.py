@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import chi2, norm, t
+from scipy.stats import norm, t
 
 from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import lack_of_fit
 
 P_THRESHOLD = 1e-3  # a correct theory fails one run in a thousand
 POWER = 0.9  # of the test, where `Agreement.detectable` is quoted
@@ -34,23 +35,39 @@ DEPENDENT = 1e-9  # eigenvalues of the correlation below this: points that share
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation:
-    """Means at several dimensions N, continued to N → ∞ by a polynomial in 1/N."""
+    """Means at several dimensions N, continued to N → ∞ by a polynomial in 1/N.
+
+    Attributes:
+        value: ε_∞.
+        stderr: its standard error, propagated from the means; without higher orders in 1/N.
+        slope: c₁, how fast the mean leaves ε_∞ as 1/N grows.
+        order: highest power of 1/N.
+        misfit: χ² of the fit itself, on len(sizes) − order − 1 degrees of freedom (0: exact).
+    """
 
     value: Float[np.ndarray, " points"]
-    """ε_∞"""
     stderr: Float[np.ndarray, " points"]
-    """standard error of ε_∞, propagated from the means; no allowance for higher orders in 1/N"""
     slope: Float[np.ndarray, " points"]
-    """c₁: how fast the mean leaves ε_∞ as 1/N grows"""
     order: int
-    """highest power of 1/N"""
     misfit: Float[np.ndarray, " points"]
-    """χ² of the fit itself, on len(sizes) − order − 1 degrees of freedom (0 of them: exact)"""
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How well simulation and theory agree, point by point and together."""
+    """How well simulation and theory agree, point by point and together.
+
+    Attributes:
+        z: (ε_∞ − theory)/stderr, as the normal deviate of the same probability where trials are
+            few; raw_z: the same at the largest N, which contains the finite-size effect.
+        adjusted: two-sided p-value of each z, corrected for the number of points by Holm's method.
+        worst: index of the point with the largest |z|.
+        chi2: Σ z², or its generalisation where points are correlated.
+        dof: of χ²: the number of points, less those that repeat others exactly.
+        p_chi2, p_common: probability of at least this if theory and simulation are both right.
+        common: relative deviation of all points: mean of ε_∞/theory − 1, weighted by precision.
+        p_value: 3 min(p_chi2, p_common, smallest of `adjusted`).
+        agrees: whether p_value ≥ threshold.
+    """
 
     theory: Float[np.ndarray, " points"]
     sizes: Float[np.ndarray, " sizes"]
@@ -58,29 +75,17 @@ class Agreement:
     stderrs: Float[np.ndarray, "points sizes"]
     limit: Extrapolation
     z: Float[np.ndarray, " points"]
-    """(ε_∞ − theory)/stderr, as the normal deviate of the same probability where trials are few"""
     raw_z: Float[np.ndarray, " points"]
-    """the same at the largest N without extrapolation: contains the finite-size effect"""
     adjusted: Float[np.ndarray, " points"]
-    """two-sided p-value of each z, corrected for the number of points by Holm's method"""
     worst: int
-    """index of the point with the largest |z|"""
     chi2: float
-    """Σ z², or its generalisation where points are correlated"""
     dof: int
-    """degrees of freedom of χ²: the number of points, less those that repeat others exactly"""
     p_chi2: float
-    """probability of a χ² at least this large if theory and simulation are both right"""
     common: float
-    """relative deviation shared by all points: mean of ε_∞/theory − 1, weighted by precision"""
     common_stderr: float
-    """its standard error"""
     p_common: float
-    """probability of a shared deviation at least this large if both are right"""
     p_value: float
-    """3 min(p_chi2, p_common, smallest of `adjusted`): what the verdict is on"""
     threshold: float
-    """`agrees` means p_value ≥ threshold"""
     agrees: bool
 
     @property
@@ -92,12 +97,13 @@ class Agreement:
 def extrapolate(sizes: Any, means: Any, stderrs: Any, order: int | None = None) -> Extrapolation:
     """ε_∞ of every point from means at dimensions `sizes`, a polynomial of degree `order` in 1/N.
 
-    sizes    at least two different dimensions N > 0, shape (sizes,)
-    means    mean error, shape (points, sizes)
-    stderrs  standard errors > 0 of the means, same shape
-    order    1 … len(sizes) − 1; default 2 where there are three sizes or more, else 1
+    Args:
+        sizes: at least two different dimensions N > 0, shape (sizes,).
+        means: mean errors, shape (points, sizes); stderrs: their standard errors > 0.
+        order: 1 … len(sizes) − 1; default 2 where there are three sizes or more, else 1.
 
-    Raises `InputError` for other input.
+    Raises:
+        InputError: for other input.
     """
     sizes, means, stderrs = _checked(sizes, means, stderrs)
     top = len(sizes) - 1
@@ -131,16 +137,19 @@ def agreement(
 ) -> Agreement:
     """Judge `theory`, shape (points,), against simulated means; the rest as in `extrapolate`.
 
-    trials      how many trials each mean is of, ≥ 2, shape (points, sizes): where they are few,
-                z follows Student's t; default: many
-    covariance  of the means at each size, shape (sizes, points, points), where points share random
-                numbers; its diagonals are stderrs²; default: points are independent
-    threshold   the two agree if the combined p-value is at least this, in (0, 1)
+    Args:
+        trials: how many trials each mean is of, ≥ 2, shape (points, sizes): where they are few, z
+            follows Student's t; default: many.
+        covariance: of the means at each size, shape (sizes, points, points), where points share
+            random numbers; its diagonals are stderrs²; default: points are independent.
+        threshold: the two agree if the combined p-value is at least this, in (0, 1).
 
-    Raises `InputError` for input outside its range.
+    Raises:
+        InputError: for input outside its range.
 
-    Source: Holm, Scand. J. Stat. 6, 65 (1979) (many points); Welch, Biometrika 34, 28 (1947) (few
-    trials).
+    Source:
+        Holm, Scand. J. Stat. 6, 65 (1979) (many points); Welch, Biometrika 34, 28 (1947) (few
+        trials).
     """
     theory = np.atleast_1d(check_real("theory", theory, 0.0, 1.0, low_open=True))
     check_real("threshold", threshold, 0.0, 1.0, low_open=True, high_open=True)
@@ -160,7 +169,7 @@ def agreement(
     common = float(theory @ inverse @ deviation) / strength
     common_stderr = strength**-0.5
     adjusted = holm(2.0 * norm.sf(np.abs(z)))
-    p_chi2 = float(chi2.sf(total, dof))
+    p_chi2 = lack_of_fit(total, dof)
     p_common = float(2.0 * norm.sf(abs(common) / common_stderr))
     p_value = min(1.0, TESTS * min(p_chi2, p_common, float(adjusted.min())))
     largest = int(np.argmax(sizes))
@@ -189,7 +198,11 @@ def agreement(
 def holm(p_values: Any) -> Float[np.ndarray, " points"]:
     """p-values corrected for their number: below a limit with that probability if all is right.
 
-    Raises `InputError` unless all are in [0, 1].  Source: Holm, Scand. J. Stat. 6, 65 (1979).
+    Raises:
+        InputError: unless all are in [0, 1].
+
+    Source:
+        Holm, Scand. J. Stat. 6, 65 (1979).
     """
     given = np.atleast_1d(check_real("p_values", p_values, 0.0, 1.0))
     order = np.argsort(given)

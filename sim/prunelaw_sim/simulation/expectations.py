@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from prunelaw import Solution, solve
+from prunelaw import Solution
 from prunelaw.errors import InputError
-from prunelaw.keep import KeepRule, as_rule
-from prunelaw.students.ridge import RidgeSolution, solve_ridge
+from prunelaw.keep import as_rule
+from prunelaw.students.ridge import RidgeSolution
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.inputs import Correlated, Gaussian, as_inputs
 from prunelaw_sim.simulation.point import complete, describe, probe_angle
 from prunelaw_sim.simulation.probes import Same, as_probe
 from prunelaw_sim.simulation.trials import Simulation
-from prunelaw_sim.students.penalised import Logistic, Ridge, Student, as_student
+from prunelaw_sim.students.registry import as_student
 
 
 def theory_of(
@@ -32,19 +32,10 @@ def theory_of(
     Raises `InputError` for arguments out of range.
     """
     kind, keep = as_student(student), as_rule(rule)
-    if not _has_theory(kind, keep):
+    if not kind.has_theory(keep):
         return None
     fraction = f if keep.fraction(np.array(theta)) is None else None
-    if isinstance(kind, Ridge):
-        return solve_ridge(alpha_tot, fraction, theta, keep, ridge=kind.penalty)
-    return solve(alpha_tot, fraction, theta, keep)
-
-
-def _has_theory(student: Student, rule: KeepRule) -> bool:
-    """`solve_ridge` takes rules of |z| made of layers, `solve` every rule."""
-    if isinstance(student, Ridge):
-        return not rule.uses_labels and rule.profile_of() is None
-    return not isinstance(student, Logistic)
+    return kind.theory(alpha_tot, fraction, theta, keep)
 
 
 UNIVERSAL = "the inputs are not Gaussian: equal to theory only if it is universal"
@@ -60,7 +51,7 @@ def departures(
     """In which ways an experiment leaves the setting of the theory; empty if it does not."""
     kind, keep, world = as_student(student), as_rule(rule), as_inputs(inputs)
     found = []
-    if not _has_theory(kind, keep):
+    if not kind.has_theory(keep):
         found.append(f"there is no theory of student {kind.name} with rule {keep.name}")
     if isinstance(world, Correlated):
         found.append("the inputs are correlated")
@@ -76,7 +67,8 @@ def departures(
 def predicted_error(point: Mapping[str, Any]) -> float:
     """The theory's error at one point of a design; non-Gaussian inputs are taken for Gaussian ones.
 
-    Raises `InputError` where the point leaves the setting of the theory in any other way.
+    Raises:
+        InputError: where the point leaves the setting of the theory in any other way.
     """
     whole = complete(point)
     beyond = departures(whole["rule"], **{name: whole[name] for name in CHOICES})
@@ -91,12 +83,13 @@ def predicted_error(point: Mapping[str, Any]) -> float:
 class Comparison:
     """Measured against predicted, angles in radians.
 
-    - theta, theta_se: mean angle of the probes and its standard error (0 for a given probe).
-    - expected_theta: the angle asked for, or pi eps(ALPHA) for a trained probe.
-    - error, error_se: mean error of the students and its standard error.
-    - theory: its student at expected_theta; None where it has none.
-    - theory_at_measured: its error at the measured mean angle; NaN where it has none.
-    - departures: why the theory need not hold; empty if it should, up to effects of order 1/N.
+    Attributes:
+        theta, theta_se: mean angle of the probes and its standard error (0 for a given probe).
+        expected_theta: the angle asked for, or pi eps(ALPHA) for a trained probe.
+        error, error_se: mean error of the students and its standard error.
+        theory: its student at expected_theta; None where it has none.
+        theory_at_measured: its error at the measured mean angle; NaN where it has none.
+        departures: why the theory need not hold; empty if it should, up to effects of order 1/N.
     """
 
     theta: float

@@ -12,6 +12,7 @@ from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule, checked_fraction
 from prunelaw_sim.common.arguments import check_seed, one_number
+from prunelaw_sim.common.kept_examples import rounded_count
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.inputs import Gaussian, Inputs, as_inputs
 from prunelaw_sim.simulation.probes import (
@@ -52,10 +53,11 @@ class Point(NamedTuple):
 def example_counts(alpha_tot: float | int, f: float | int, dim: int) -> tuple[int, int]:
     """(P, K): round(alpha_tot N) examples, of which round(f P) are kept; halves round up.
 
-    Raises `InputError` if either is zero.
+    Raises:
+        InputError: if either is zero.
     """
-    drawn = int(np.floor(alpha_tot * dim + 0.5))
-    kept = int(np.floor(f * drawn + 0.5))
+    drawn = rounded_count(alpha_tot, dim)
+    kept = rounded_count(f, drawn)
     if kept < 1:
         raise InputError(
             f"alpha_tot={alpha_tot:g}, f={f:g} at dim={dim} draw {drawn} and keep {kept} examples; "
@@ -89,7 +91,8 @@ def make_point(
 def probe_angle(probe: Probe, alpha_tot: Any, theta: Any) -> Any:
     """theta itself for a given probe, the theory's pi eps(ALPHA) for a trained one.
 
-    Raises `InputError` if theta is given beside a trained probe.
+    Raises:
+        InputError: if theta is given beside a trained probe.
     """
     if isinstance(probe, Given):
         return theta

@@ -35,11 +35,14 @@ def simulate_until(
     does not favour any mean.  `progress(done, total)` is called with the present estimate of the
     total; `options` as in `simulate`.
 
-    Raises `InputError` for arguments out of range; `ConvergenceError` if a student missed its
-    certificate, if all trials of the pilot have the same error, or before running more than `most`
-    trials, of which it says how many would be needed.
+    Raises:
+        InputError: for arguments out of range.
+        ConvergenceError: if a student missed its certificate, if all trials of the pilot have the
+            same error, or before running more than `most` trials, of which it says how many would
+            be needed.
 
-    Source: Stein, Ann. Math. Stat. 16, 243 (1945): a first sample decides the size of the second.
+    Source:
+        Stein, Ann. Math. Stat. 16, 243 (1945): a first sample decides the size of the second.
     """
     wanted = one_number("stderr", stderr, 0.0, low_open=True)
     pilot, most = check_integer("pilot", pilot, 10), check_integer("most", most, 10)

@@ -22,6 +22,7 @@ import numpy as np
 from prunelaw import solve
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
+from prunelaw_sim.common.kept_examples import rounded_count
 from prunelaw_sim.common.text_forms import number_text, read_choice
 
 GRAMMAR = "given, independent:ALPHA with ALPHA > 0, same or same:ALPHA with 0 < ALPHA <= alpha_tot"
@@ -83,10 +84,11 @@ def as_probe(probe: Any, argument: str = "probe") -> Probe:
 def probe_examples(probe: Independent | Same, alpha_tot: float, dim: int) -> int:
     """How many examples a trained probe sees: round(ALPHA N), halves up.
 
-    Raises `InputError` if that is none, or more than the pool of a `same` probe.
+    Raises:
+        InputError: if that is none, or more than the pool of a `same` probe.
     """
     alpha = probe_load(probe, alpha_tot)
-    count = int(np.floor(alpha * dim + 0.5))
+    count = rounded_count(alpha, dim)
     if count < 1:
         raise InputError(f"probe {probe.name} sees no example at dim={dim}: raise its ALPHA or dim")
     if isinstance(probe, Same) and alpha > alpha_tot:

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import Easy, Hard, Random, SignedEasy, SignedHard
+from prunelaw_sim.common.kept_examples import preference
 from prunelaw_sim.simulation.point import Point, make_point
 from prunelaw_sim.students.hard_margin import padded
 
@@ -49,7 +50,8 @@ def draw_kept(
     number varies by O(sqrt(f P)), and `f` may be left out.  `simulate` trains on exactly these
     matrices.  Raises `InputError` for arguments out of range and if a trial keeps no example.
 
-    Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
+    Source:
+        Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
     trial = check_integer("trial", trial, 0, 2**32 - 1)
     pool = make_point(alpha_tot, f, theta, rule, dim, seed)
@@ -66,7 +68,8 @@ def most_kept(pool: Point) -> int:
 def draw_in_plane(pool: Point, trial: int, theta: float) -> Float[np.ndarray, "K N"]:
     """The kept rows y x of one trial with Gaussian inputs and a probe at angle theta.
 
-    Raises `InputError` if none is kept.
+    Raises:
+        InputError: if none is kept.
     """
     fields = stream(pool.seed, trial, "pool").standard_normal((pool.drawn, 2))
     t, u = fields.T
@@ -109,23 +112,17 @@ def chosen(
 def _preferred(
     pool: Point, trial: int, z: np.ndarray, m: np.ndarray, theta: float
 ) -> Int[np.ndarray, " K"]:
-    match pool.rule:
-        case Hard():
-            rank = np.abs(z)
-        case Easy():
-            rank = -np.abs(z)
-        case SignedHard():
-            rank = m
-        case SignedEasy():
-            rank = -m
-        case Random():
-            rank = stream(pool.seed, trial, "subset").random(pool.drawn)
-        case rule:
-            angle = min(theta, np.pi / 2)  # a trained probe may be worse than none
-            f = pool.f if rule.fraction(np.array(angle)) is None else None
-            weight = rule.weight(m if rule.uses_labels else z, f, angle)
-            return np.flatnonzero(stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
-    return np.argsort(rank, kind="stable")[: pool.kept]
+    rule = pool.rule
+    if isinstance(rule, RANKED):
+        order = None
+        if isinstance(rule, Random):
+            order = np.argsort(stream(pool.seed, trial, "subset").random(pool.drawn), kind="stable")
+        hardness = -m if rule.uses_labels else -np.abs(z)
+        return preference(rule.name.removeprefix("signed-"), hardness, order)[: pool.kept]
+    angle = min(theta, np.pi / 2)  # a trained probe may be worse than none
+    f = pool.f if rule.fraction(np.array(angle)) is None else None
+    weight = rule.weight(m if rule.uses_labels else z, f, angle)
+    return np.flatnonzero(stream(pool.seed, trial, "subset").random(pool.drawn) < weight)
 
 
 def stream(seed: int, trial: int, part: str) -> np.random.Generator:

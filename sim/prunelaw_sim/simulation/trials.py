@@ -1,8 +1,8 @@
 """Simulated students: the errors that the theory of data pruning predicts, measured.
 
-Each trial draws data and prunes it (`batches`), trains a student (`students`: max margin;
-`penalised`: others) and reads its error off its angle to the teacher (`overlaps`): no test set, no
-sampling noise but that of the training data.
+Each trial draws data and prunes it (`batches`), trains a student (`students.catalogue`) and reads
+its error off its angle to the teacher (`overlaps`): no test set, no sampling noise but that of the
+training data.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,13 @@ from jaxtyping import Bool, Float
 
 from prunelaw.checks import check_integer
 from prunelaw.errors import ConvergenceError
-from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.common.statistics import standard_error
+from prunelaw_sim.common.text_forms import CHOICES, SIMULATED
 from prunelaw_sim.simulation.batches import batch_size, draw_batch
 from prunelaw_sim.simulation.point import Point, make_point
 from prunelaw_sim.simulation.teacher import most_kept
-from prunelaw_sim.students.hard_margin import GAP_LIMIT
-from prunelaw_sim.students.penalised import Student, as_student, check_separable
+from prunelaw_sim.students.base import GAP_LIMIT, Student
+from prunelaw_sim.students.registry import as_student
 
 PER_TRIAL = ("error", "kappa", "R", "rho", "relative_gap", "converged")
 
@@ -29,13 +30,18 @@ PER_TRIAL = ("error", "kappa", "R", "rho", "relative_gap", "converged")
 class Simulation:
     """Trials at one point (alpha_tot, f, theta, rule), each with its certificate.
 
-    Per trial: error (probability that student and teacher disagree on a new input), kappa (margin
-    at |J| = 1 for inputs of unit variance), R = J.T, rho = J.J_probe, probe_theta (the probe's
-    angle, radians), relative_gap (proven, of student or trained probe, whichever is larger) and
-    converged.  A trial that missed the gap is NaN in `error` and left out of `mean`.
-    `kept` is round(f P): exact for rules that rank, about the mean for others (for rules that use
-    labels, without label noise).  `theta` is what was asked for; with a trained probe it is what
-    the theory expects, pi eps(ALPHA).  `student`, `inputs`, `probe`: canonical texts.
+    Attributes:
+        theta: the angle asked for; with a trained probe what the theory expects, pi eps(ALPHA).
+        drawn: examples P.
+        kept: f P, halves up: exact for rules that rank, about the mean for others.
+        error: a trial's probability that student and teacher disagree on a new input; NaN without
+            certificate, and left out of `mean`.
+        kappa: margin at |J| = 1 for inputs of unit variance, as recomputed after training.
+        R, rho: J.T and J.J_probe.
+        relative_gap: proven, of student or trained probe, whichever is larger.
+        converged: whether the gap is at most 1e-9.
+        probe_theta: the probe's angle, radians.
+        student, inputs, probe: canonical texts.
     """
 
     alpha_tot: float
@@ -89,18 +95,13 @@ class Simulation:
         """Standard error of `theta_mean`; 0 where theta was given."""
         if self.probe == "given":
             return 0.0
-        return _standard_error(self.probe_theta[self.converged])
+        return standard_error(self.probe_theta[self.converged])
 
     @property
     def changed(self) -> dict[str, Any]:
         """Student, inputs, probe and label noise, those that are not at their usual value."""
         chosen = {name: getattr(self, name) for name in CHOICES}
         return {name: value for name, value in chosen.items() if value != CHOICES[name]}
-
-    @property
-    def min_margin(self) -> Float[np.ndarray, " trials"]:
-        """Smallest margin over all kept examples: kappa, as recomputed after training."""
-        return self.kappa
 
     @property
     def max_relative_gap(self) -> float:
@@ -115,7 +116,7 @@ class Simulation:
     @property
     def stderr(self) -> float:
         """Standard error of `mean`; NaN for fewer than two certified trials."""
-        return _standard_error(self.error[self.converged])
+        return standard_error(self.error[self.converged])
 
     def to_sweep_rows(self) -> pd.DataFrame:
         """One row in the canonical columns of a sweep: the mean error and its standard error."""
@@ -129,7 +130,7 @@ class Simulation:
             "rule": self.rule,
             "error": self.mean,
             "error_se": self.stderr,
-            "metric": "test error probability",
+            "metric": SIMULATED,
             "seed": self.seed,
         }
         return pd.DataFrame([row])
@@ -158,34 +159,36 @@ def simulate(
     P = round(alpha_tot N) examples in N = `dim` dimensions, of which round(f P) are kept by the
     field of a probe at angle theta (radians) to the teacher.  `rule` is any keep rule, as object or
     text; those of a weight w keep each example independently, so that the number kept varies, and
-    need no `f` (see `teacher.draw_kept`).  What else may be chosen, as object or text:
-
-    - student: max-margin, ridge:LAMBDA or logistic:LAMBDA (`penalised`).
-    - inputs: gaussian, signs, student-t:NU or correlated:R (`inputs`).
-    - probe: given, independent:ALPHA, same or same:ALPHA (`probes`); theta belongs to `given`.
-    - label_noise: probability in [0, 1/2) that a label is flipped before pruning, so that the
-      student and rules that use labels see it; not for max margin.
+    need no `f` (see `teacher.draw_kept`).  Student, inputs and
+    probe are objects or texts, too.
 
     The error of a student J is angle(J, T) / pi, exactly for Gaussian inputs (correlated ones in
     the metric of their covariance); for the others it is the error on Gaussian test inputs.
-    Trial i depends on (seed, i) alone; `first` is the i of the first of them, so that a simulation
-    can be continued.  Every student and rule sees the same pool.
+    Trial i depends on (seed, i) alone, and every student and rule sees the same pool.
 
-    `batch` trials are in memory at once: by default at most 25, and as many as fit in 512 MiB at
-    40 N K + 40 min(N, K)² + 64 P bytes each (K and P padded to powers of two; K no less than the
-    examples of a trained probe), rows and work space together.  Inputs that are not Gaussian, and
-    probes trained on the same data, take 24 N P bytes more, of one trial at a time.
-    `progress(done, total)` is called after each batch.
+    Args:
+        student: max-margin, ridge:LAMBDA, logistic:LAMBDA (`students.catalogue`).
+        inputs: gaussian, signs, student-t:NU or correlated:R (`inputs`).
+        probe: given, independent:ALPHA, same or same:ALPHA (`probes`); theta belongs to `given`.
+        label_noise: probability in [0, 1/2) that a label is flipped before pruning, so that the
+            student and rules that use labels see it; not for max margin.
+        first: number of the first trial, so that a simulation can be continued.
+        throw: False flags students without certificate in `converged`.
+        progress: called with (done, total) after each batch.
+        batch: trials in memory at once.  By default at most 25, and as many as fit in 512 MiB at
+            40 N K + 40 min(N, K)² + 64 P bytes each, K and P padded to powers of two; inputs that
+            are not Gaussian and probes of the same data take 24 N P bytes more, of one trial.
 
-    Raises `InputError` for arguments out of range or if no example is kept, `ConvergenceError` if
-    the relative duality gap of a student or its probe is above 1e-9 (`throw=False` flags it in
-    `converged` instead).
+    Raises:
+        InputError: for arguments out of range or if no example is kept.
+        ConvergenceError: if the relative duality gap of a student or its probe is above 1e-9.
 
-    Source: Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
+    Source:
+        Sorscher et al., NeurIPS 2022, arXiv 2206.14486, section 2.
     """
     pool = make_point(alpha_tot, f, theta, rule, dim, seed, inputs, probe, label_noise)
     trained = as_student(student)
-    check_separable(trained, pool.label_noise)
+    trained.check_noise(pool.label_noise)
     trials, first = check_integer("trials", trials, 1), check_integer("first", first, 0)
     size = batch_size(trials, pool) if batch is None else check_integer("batch", batch, 1)
     measured = []
@@ -203,12 +206,6 @@ def simulate(
     if throw and result.failed:
         raise ConvergenceError(_describe_failure(result))
     return result
-
-
-def _standard_error(values: Float[np.ndarray, " some"]) -> float:
-    if values.size < 2:
-        return np.nan
-    return float(np.std(values, ddof=1) / np.sqrt(values.size))
 
 
 def _measure_trials(pool: Point, student: Student, indices: np.ndarray) -> dict[str, np.ndarray]:

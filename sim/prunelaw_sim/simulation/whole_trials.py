@@ -30,7 +30,8 @@ class WholeTrial(NamedTuple):
 def draw_whole(pool: Point, trial: int, trained: Direction | None) -> WholeTrial:
     """One trial with its `trained` probe, or with one at the angle pool.theta if that is None.
 
-    Raises `InputError` if no example is kept.
+    Raises:
+        InputError: if no example is kept.
     """
     teacher = teacher_direction(pool, trial)
     probe = _given_direction(pool, trial, teacher) if trained is None else _unit(pool, trained)

@@ -1,1 +1,1 @@
-"""Training to a proof: hard margin, penalised and large-margin students."""
+"""Training to a proof: hard margin, large margin, and a catalogue of students."""

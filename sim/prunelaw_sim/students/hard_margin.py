@@ -20,11 +20,11 @@ from jaxtyping import Bool, Float, Int
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.common.threads import one_lapack_thread
+from prunelaw_sim.students.base import GAP_LIMIT
 from prunelaw_sim.students.devices import map_students
 from prunelaw_sim.students.interior_point import HULL_CONTAINS_ORIGIN
 from prunelaw_sim.students.one_student import patient_student, quick_student
 
-GAP_LIMIT = 1e-9  # a student above this relative gap is not certified
 SUPPORT_FRACTION = 1e-6  # a support vector carries at least this fraction of the largest weight
 
 
@@ -38,14 +38,16 @@ class MaxMargin:
 
     Leading dimensions are those of the input: none for one matrix, `batch` for several.
 
-    - J: unit vector that maximises the smallest margin (NaN where not separable).
-    - kappa: the smallest margin reached, min_mu J.x_mu, recomputed on all rows.
-    - upper_bound: |sum lambda x| / sum lambda, which no student's margin exceeds.
-    - relative_gap: 1 - (kappa / upper_bound)^2, the duality gap of min |w|^2/2, Xw >= 1.
-    - weights: the lambda >= 0, sum 1, behind the upper bound; anyone can check it.
-    - n_support: rows that carry weight.
-    - iterations: interior-point steps, all stages together.
-    - converged: relative_gap <= 1e-9.  separable: False where upper_bound proves there is none.
+    Attributes:
+        J: unit vector that maximises the smallest margin (NaN where not separable).
+        kappa: the smallest margin reached, min_mu J.x_mu, recomputed on all rows.
+        upper_bound: |sum lambda x| / sum lambda, which no student's margin exceeds.
+        relative_gap: 1 - (kappa / upper_bound)^2, the duality gap of min |w|^2/2, Xw >= 1.
+        weights: the lambda >= 0, sum 1, behind the upper bound; anyone can check it.
+        n_support: rows that carry weight.
+        iterations: interior-point steps, all stages together.
+        converged: relative_gap <= 1e-9.
+        separable: False where upper_bound proves that there is none.
     """
 
     J: Float[np.ndarray, "*batch N"]
@@ -58,11 +60,6 @@ class MaxMargin:
     converged: Bool[np.ndarray, "*batch"]
     separable: Bool[np.ndarray, "*batch"]
 
-    @property
-    def min_margin(self) -> Float[np.ndarray, "*batch"]:
-        """The smallest margin on all rows: kappa itself, which is never taken from the solver."""
-        return self.kappa
-
 
 def max_margin(X: Any, *, throw: bool = True) -> MaxMargin:
     """The student J, |J| = 1, that maximises kappa = min_mu J.x_mu over the rows x_mu = y_mu xi_mu.
@@ -70,12 +67,14 @@ def max_margin(X: Any, *, throw: bool = True) -> MaxMargin:
     `X` holds label times input, shape (K, N) or (batch, K, N); no bias.  Every kappa is certified
     by weights whose bound is at most 1e-9 above it (relative, in 1/kappa^2).
 
-    Raises `InputError` for an empty, non-finite or wrongly shaped `X`; `NotSeparableError` if no
-    student has a positive margin; `ConvergenceError` if a gap stays open.  With `throw=False`
-    the last two are flagged in `separable` and `converged` instead.
+    Raises:
+        InputError: for an empty, non-finite or wrongly shaped `X`.
+        NotSeparableError: if no student has a positive margin (throw=False: see `separable`).
+        ConvergenceError: if a gap stays open (throw=False: see `converged`).
 
-    Source: Boser, Guyon, Vapnik, COLT 1992 (the student); Mehrotra, SIAM J. Optim. 2, 575 (1992)
-    (predictor and corrector); Jung, O'Leary, Tits, ETNA 31, 156 (2008) (dropping rows on the way).
+    Source:
+        Boser, Guyon, Vapnik, COLT 1992 (the student); Mehrotra, SIAM J. Optim. 2, 575 (1992)
+        (predictor, corrector); Jung, O'Leary, Tits, ETNA 31, 156 (2008) (dropping rows on the way).
     """
     rows = _check_rows(X)
     examples, dim = rows.shape[-2:]

@@ -27,9 +27,11 @@ SHORTEST_STEP = 12  # the line search tries Newton steps of 1, 1/2, ..., 2^-11
 class LargeMarginFits:
     """Linear students, one a subset, with the proof that each solves its problem.
 
-    weights (fits, N); relative_gap = (primal − dual)/primal ≥ 0, zero at the optimum;
-    min_margin = min_μ y_μ w·x_μ (1 for a hard margin, ≤ 0 if not separated); misclassified
-    training examples; Newton steps.
+    Attributes:
+        relative_gap: (primal − dual)/primal ≥ 0, zero at the optimum.
+        min_margin: min_μ y_μ w·x_μ, 1 for a hard margin, ≤ 0 if not separated.
+        misclassified: how many training examples.
+        steps: of Newton's method.
     """
 
     weights: Float[np.ndarray, "fits N"]
@@ -67,10 +69,12 @@ def train_large_margin(
     differ); C = `slack_cost` > 0; `tolerance` bounds the relative duality gap, `max_steps` the
     Newton steps of one stage.
 
-    **Raises:** `InputError` for labels that are not ±1 or an empty or wrong subset;
-    `ConvergenceError` if a gap stays above the tolerance.
+    Raises:
+        InputError: for labels that are not ±1 or an empty or wrong subset.
+        ConvergenceError: if a gap stays above the tolerance.
 
-    **Source:** Keerthi and DeCoste, JMLR 6 (2005) 341: Newton for the squared hinge.
+    Source:
+        Keerthi and DeCoste, JMLR 6 (2005) 341: Newton for the squared hinge.
     """
     _check_examples(inputs, labels, subsets)
     check_real("slack_cost", slack_cost, 0.0, low_open=True)

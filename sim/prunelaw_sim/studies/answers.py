@@ -8,39 +8,19 @@ its truth is then at most 1 − level.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.stats import t
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error, student_interval
 
 LEVEL = 0.95
 YES, NO, CANNOT_TELL = "yes", "no", "cannot tell"
 LEAST_SEEDS = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A question, its verdict, and the number that decided.
-
-    - verdict: "yes", "no" or "cannot tell".
-    - measure: what `effect` is, with its unit; standard_error and interval are its own.
-    - how: the rule by which the verdict follows, the level, and the number of tests.
-    - table: the cells behind it, a row each; may be empty.
-    """
-
-    question: str
-    verdict: str
-    measure: str
-    effect: float
-    standard_error: float
-    interval: tuple[float, float]
-    how: str
-    table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -57,16 +37,36 @@ class Estimate:
         return int(self.interval[0] > 0) - int(self.interval[1] < 0)
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A question, its verdict, and the number that decided.
+
+    Attributes:
+        verdict: "yes", "no" or "cannot tell".
+        measure: what `effect` is, with its unit.
+        how: the rule by which the verdict follows, the level, and the number of tests.
+        table: the cells behind it, a row each.
+    """
+
+    question: str
+    verdict: str
+    measure: str
+    effect: Estimate
+    how: str
+    table: pd.DataFrame
+
+
 def paired_mean(
     differences: Float[np.ndarray, " seeds"], *, level: float = LEVEL, tests: int = 1
 ) -> Estimate:
     """The mean of one difference a seed; the interval is one of `tests`.
 
-    Raises `InputError` for fewer than five seeds, and for a level outside (0, 1).
+    Raises:
+        InputError: for fewer than five seeds, and for a level outside (0, 1).
     """
-    count = _checked(len(differences), level, tests)
-    error = float(differences.std(ddof=1) / np.sqrt(count))
-    return _estimate(float(differences.mean()), error, count, level, tests)
+    _check(len(differences), level, tests)
+    error = float(standard_error(differences))
+    return _estimate(float(differences.mean()), error, len(differences), level, tests)
 
 
 def jackknifed(
@@ -78,12 +78,15 @@ def jackknifed(
 ) -> Estimate:
     """A statistic of any number of seeds, with its jackknife standard error.
 
-    `statistic` takes the numbers of the seeds that count, out of 0 ... seeds − 1.
+    Args:
+        statistic: takes the numbers of the seeds that count, out of 0 ... seeds − 1.
     """
-    count, everything = _checked(seeds, level, tests), np.arange(seeds)
-    parts = np.array([statistic(np.delete(everything, i)) for i in range(count)])
-    error = float(np.sqrt((count - 1) / count * np.sum((parts - parts.mean()) ** 2)))
-    return _estimate(statistic(everything), error, count, level, tests)
+    _check(seeds, level, tests)
+    everything = np.arange(seeds)
+    value = statistic(everything)
+    parts = np.array([statistic(np.delete(everything, i)) for i in everything])
+    error = float(np.sqrt((seeds - 1) / seeds * np.sum((parts - parts.mean()) ** 2)))
+    return _estimate(value, error, seeds, level, tests)
 
 
 def verdict_of_sign(estimate: Estimate) -> str:
@@ -99,14 +102,19 @@ def verdict_within(estimate: Estimate, margin: float) -> str:
     return NO if low > margin else CANNOT_TELL
 
 
-def _estimate(value: float, error: float, count: int, level: float, tests: int) -> Estimate:
-    reach = float(t.ppf(1 - (1 - level) / (2 * tests), count - 1)) * error
-    return Estimate(value, error, (value - reach, value + reach))
+def estimates_table(found: list[Estimate]) -> dict[str, list[float]]:
+    """Columns difference, standard_error, low and high, a row an estimate."""
+    rows = [(one.value, one.standard_error, *one.interval) for one in found]
+    names = ("difference", "standard_error", "low", "high")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _checked(seeds: int, level: float, tests: int) -> int:
+def _estimate(value: float, error: float, seeds: int, level: float, tests: int) -> Estimate:
+    return Estimate(value, error, student_interval(value, error, seeds - 1, level, tests))
+
+
+def _check(seeds: int, level: float, tests: int) -> None:
     check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
     check_integer("tests", tests, 1)
     if seeds < LEAST_SEEDS:
         raise InputError(f"an answer needs at least {LEAST_SEEDS} seeds, got {seeds}")
-    return seeds

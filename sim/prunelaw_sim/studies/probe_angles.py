@@ -25,90 +25,69 @@ Source: Sorscher et al. 2022, arXiv 2206.14486, section 2 (the setting); the est
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import beta, t
+from scipy.stats import binomtest
 
 from prunelaw.checks import check_number, check_real
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error
+from prunelaw_sim.studies.answers import Estimate, jackknifed
 
 LEVEL = 0.9
 
 
-@dataclass(frozen=True)
-class ProbeAngle:
-    """θ in radians, its standard error over seeds, and an interval.
-
-    `how` says from what the angle comes and what the interval covers.
-    """
-
-    theta: float
-    standard_error: float
-    interval: tuple[float, float]
-    how: str
-
-
 def angle_from_errors(
     wrong: Int[np.ndarray, " seeds"], tested: Int[np.ndarray, " seeds"], *, level: float = LEVEL
-) -> ProbeAngle:
-    """θ = π ε of probes that are wrong on `wrong` of `tested` examples which they did not see.
+) -> Estimate:
+    """θ = π ε in radians, of probes that are wrong on `wrong` of `tested` examples unseen by them.
 
     One entry a seed.  The standard error is that of the mean over seeds (NaN for one), draws of
     probe and tests included; the interval is Clopper and Pearson's for the pooled counts, of the
     tests' draw alone.
 
-    Raises `InputError` for counts out of range, and where more than half are wrong.
+    Raises:
+        InputError: for counts out of range, and where more than half are wrong.
     """
     check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
     counts = check_real("tested", tested, 1.0)
     errors = check_real("wrong / tested", check_real("wrong", wrong, 0.0) / counts, 0.0, 1.0)
-    bad, total = float(np.sum(wrong)), float(counts.sum())
+    bad, total = int(np.sum(wrong)), int(counts.sum())
     if bad / total > 0.5:
         raise InputError(
             f"the probe's error must be at most 1/2, got {bad / total:.4g}: turn its sign"
         )
-    tail = (1 - level) / 2
-    low = beta.ppf(tail, bad, total - bad + 1) if bad else 0.0
-    high = min(float(beta.ppf(1 - tail, bad + 1, total - bad)), 0.5)  # θ ends at π/2
-    return ProbeAngle(
-        theta=float(np.pi * bad / total),
-        standard_error=_mean_error(np.pi * errors),
-        interval=(float(np.pi * low), float(np.pi * high)),
-        how=f"π × error; {level:.0%} binomial interval of {total:.0f} tests",
-    )
+    ends = binomtest(bad, total).proportion_ci(level)
+    scatter = standard_error(errors)
+    interval = (float(np.pi * ends.low), float(np.pi * min(ends.high, 0.5)))  # θ ends at π/2
+    return Estimate(float(np.pi * bad / total), float(np.pi * scatter), interval)
 
 
 def angle_from_correlations(
     correlations: Float[np.ndarray, " seeds"], *, level: float = LEVEL
-) -> ProbeAngle:
-    """θ = arccos √c, c the mean over seeds of the correlations of two probes' fields.
+) -> Estimate:
+    """θ = arccos √c in radians, c the mean over seeds of the correlations of two probes' fields.
 
     Standard error by the jackknife over seeds, interval by Student's t, ended at 0 and π/2.
 
-    Raises `InputError` for fewer than two seeds, values outside [−1, 1] and a mean at or below 0.
+    Raises:
+        InputError: for fewer than five seeds, values outside [−1, 1], and a mean, of all seeds or
+            of all but one, at or below 0.
     """
-    check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
     values = check_real("correlations", correlations, -1.0, 1.0)
-    count = len(values)
-    if count < 2:
-        raise InputError(f"correlations must be of two seeds or more, got {count}")
-    without = (values.sum() - values) / (count - 1)
-    if values.mean() <= 0 or without.min() <= 0:
-        raise InputError(
-            f"the mean correlation must be above 0, got {values.mean():.4g}: probes that do not "
-            "agree have no teacher in common"
-        )
-    theta, parts = np.arccos(np.sqrt(values.mean())), np.arccos(np.sqrt(without))
-    error = float(np.sqrt((count - 1) / count * np.sum((parts - parts.mean()) ** 2)))
-    reach = float(t.ppf(0.5 + level / 2, count - 1)) * error
-    return ProbeAngle(
-        theta=float(theta),
-        standard_error=error,
-        interval=(max(0.0, float(theta) - reach), min(np.pi / 2, float(theta) + reach)),
-        how=f"arccos √correlation of twin probes; {level:.0%} interval over {count} seeds",
-    )
+
+    def angle(chosen: np.ndarray) -> float:
+        mean = values[chosen].mean()
+        if mean <= 0:
+            raise InputError(
+                f"the mean correlation must be above 0, got {mean:.4g}: probes that do not agree "
+                "have no teacher in common"
+            )
+        return float(np.arccos(np.sqrt(mean)))
+
+    found = jackknifed(angle, len(values), level=level)
+    low, high = found.interval
+    return Estimate(found.value, found.standard_error, (max(0.0, low), min(np.pi / 2, high)))
 
 
 def field_correlation(
@@ -116,7 +95,8 @@ def field_correlation(
 ) -> float:
     """Correlation of two probes' fields z on the same examples, which neither was trained on.
 
-    Raises `InputError` for arrays of two lengths, and for fields that do not vary.
+    Raises:
+        InputError: for arrays of two lengths, and for fields that do not vary.
     """
     if fields.shape != twin.shape or len(fields) < 2:
         raise InputError(
@@ -126,9 +106,3 @@ def field_correlation(
     if not one.std() or not other.std():
         raise InputError("fields and twin must vary, got a constant one")
     return float(np.corrcoef(one, other)[0, 1])
-
-
-def _mean_error(values: Float[np.ndarray, " seeds"]) -> float:
-    if len(values) < 2:
-        return float("nan")
-    return float(values.std(ddof=1) / np.sqrt(len(values)))

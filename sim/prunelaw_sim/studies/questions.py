@@ -4,6 +4,9 @@ Each takes errors paired by seed and gives an `Answer`; a "no" is a result like 
 in the paper (arXiv 2206.14486): the switch, figure 1 B and section 2; the power law and the worse
 probe, figures 1 and 2; prototypes, section 6; transfer, section 5.  The band rule is this package's
 (`prunelaw.pruning.optimal`).
+
+Of all questions: `level` is that of the intervals, `keep` holds the fractions of the pruned cells,
+and errors that differ by at most `margin` are called equal.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from prunelaw.checks import check_number
 from prunelaw.errors import TableError
@@ -23,16 +25,27 @@ from prunelaw_sim.studies.answers import (
     YES,
     Answer,
     Estimate,
+    estimates_table,
     jackknifed,
     paired_mean,
     verdict_of_sign,
     verdict_within,
 )
-from prunelaw_sim.studies.crossfit import crossfitted
 from prunelaw_sim.studies.pareto_slopes import ParetoCurves
+from prunelaw_sim.studies.regret import crossfitted
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
-MARGIN = 0.01  # errors that differ by less are called equal
+MARGIN = 0.01
+GAINS = {
+    "exponent": (
+        "Is pruned error better than the power law?",
+        "exponent of the pruned envelope − exponent of random keeping",
+    ),
+    "factor": (
+        "Is pruned error lower at the same number kept?",
+        "mean log(random error/error of the pruned envelope)",
+    ),
+}
 
 
 def switches_with_size(errors: PairedErrors, f: float, *, level: float = LEVEL) -> Answer:
@@ -63,46 +76,28 @@ def switches_with_size(errors: PairedErrors, f: float, *, level: float = LEVEL) 
         )
         low, high = np.exp(log_crossing.interval)
         size = float(np.exp(log_crossing.value))
-        error = size * log_crossing.standard_error
-        effect = Estimate(size, error, (float(low), float(high)))
+        effect = Estimate(size, size * log_crossing.standard_error, (float(low), float(high)))
         measure = f"size P at which hard overtakes easy, f = {f:g}"
-    table = pd.DataFrame({"dataset_size": sizes, **_columns(found)})
     how = f"easy better at the smallest size and hard at the largest; {level:.0%}, two tests"
-    return _answer(f"Does easy → hard switch with size at f = {f:g}?", verdict, measure, effect,
-                   how, table)  # fmt: skip
+    table = pd.DataFrame({"dataset_size": sizes, **estimates_table(found)})
+    question = f"Does easy → hard switch with size at f = {f:g}?"
+    return Answer(question, verdict, measure, effect, how, table)
 
 
-def beats_power_law(
-    errors: PairedErrors, keep: Sequence[float | int], *, level: float = LEVEL
+def pruning_gains(
+    errors: PairedErrors, keep: Sequence[float | int], by: str = "exponent", *, level: float = LEVEL
 ) -> Answer:
-    """Does the best pruned error fall faster with the number kept than that of random keeping?
+    """Does the best pruned error gain on random keeping, at the same number kept?
 
-    At kept numbers that f = 1 and every fraction of `keep` reach (`ParetoCurves`).  The effect is
-    the gain in the exponent.
+    At kept numbers that f = 1 and every fraction of `keep` reach.  By "exponent": does it fall
+    faster, so that pruning beats the power law?  By "factor", a weaker claim: is it lower?  See
+    `ParetoCurves.gain_of`.
     """
     curves = ParetoCurves(errors, keep)
-    gain = curves.gain("exponent", level=level)
-    how = f"interval of the gain above or below 0; {level:.0%}, K = {_listed(curves.numbers)}"
-    return _answer(
-        "Is pruned error better than the power law?", verdict_of_sign(gain),
-        "exponent of the pruned envelope − exponent of random keeping", gain, how, curves.table(),
-    )  # fmt: skip
-
-
-def lowers_error(
-    errors: PairedErrors, keep: Sequence[float | int], *, level: float = LEVEL
-) -> Answer:
-    """Is the best pruned error below that of random keeping, at the same number kept?
-
-    Of the same cells as `beats_power_law`, and a weaker claim: a factor, not an exponent.
-    """
-    curves = ParetoCurves(errors, keep)
-    gain = curves.gain("factor", level=level)
-    how = f"interval above or below 0; {level:.0%}, K = {_listed(curves.numbers)}"
-    return _answer(
-        "Is pruned error lower at the same number kept?", verdict_of_sign(gain),
-        "mean log(random error/error of the pruned envelope)", gain, how, curves.table(),
-    )  # fmt: skip
+    gain = curves.gain(by, level=level)
+    how = f"interval above or below 0; {level:.0%}, K = {', '.join(map(str, curves.numbers))}"
+    question, measure = GAINS[by]
+    return Answer(question, verdict_of_sign(gain), measure, gain, how, curves.table())
 
 
 def worse_probe_returns(
@@ -115,10 +110,9 @@ def worse_probe_returns(
 ) -> Answer:
     """Does a worse probe bring pruning back to the power law?
 
-    Cells and seeds of both must be the same.  Yes if the poorer probe's gain over random keeping is
-    below the better one's, and is itself not above 0; no if it is above 0; one of two tests each.
-    The gain is in the exponent, or a factor (`by`: see `ParetoCurves.gain_of`).  The effect is the
-    gain lost.
+    Cells and seeds of both must be the same.  Yes if the poorer probe's gain over random keeping
+    (`pruning_gains`) is below the better one's, and is itself not above 0; no if it is above 0; one
+    of two tests each.  The effect is the gain lost.
     """
     if better.seeds != poorer.seeds or not better.cells.equals(poorer.cells):
         raise TableError("both probes need the same cells, in one order, and the same seeds")
@@ -136,8 +130,8 @@ def worse_probe_returns(
         f"gain lost above 0 and what is left ({left.value:+.3f}, {left.interval[0]:+.3f} to "
         f"{left.interval[1]:+.3f}) not above 0; {level:.0%}, two tests"
     )
-    return _answer("Does a worse probe return to the power law?", verdict,
-                   f"gain ({by}) lost with the poorer probe", lost, how, table)  # fmt: skip
+    question = "Does a worse probe return to the power law?"
+    return Answer(question, verdict, f"gain ({by}) lost with the poorer probe", lost, how, table)
 
 
 def scores_match(
@@ -151,21 +145,21 @@ def scores_match(
     """Is pruning by `score` no worse than by `against`, but for `margin`?
 
     Of cells by score, dataset_size, keep_fraction and rule.  At each size and fraction either
-    score uses the rule that serves it best (`crossfit`).  Yes if the mean difference
-    over all cells is within the margin; the table has one row a cell, of as many tests.
+    score uses the rule that serves it best (`crossfitted`).  Yes if the mean difference over all
+    cells is within the margin; the table has one row a cell, of as many tests.
     """
     check_number("margin", margin, 0.0)
     one, other = errors.select(score=score), errors.select(score=against)
     cells = pd.DataFrame(one.cells[["dataset_size", "keep_fraction"]]).drop_duplicates()
-    gaps = np.stack([
-        _best_of(one, row) - _best_of(other, row) for row in cells.to_dict(orient="records")
-    ])  # fmt: skip
-    mean = paired_mean(gaps.mean(axis=0), level=level)
-    each = [paired_mean(gap, level=level, tests=len(gaps)) for gap in gaps]
-    table = cells.reset_index(drop=True).assign(**_columns(each))
+    gaps = [
+        crossfitted(one.select(**row).errors) - crossfitted(other.select(**row).errors)
+        for row in cells.to_dict(orient="records")
+    ]
+    mean, table = _over_cells(cells, gaps, level)
     how = f"mean over {len(gaps)} cells at most {margin:g}; {level:.0%}; cells are as many tests"
-    return _answer(f"Does {score} match {against}?", verdict_within(mean, margin),
-                   f"error by {score} − error by {against}", mean, how, table)  # fmt: skip
+    measure = f"error by {score} − error by {against}"
+    question = f"Does {score} match {against}?"
+    return Answer(question, verdict_within(mean, margin), measure, mean, how, table)
 
 
 def band_beats_both(
@@ -177,23 +171,20 @@ def band_beats_both(
     """Is the band of theory better than both keep-hard and keep-easy?
 
     `bands` holds the rule of each (dataset_size, keep_fraction), chosen without these errors.  The
-    rival is at each the better of hard and easy (`crossfit`).
+    rival is at each the better of hard and easy (`crossfitted`).
     """
-    gaps, rows = [], []
+    gaps = []
     for (size, f), band in bands.items():
         part = errors.select(dataset_size=size, keep_fraction=f)
-        rivals = part.select(rule=["hard", "easy"]).errors
-        gaps.append(crossfitted(rivals) - part.at(rule=band))
-        rows.append({"dataset_size": size, "keep_fraction": f, "band": band})
+        gaps.append(crossfitted(part.select(rule=["hard", "easy"]).errors) - part.at(rule=band))
     if not gaps:
         raise TableError("bands must hold one cell or more")
-    mean = paired_mean(np.mean(gaps, axis=0), level=level)
-    each = [paired_mean(gap, level=level, tests=len(gaps)) for gap in gaps]
-    table = pd.DataFrame(rows).assign(**_columns(each))
+    cells = pd.DataFrame(list(bands), columns=pd.Index(["dataset_size", "keep_fraction"]))
+    mean, table = _over_cells(cells.assign(band=list(bands.values())), gaps, level)
     how = f"mean over {len(gaps)} cells above 0; {level:.0%}; cells are as many tests"
-    return _answer("Does the band rule of theory beat both hard and easy?", verdict_of_sign(mean),
-                   "error of the better of hard and easy − error of the band", mean, how,
-                   table)  # fmt: skip
+    measure = "error of the better of hard and easy − error of the band"
+    question = "Does the band rule of theory beat both hard and easy?"
+    return Answer(question, verdict_of_sign(mean), measure, mean, how, table)
 
 
 def transfer_kept(
@@ -213,28 +204,20 @@ def transfer_kept(
     if rule != "random":
         at_random = errors.at(keep_fraction=f, rule="random")
         rows["gain over random at f"] = paired_mean(at_random - pruned, level=level)
-    table = pd.DataFrame({"what": list(rows), **_columns(list(rows.values()))})
+    table = pd.DataFrame({"what": list(rows), **estimates_table(list(rows.values()))})
     how = f"loss at most {margin:g}, where pretraining helps at all; {level:.0%}, two tests"
-    return _answer(
-        f"Does upstream pruning keep transfer at f = {f:g}, {rule}?", verdict,
-        "downstream error after pruned pretraining − after all data", loss, how, table,
-    )  # fmt: skip
+    measure = "downstream error after pruned pretraining − after all data"
+    question = f"Does upstream pruning keep transfer at f = {f:g}, {rule}?"
+    return Answer(question, verdict, measure, loss, how, table)
 
 
-def _answer(question, verdict, measure, effect: Estimate, how, table) -> Answer:
-    return Answer(
-        question, verdict, measure, effect.value, effect.standard_error, effect.interval, how, table
-    )
-
-
-def _columns(found: Sequence[Estimate]) -> dict[str, list[float]]:
-    """An estimate a row: difference, standard_error, low, high."""
-    return {
-        "difference": [one.value for one in found],
-        "standard_error": [one.standard_error for one in found],
-        "low": [one.interval[0] for one in found],
-        "high": [one.interval[1] for one in found],
-    }
+def _over_cells(
+    cells: pd.DataFrame, gaps: list[np.ndarray], level: float
+) -> tuple[Estimate, pd.DataFrame]:
+    """The mean difference over all cells, and a table with that of each, one of so many tests."""
+    each = [paired_mean(gap, level=level, tests=len(gaps)) for gap in gaps]
+    table = cells.reset_index(drop=True).assign(**estimates_table(each))
+    return paired_mean(np.mean(gaps, axis=0), level=level), table
 
 
 def _crossing(log_sizes: np.ndarray, gaps: np.ndarray) -> float:
@@ -245,12 +228,3 @@ def _crossing(log_sizes: np.ndarray, gaps: np.ndarray) -> float:
     i = int(up[-1])
     share = -gaps[i] / (gaps[i + 1] - gaps[i])
     return float(log_sizes[i] + share * (log_sizes[i + 1] - log_sizes[i]))
-
-
-def _best_of(errors: PairedErrors, cell: Mapping) -> Float[np.ndarray, " seeds"]:
-    """The error at each seed of the rule that other halves of the seeds find best."""
-    return crossfitted(errors.select(**cell).errors)
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))

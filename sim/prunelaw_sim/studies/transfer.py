@@ -22,7 +22,7 @@ from prunelaw_sim.common.kept_examples import kept_examples
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import Model, Params, as_model
 from prunelaw_sim.networks.recipes import Recipe, as_recipe
-from prunelaw_sim.networks.training import train_models
+from prunelaw_sim.networks.training import TrainedModels, train_models
 from prunelaw_sim.scores import ScoreInputs, compute_score
 
 KEYS = ("keep_fraction", "rule")
@@ -54,19 +54,26 @@ def transfer_sweep(
 ) -> pd.DataFrame:
     """Downstream test error after pretraining on pruned upstream data: a row a (cell, seed).
 
-    - dataset, model: as in `load_dataset` and `as_model`; classes an even number, 4 or more.
-    - score: of upstream examples, from upstream examples alone (`scores.as_score`).
-    - cells: (f, rule) as in `kept_examples`; f = 1 keeps all.  Row (0, "none"), a model that was
-      not pretrained, is always there.
-    - recipe, tuning: how the models are pretrained and fine-tuned.
-    - downstream: examples to fine-tune on, the same for all cells of a seed.
-    - test_share: part of the data that is set apart for tests, of which the downstream classes
-      count.
-
     All cells of a seed have the same first weights, the same new last layer and the same orders in
-    fine-tuning.  Columns keep_fraction, rule, seed, error, and upstream_kept.
+    fine-tuning.
 
-    Raises `InputError` for values out of range, `ConvergenceError` if a training diverged.
+    Args:
+        dataset: as in `load_dataset`; classes an even number, 4 or more.
+        model: as in `as_model`.
+        score: of upstream examples, from upstream examples alone (`scores.as_score`).
+        cells: (f, rule) as in `kept_examples`; f = 1 keeps all.  Row (0, "none"), a model that was
+            not pretrained, is always there.
+        recipe: how the models are pretrained; `tuning`: how they are fine-tuned.
+        downstream: examples to fine-tune on, the same for all cells of a seed.
+        test_share: part of the data that is set apart for tests, of which the downstream classes
+            count.
+
+    Returns:
+        Columns keep_fraction, rule, seed, error, and upstream_kept.
+
+    Raises:
+        InputError: for values out of range.
+        ConvergenceError: if a training diverged.
     """
     data, model = load_dataset(dataset), as_model(model)
     recipe, tuning = as_recipe(recipe), as_recipe(tuning)
@@ -93,7 +100,9 @@ def transfer_sweep(
                 chosen = kept_examples(
                     values, *cell, seed=seed, labels=labels, class_share=class_share
                 )
-                start, kept = _pretrained(up, up.train[chosen], model, recipe, seed), len(chosen)
+                drawn = _draws(seed, UPSTREAM)
+                start = _trained(up.data, up.train[chosen], model, recipe, drawn, None).params
+                kept = len(chosen)
             error = _tuned(down, down.train[:downstream], model, tuning, seed, start)
             rows.append((*cell, seed, error, kept))
     names = [*KEYS, "seed", "error", "upstream_kept"]
@@ -122,17 +131,17 @@ def _draws(seed: int, purpose: int) -> int:
 
 
 def _scored(up: _Task, score: str, model: Model, recipe: Recipe, seed: int) -> np.ndarray:
-    nothing = up.train[:0]
-    inputs = ScoreInputs(up.data, up.train, nothing, model, recipe, _draws(seed, SCORE))
+    inputs = ScoreInputs(up.data, up.train, up.train[:0], model, recipe, _draws(seed, SCORE))
     return compute_score(score, inputs).values
 
 
-def _pretrained(up: _Task, kept: np.ndarray, model: Model, recipe: Recipe, seed: int) -> Params:
-    """Parameters of one run, stacked as such."""
-    data, drawn = up.data, _draws(seed, UPSTREAM)
+def _trained(
+    data: Dataset, kept: np.ndarray, model: Model, recipe: Recipe, drawn: int, start: Params | None
+) -> TrainedModels:
     return train_models(
-        model, data.inputs, data.labels, data.classes, kept[np.newaxis], [drawn], recipe
-    ).params
+        model, data.inputs, data.labels, data.classes, kept[np.newaxis], [drawn], recipe,
+        start=start,
+    )  # fmt: skip
 
 
 def _tuned(
@@ -142,17 +151,6 @@ def _tuned(
     data, drawn = down.data, _draws(seed, DOWNSTREAM)
     if start is not None:
         fresh = model.init(np.random.default_rng(drawn), data.shape, data.classes)
-        weights, bias = fresh[-1]
-        start = (*start[:-1], (weights[np.newaxis], bias[np.newaxis]))
-    trained = train_models(
-        model,
-        data.inputs,
-        data.labels,
-        data.classes,
-        kept[np.newaxis],
-        [drawn],
-        tuning,
-        start=start,
-    )
-    logits = trained.logits(data.inputs[down.tests])[0]
+        start = (*start[:-1], tuple(part[np.newaxis] for part in fresh[-1]))
+    logits = _trained(data, kept, model, tuning, drawn, start).logits(data.inputs[down.tests])[0]
     return float(np.mean(logits.argmax(axis=1) != data.labels[down.tests]))

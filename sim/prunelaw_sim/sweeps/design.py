@@ -15,7 +15,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
+from prunelaw_sim.common.arguments import check_seed
+
+MOST_TRIALS = 2**20
 
 # Where the designs of each kind live; loaded when a store holds one.
 KINDS = {
@@ -35,9 +39,12 @@ class Unit(NamedTuple):
 class SweepDesign(ABC):
     """The base of all designs; designs are equal if they measure the same.
 
-    - kind: a key of `KINDS`; measure: (point, seed, first, trials) to one array of a number a
-      trial for each name, a function that worker processes import.
-    - points, trials at each, trials in a unit, and the seed of the whole.
+    Attributes:
+        kind: a key of `KINDS`.
+        measure: (point, seed, first, trials) to an array of a number a trial for each name; worker
+            processes import it.
+        points: what is measured, `trials` times each, `unit` of them in one piece of work.
+        seed: of the whole sweep.
     """
 
     kind: ClassVar[str]
@@ -46,6 +53,22 @@ class SweepDesign(ABC):
     trials: int
     seed: int
     unit: int
+
+    def check(self) -> None:
+        """Raises `InputError` for counts out of range, no point, and points that are the same."""
+        check_integer("trials", self.trials, 1, MOST_TRIALS)
+        check_integer("unit", self.unit, 1, MOST_TRIALS)
+        check_seed(self.seed)
+        if not self.points:
+            raise InputError("points must hold at least one point, got none")
+        seen: dict[str, int] = {}
+        for position, point in enumerate(self.points):
+            first = seen.setdefault(json.dumps(point, sort_keys=True), position)
+            if first != position:
+                raise InputError(
+                    f"points {first} and {position} are the same ({self.describe(position)}); "
+                    "remove one, or raise trials to measure it more precisely"
+                )
 
     @abstractmethod
     def point_seed(self, position: int) -> int:
@@ -67,6 +90,14 @@ class SweepDesign(ABC):
     @abstractmethod
     def from_json(cls, text: str) -> SweepDesign:
         """The design of a text that `to_json` made."""
+
+    def column(self, stored: str) -> str:
+        """The name that a stored column has in this version."""
+        return stored
+
+    def check_runnable(self) -> None:
+        """Raises `InputError` where this version would measure other numbers than an older one."""
+        return
 
     def units(self) -> Iterable[Unit]:
         """All pieces of work, point by point; the last of a point may be shorter."""
@@ -96,7 +127,8 @@ class SweepDesign(ABC):
 def read_design(text: str) -> SweepDesign:
     """The design of a text that `to_json` of any kind made; without a kind it is a perceptron's.
 
-    Raises `InputError` for a kind that this version does not know.
+    Raises:
+        InputError: for a kind that this version does not know.
     """
     kind = json.loads(text).get("kind", "perceptron")
     if kind not in KINDS:

@@ -145,7 +145,8 @@ def _end_with_parent() -> None:
 def dask_executor(address: str) -> Iterator[Executor]:
     """The executor of the Dask cluster whose scheduler listens at `address` (tcp://HOST:PORT).
 
-    Raises `InputError` if Dask is not installed or nobody answers there.
+    Raises:
+        InputError: if Dask is not installed or nobody answers there.
     """
     try:
         from distributed import Client

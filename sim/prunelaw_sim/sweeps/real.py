@@ -14,23 +14,28 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from prunelaw.checks import check_integer, check_number
 from prunelaw.errors import InputError
-from prunelaw_sim.common.arguments import check_seed
+from prunelaw_sim.common.kept_examples import (
+    BAND,
+    OLD_BAND,
+    kept_examples,
+    old_band_note,
+    rounded_count,
+)
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import Model, as_model
-from prunelaw_sim.networks.recipes import Recipe, as_recipe, require_optax
+from prunelaw_sim.networks.recipes import Recipe, as_recipe
 from prunelaw_sim.sweeps.design import SweepDesign, Unit
-from prunelaw_sim.sweeps.real_cells import cell_name, kept_count
+from prunelaw_sim.sweeps.real_cells import cell_name, kept_count, upgraded
 
 RULES = ("hard", "easy", "random")
 UNIT = 5  # trials in the smallest piece of work
-MOST_TRIALS = 2**20
 MOST_SET_APART = 1000  # examples of the test set, and of the probes, unless said otherwise
 
 
@@ -45,8 +50,10 @@ def _measure(point: Mapping[str, Any], seed: int, first: int, trials: int) -> di
 class RealDesign(SweepDesign):
     """The points of a real sweep and the trials at each; make one with `grid`.
 
-    - points: mappings of texts and numbers, complete enough to make tables without the data.
-    - trials: seeds at each point; unit: trials in one piece of work; seed: of the whole sweep.
+    Attributes:
+        points: mappings of texts and numbers, complete enough to make tables without the data.
+        trials: seeds at each point, `unit` of them in one piece of work.
+        notes: how the design of an older version was read.
     """
 
     kind: ClassVar[str] = "real"
@@ -56,6 +63,7 @@ class RealDesign(SweepDesign):
     trials: int = 10
     seed: int = 0
     unit: int = UNIT
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def grid(
@@ -81,19 +89,21 @@ class RealDesign(SweepDesign):
             RealDesign.grid(dataset="digits", model="mlp:64", score=["el2n", "margin"],
                             size=[100, 200, 400], keep=[.2, .4, .6, .8], trials=10)
 
-        - dataset, model, recipe, score: texts of `load_dataset`, `as_model`, `as_recipe` and
-          `scores.as_score`; size: examples P before pruning.
-        - keep: fractions kept f; rules: as in `keep_examples.kept_examples`.  Each rule is measured
-          at each f < 1, and f = 1 once, as "random".
-        - tests, outside: examples of the test set, and those set apart for scores that train a
-          probe outside the pool; a fifth of the data each, at most 1000.
-        - class_share: see `kept_examples`; a kept set that lacks a class is refused, unless
-          `absent_classes`.
+        Args:
+            dataset, model, recipe, score: texts of `load_dataset`, `as_model`, `as_recipe` and
+                `scores.as_score`.
+            size: examples P before pruning.
+            keep: fractions kept f, in (0, 1].
+            rules: as in `kept_examples`, at each f < 1; f = 1 is measured once, as "random".
+            tests, outside: examples of the test set, and those set apart for probes outside the
+                pool; a fifth of the data each, at most 1000.
+            class_share: as in `kept_examples`.
+            absent_classes: whether a kept set may lack a class.
 
-        Raises `InputError` for what those do not take, a size larger than what is left of the data,
-        f P < 1, a band that is narrower than f, duplicates, and a package that is missing.
+        Raises:
+            InputError: for what those do not take, a size larger than what is left of the data,
+                f P < 1, a band narrower than f, duplicates, and a package that is missing.
         """
-        require_optax()
         cells = _cells(_several(keep), _several(rules))
         check_number("class_share", class_share, 0.0, 1.0)
         axes: list[list[Any]] = [_several(axis) for axis in (dataset, model, recipe, score, size)]
@@ -108,19 +118,7 @@ class RealDesign(SweepDesign):
         return cls(tuple(points), trials, seed, unit)
 
     def __post_init__(self) -> None:
-        check_integer("trials", self.trials, 1, MOST_TRIALS)
-        check_integer("unit", self.unit, 1, MOST_TRIALS)
-        check_seed(self.seed)
-        if not self.points:
-            raise InputError("points must hold at least one point, got none")
-        seen: dict[str, int] = {}
-        for position, point in enumerate(self.points):
-            first = seen.setdefault(json.dumps(point, sort_keys=True), position)
-            if first != position:
-                raise InputError(
-                    f"points {first} and {position} are the same ({self.describe(position)}); "
-                    "remove one, or raise trials to measure it more precisely"
-                )
+        self.check()
 
     def point_seed(self, position: int) -> int:
         """52 bits of a hash of the design's seed and the data: the same at all points of a set."""
@@ -133,7 +131,7 @@ class RealDesign(SweepDesign):
         """Multiply-adds of the trainings of a unit, without those of the score."""
         point = self.points[unit.point]
         recipe = as_recipe(point["recipe"])
-        seen = sum(recipe.samples_seen(kept_count(f, point["size"])) for f, _ in point["cells"])
+        seen = sum(recipe.samples_seen(kept_count(point, f)) for f, _ in point["cells"])
         return float(unit.trials * point["multiply_adds"] * seen)
 
     def describe(self, position: int) -> str:
@@ -150,15 +148,34 @@ class RealDesign(SweepDesign):
                 "trials": self.trials,
                 "seed": self.seed,
                 "unit": self.unit,
+                "halves": "up",
             }
         )
 
     @classmethod
     def from_json(cls, text: str) -> RealDesign:
-        """The design of a text that `to_json` made; needs no data."""
+        """The design of a text that `to_json` made, in any version; needs no data."""
         found = json.loads(text)
         options = {name: found[name] for name in ("trials", "seed", "unit")}
-        return cls(tuple(found["points"]), **options)
+        points, notes = tuple(found["points"]), []
+        if "halves" not in found:
+            notes = old_band_note(rule for point in points for _, rule in point["cells"])
+            points = tuple(map(upgraded, points))
+        return cls(points, **options, notes=tuple(notes))
+
+    def column(self, stored: str) -> str:
+        """A stored column in today's words: `error band:0.5 0.2` is `error quantiles:0.5 0.2`."""
+        return stored.replace(f" {OLD_BAND}", f" {BAND}")
+
+    def check_runnable(self) -> None:
+        """Raises `InputError` for points whose older units were pruned with another rounding."""
+        for position, point in enumerate(self.points):
+            if point.get("halves") == "even":
+                raise InputError(
+                    f"point {position} ({self.describe(position)}) was begun by a version that "
+                    "rounded halves to even, and cannot go on: it would keep one example more in "
+                    "some units. Export what the store holds, and begin a new store"
+                )
 
 
 def _several(values: Any) -> list[Any]:
@@ -196,13 +213,12 @@ def _cells(keep: list[float], rules: list[str]) -> list[list]:
 def _point(
     data: Dataset, model: str | Model, recipe: str | Recipe, score: str, size: int, cells: list
 ) -> dict[str, Any]:
-    from prunelaw_sim.common.kept_examples import kept_examples
     from prunelaw_sim.scores import as_score
 
     model, recipe = as_model(model), as_recipe(recipe)
     check_integer("size", size, 2)
     for f, rule in cells:
-        if kept_count(f, size) < 1:
+        if rounded_count(f, size) < 1:
             raise InputError(f"keep={f:g} keeps no example of size={size}: f P must be at least 1")
         kept_examples(np.arange(float(size)), f, rule)
     return {

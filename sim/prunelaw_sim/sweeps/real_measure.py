@@ -42,8 +42,10 @@ def measure(point: Mapping[str, Any], seed: int, first: int, trials: int) -> dic
     - "score_cost": samples seen by the score's trainings; "probe_error": of its probe on the pool,
       where it has one.
 
-    Raises `InputError` if the data are no longer those of the design, or a kept set lacks a class
-    that `absent_classes` does not allow it to lack; `ConvergenceError` if a training diverged.
+    Raises:
+        InputError: if the data are no longer those of the design, or a kept set lacks a class that
+            `absent_classes` does not allow it to lack.
+        ConvergenceError: if a training diverged.
     """
     data = load_dataset(point["dataset"])
     if data.digest != point["digest"]:

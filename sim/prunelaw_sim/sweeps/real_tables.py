@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.networks.recipes import as_recipe
 from prunelaw_sim.sweeps.real import RealDesign
 from prunelaw_sim.sweeps.real_cells import cell_name, kept_count
@@ -49,7 +49,7 @@ def runs_sweep(store: Store, design: RealDesign) -> Sweep:
     """Every trained model as a row of a `Sweep`.  Raises `TableError` for an empty store."""
     runs = runs_table(store, design).drop(columns=["classes_kept", "probe_error"], errors="ignore")
     note = "error_se is the sampling error of the test set alone"
-    return Sweep.from_frame(runs, str(store.path), notes=[note])
+    return Sweep.from_frame(runs, str(store.path), notes=[note, *design.notes])
 
 
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,13 +60,6 @@ def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
         if name in table and not np.isfinite(table[name].to_numpy(dtype=np.float64)).all()
     ]
     return table.drop(columns=gaps)
-
-
-def standard_error(values: Float[np.ndarray, " trials"]) -> float:
-    """Of the mean; NaN for fewer than two values."""
-    if values.size < 2:
-        return float("nan")
-    return float(values.std(ddof=1) / np.sqrt(values.size))
 
 
 def _by_cell(store: Store, design: RealDesign) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -91,7 +84,7 @@ def _run(
     point: Mapping[str, Any], columns: Columns, f: float, rule: str, index: int
 ) -> dict[str, Any]:
     """One trained model as a row."""
-    kept = kept_count(f, point["size"])
+    kept = kept_count(point, f)
     seen = as_recipe(point["recipe"]).samples_seen(kept)
     error = float(columns[cell_name("error", (f, rule))][index])
     probe_error = float(columns["probe_error"][index]) if "probe_error" in columns else np.nan

@@ -78,8 +78,10 @@ def run_sweep(
     and the others are finished; then `ConvergenceError` names it (`throw=False`: see `failed`).
     Trials whose student missed the duality gap are stored and flagged, not failed.
 
-    Raises `StoreError` if the store holds another design or version, `StoreWriteError` if it
-    cannot be written any more.
+    Raises:
+        StoreError: if the store holds another design or version.
+        InputError: if it is one that this version cannot go on with.
+        StoreWriteError: if it cannot be written any more.
     """
     own: Executor | None = None
     if executor is None:
@@ -131,6 +133,8 @@ class _Run:
         self.limit = limit
         self.progress = progress
         self.waiting = deque(u for u in store.design.units() if (u.point, u.first) not in done)
+        if self.waiting:
+            store.design.check_runnable()
         self.elsewhere: list[Unit] = []
         self.running: dict[Future, Unit] = {}
         self.suspects: deque[Unit] = deque()

@@ -21,20 +21,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from prunelaw.checks import check_integer
 from prunelaw.errors import InputError
 from prunelaw.keep import KeepRule, as_rule
-from prunelaw_sim.common.arguments import check_seed
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.point import complete, describe, example_counts, make_point
 from prunelaw_sim.simulation.probes import Given
-from prunelaw_sim.students.penalised import as_student, check_separable
+from prunelaw_sim.students.registry import as_student
 from prunelaw_sim.sweeps.design import SweepDesign, Unit
 
 AXES = ("alpha_tot", "f", "theta", "rule", "dim")
 DEFAULTS = {"f": None, "theta": 0.0, "rule": "hard", "dim": 200}
 UNIT = 25  # trials in the smallest piece of work: what a kill can cost, a row of a store
-MOST_TRIALS = 2**20
 
 
 def _simulate(
@@ -50,10 +47,11 @@ def _simulate(
 class Design(SweepDesign):
     """The points of a sweep and the trials at each; make one with `grid` or `from_points`.
 
-    - points: one mapping a point, with a value for each of `AXES` and for those of `CHOICES` that
-      are not at their default: a point of the usual kind looks, and draws, as if there were none.
-    - trials: students at each point; unit: students in one piece of work.
-    - seed: of the whole sweep; paired: axes along which points share random numbers.
+    Attributes:
+        points: one mapping a point, with a value for each of `AXES` and for those of `CHOICES` that
+            are not at their default: a point of the usual kind draws as if there were none.
+        trials: students at each point, `unit` of them in one piece of work.
+        paired: axes along which points share random numbers.
     """
 
     kind: ClassVar[str] = "perceptron"
@@ -66,16 +64,11 @@ class Design(SweepDesign):
     paired: tuple[str, ...] = ("rule",)
 
     def __post_init__(self) -> None:
-        check_integer("trials", self.trials, 1, MOST_TRIALS)
-        check_integer("unit", self.unit, 1, MOST_TRIALS)
-        check_seed(self.seed)
         _check_axes("paired", self.paired)
-        if not self.points:
-            raise InputError("points must hold at least one point, got none")
         checked = tuple(_checked_point(point, i) for i, point in enumerate(self.points))
-        _refuse_duplicates(checked)
         object.__setattr__(self, "points", checked)
         object.__setattr__(self, "paired", tuple(self.paired))
+        self.check()
 
     @classmethod
     def grid(
@@ -95,8 +88,9 @@ class Design(SweepDesign):
         out, `f` where the rule implies it, and the choices of `simulate`: `student` ("max-margin"),
         `inputs` ("gaussian"), `probe` ("given") and `label_noise` (0).
 
-        Raises `InputError` for unknown axes, values out of range, duplicate points, points that
-        keep no example, and rules without a text form.
+        Raises:
+            InputError: for unknown axes, values out of range, duplicate points, points that keep no
+                example, and rules without a text form.
         """
         _check_axes("axes", axes)
         names = (*AXES, *(name for name in CHOICES if name in axes))
@@ -184,7 +178,7 @@ def _checked_point(point: Mapping[str, Any], position: int) -> dict[str, Any]:
             raise InputError(f"axis {missing[0]} must be given")
         student = as_student(given.pop("student"))
         pool = make_point(**given, seed=0)
-        check_separable(student, pool.label_noise)
+        student.check_noise(pool.label_noise)
         _check_text(pool.rule)
     except InputError as error:
         raise InputError(f"point {position}: {error}") from error
@@ -215,14 +209,3 @@ def _check_text(rule: KeepRule) -> None:
             f"rule {rule.name} has no text form that gives exactly this rule back, and a store "
             "holds text; use a rule like band:0.17,0.43, with at most 12 digits"
         )
-
-
-def _refuse_duplicates(points: Sequence[Mapping[str, Any]]) -> None:
-    seen: dict[tuple[Any, ...], int] = {}
-    for position, point in enumerate(points):
-        first = seen.setdefault(tuple(point.items()), position)
-        if first != position:
-            raise InputError(
-                f"points {first} and {position} are the same ({describe(point)}); "
-                "remove one, or raise trials to measure it more precisely"
-            )

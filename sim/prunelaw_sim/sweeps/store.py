@@ -95,8 +95,9 @@ class Store:
     def create(cls, path: str | os.PathLike[str], design: SweepDesign) -> Store:
         """The store at `path` for this design: made if the file is not there or empty.
 
-        Raises `StoreError` if the file holds another design, was written by another version, is
-        no store, or cannot be made; nothing in it is changed then.
+        Raises:
+            StoreError: if the file holds another design, was written by another version, is no
+                store, or cannot be made; nothing in it is changed then.
         """
         file = Path(path)
         if not file.parent.is_dir():
@@ -216,7 +217,8 @@ class Store:
         query = "SELECT point, first, trials, columns, data, checksum FROM unit ORDER BY 1, 2"
         with _named(self.path):
             for row in self._connection.execute(query):
-                yield _unpacked(self.path, row)
+                unit, columns = _unpacked(self.path, row)
+                yield unit, {self.design.column(name): one for name, one in columns.items()}
 
     def by_point(self) -> Iterator[tuple[int, Columns]]:
         """(position in the design, all its trials' numbers by name) of each point that has any.

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from prunelaw.errors import InputError
-from prunelaw_sim.common.text_forms import CHOICES
+from prunelaw_sim.common.statistics import standard_error
+from prunelaw_sim.common.text_forms import CHOICES, SIMULATED
 from prunelaw_sim.simulation.point import complete, example_counts
 from prunelaw_sim.sweeps.real import RealDesign
-from prunelaw_sim.sweeps.real_tables import cells_table, runs_sweep, runs_table, standard_error
+from prunelaw_sim.sweeps.real_tables import cells_table, runs_sweep, runs_table
 from prunelaw_sim.sweeps.simulated import Design
 from prunelaw_sim.sweeps.store import Columns, Store
 from prunelaw_sim.tables.sweep import Sweep
@@ -61,7 +62,8 @@ def trials_table(store: Store) -> pd.DataFrame:
 def to_sweep(store: Store) -> Sweep:
     """The points as a `Sweep`, which the fits take; of a real sweep, every trained model.
 
-    Raises `TableError` for an empty store.
+    Raises:
+        TableError: for an empty store.
     """
     if isinstance(store.design, RealDesign):
         return runs_sweep(store, store.design)
@@ -87,7 +89,7 @@ def _row(design: Design, position: int, columns: Columns) -> dict:
         "rule": rule,
         "error": float(errors.mean()) if errors.size else np.nan,
         "error_se": standard_error(errors),
-        "metric": "test error probability",
+        "metric": SIMULATED,
         "seed": design.point_seed(position),
         "theta": theta,
         "alpha_tot": alpha_tot,

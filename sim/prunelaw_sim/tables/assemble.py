@@ -51,49 +51,55 @@ TARGETS: Mapping[str, Column] = {**COLUMNS, "accuracy": ACCURACY, "step": STEP}
 
 @dataclass(frozen=True)
 class FileRows:
-    """What a reader hands over: cells as they are, and what the format knows about them."""
+    """What a reader hands over: cells as they are, and what the format knows about them.
+
+    Attributes:
+        cells: in the file's columns; the index says where each row is (line numbers, ...).
+        columns: canonical column (also `step`, `accuracy`) → the file's, as the format defines it.
+        measured: columns of measurements, of which one is wanted; rows without it are dropped.
+        values: column of values, where each row is one measurement named by that of `metric`.
+        row: what messages call a row, before its place.
+        points: what is taken of runs with several points, unless the caller says.
+        source: what messages call the file, where it is not the path that was given.
+        header: all columns of the file, where cells are those of use only.
+    """
 
     cells: pd.DataFrame
-    """in the file's columns; the index says where each row is (line numbers, ...)"""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """canonical column (also `step`, `accuracy`) → the file's, as the format defines it"""
     measured: tuple[str, ...] = ()
-    """columns of measurements, of which one is wanted; rows without it are dropped"""
     values: str = ""
-    """column of values, where each row is one measurement named by the column of `metric`"""
     constants: Mapping[str, Any] = field(default_factory=dict)
     row: str = "line"
-    """what messages call a row, before its place"""
     points: str = "all"
-    """what is taken of runs with several points, unless the caller says"""
     source: str = ""
-    """what messages call the file, where it is not the path that was given"""
     header: tuple[str, ...] = ()
-    """all columns of the file, where cells are those of use only"""
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A sweep, and the account of how a file became it."""
+    """A sweep, and the account of how a file became it.
+
+    Attributes:
+        why: why the file was taken for this format.
+        columns: canonical column → the file's.
+        ignored: columns of the file that are not used.
+        dropped: how many rows were left out, and why.
+        mapping: what was asked for; `save` keeps it.
+        places: where each row of the sweep is in the file.
+    """
 
     sweep: Sweep
     format: str
     why: str
-    """why the file was taken for this format"""
     columns: Mapping[str, str]
-    """canonical column → the file's"""
     ignored: tuple[str, ...]
-    """columns of the file that are not used"""
     rows_read: int
     dropped: tuple[Dropped, ...]
-    """how many rows were left out, and why"""
     mapping: ColumnMapping
-    """what was asked for; `save` keeps it"""
     where: Where
     places: pd.Index
-    """where each row of the sweep is in the file"""
 
     def cell(self, position: int, name: str) -> str:
         """`runs.csv, line 7, column 'val_err' (error)`, for a row of the sweep."""
@@ -106,8 +112,9 @@ def assemble(
 ) -> Reading:
     """The sweep of a file's rows.
 
-    **Raises:** `TableError` naming file, place and column of what cannot be used or must be said;
-    `InputError` for a choice that does not fit the file.
+    Raises:
+        TableError: naming file, place and column of what cannot be used or must be said.
+        InputError: for a choice that does not fit the file.
     """
     source = rows.source or str(source)
     if not rows.cells.index.size:
@@ -357,13 +364,15 @@ def _check_pools(frame: pd.DataFrame, sizes: Mapping[str, float | int], where: W
             )
     unique = series_of(frame, "unique_samples")
     limit = np.array([sizes.get(pool, np.inf) for pool in frame["pool"]])
-    bad = np.flatnonzero(unique.to_numpy(float) > limit)
-    if bad.size:
-        i = int(bad[0])
-        raise TableError(
-            f"{where.cell(unique, i, 'unique_samples')}: {unique.iloc[i]:g} is more than the pool "
-            f"{frame['pool'].iloc[i]!r} holds, {limit[i]:g}"
-        )
+    where.refuse(
+        unique.to_numpy(float) > limit,
+        unique,
+        "unique_samples",
+        lambda i: (
+            f"{unique.iloc[i]:g} is more than the pool {frame['pool'].iloc[i]!r} holds, "
+            f"{limit[i]:g}"
+        ),
+    )
 
 
 def _listed(names: Any, most: int = 40) -> str:

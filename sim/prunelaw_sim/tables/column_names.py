@@ -25,8 +25,9 @@ def resolve(
 ) -> dict[str, str]:
     """{canonical: file's column}: what the caller says, then the format, then equal names.
 
-    **Raises:** `TableError` for a name that is not canonical, a column that is not there or mapped
-    twice, no error, and a column with a twin that differs in case only.
+    Raises:
+        TableError: for a name that is not canonical, a column that is not there or mapped twice, no
+            error, and a column with a twin that differs in case only.
     """
     taken: dict[str, str] = {}
     for ours, theirs in given.items():

@@ -1,7 +1,7 @@
 """The columns of a sweep: meaning, unit, allowed range, and the checks that enforce them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -99,6 +99,12 @@ class Where:
         """`runs.csv, line 7, column 'error'`."""
         return f"{self.source}, {self.row} {cells.index[position]}, {self.column(name)}"
 
+    def refuse(self, bad: Any, cells: pd.Series, name: str, words: Callable[[int], str]) -> None:
+        """`TableError` at the first bad cell; `words` says what is wrong at its position."""
+        if np.any(bad):
+            position = int(np.flatnonzero(bad)[0])
+            raise TableError(f"{self.cell(cells, position, name)}: {words(position)}")
+
 
 def series(frame: pd.DataFrame, name: str) -> pd.Series:
     """One column of a frame, and for type checkers nothing else."""
@@ -110,40 +116,35 @@ def check_column(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
     if column.kind == "text":
         return _check_text(cells, column, where)
     values = _numbers(cells)
-    good = _in_range(values, column)
-    if not good.all():
-        position = int(np.flatnonzero(~good)[0])
-        raw = cells.iloc[position]
-        hint = _hint(raw, values[position], column)
-        raise TableError(
-            f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
-            f"got {raw!r}{hint}"
-        )
+
+    def words(i: int) -> str:
+        hint = _hint(cells.iloc[i], values[i], column)
+        return f"must be {column.allowed}, got {cells.iloc[i]!r}{hint}"
+
+    where.refuse(~_in_range(values, column), cells, column.name, words)
     return values
 
 
 def check_error_rates(error: pd.Series, metric: pd.Series, where: Where) -> None:
     """Errors of every metric that is not a loss are probabilities: at most 1."""
-    rates = are_error_rates(metric)
-    bad = rates & (error.to_numpy() > 1)
-    if bad.any():
-        position = int(np.flatnonzero(bad)[0])
-        raise TableError(
-            f"{where.cell(error, position, 'error')}: an error rate must be in [0, 1], got "
-            f"{error.iloc[position]:g}; divide percent by 100, or, for a loss, give the metric "
-            f"a name with one of {', '.join(LOSS_WORDS)} (it is {metric.iloc[position]!r})"
-        )
+    where.refuse(
+        are_error_rates(metric) & (error.to_numpy() > 1),
+        error,
+        "error",
+        lambda i: (
+            f"an error rate must be in [0, 1], got {error.iloc[i]:g}; divide percent by 100, "
+            f"or, for a loss, give the metric a name with one of {', '.join(LOSS_WORDS)} "
+            f"(it is {metric.iloc[i]!r})"
+        ),
+    )
 
 
 def _check_text(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
     texts = np.array([str(cell).strip() for cell in cells.tolist()], dtype=object)
     missing = cells.isna().to_numpy(bool) | (texts == "")
-    if missing.any():
-        position = int(np.flatnonzero(missing)[0])
-        raise TableError(
-            f"{where.cell(cells, position, column.name)}: must be {column.allowed}, "
-            f"got {cells.iloc[position]!r}"
-        )
+    where.refuse(
+        missing, cells, column.name, lambda i: f"must be {column.allowed}, got {cells.iloc[i]!r}"
+    )
     return texts
 
 

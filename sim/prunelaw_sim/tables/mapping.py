@@ -26,6 +26,7 @@ from typing import Any
 
 from prunelaw.checks import check_choice, check_number
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.new_file import write_new_file
 
 UNITS = ("fraction", "percent")
 MEASURED = ("error", "accuracy")
@@ -38,33 +39,37 @@ SHORT = ("batch_size", "dataset_size", "unique_samples")  # constants with an op
 class ColumnMapping:
     """How a file is read; whatever is left at its default is decided by the file.
 
-    **Raises:** `InputError` for a choice that is none, or a pool's size that is no number above 0.
+    Attributes:
+        columns: canonical column (also `accuracy`, `step`) → the file's column.
+        constants: canonical column → its value in all rows.
+        pool_sizes: pool → samples in it: no run may have seen more different ones.
+        format: name of the reader, where the content does not decide.
+        units: of error rates and accuracies: "fraction" or "percent".
+        metric: which of several measurements becomes `error`.
+        measured: "error" or "accuracy": what the measurement is, where its name or values
+            contradict.
+        points: "final": the last point of each run; "all": whole curves.
+        warmup: points before this are dropped: "500 steps", or samples seen as "12.8M".
+        repeats: a run measured several times at one point: "refuse", "average" or take the "last".
+        from_run: columns that a run's name holds: "{pool}_{samples_seen}_s{seed}".
+        options: the reader's own options, as delimiter = ";".
+
+    Raises:
+        InputError: for a choice that is none, or a pool's size that is no number above 0.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """canonical column (also `accuracy`, `step`) → the file's column"""
     constants: Mapping[str, Any] = field(default_factory=dict)
-    """canonical column → its value in all rows"""
     pool_sizes: Mapping[str, float | int] = field(default_factory=dict)
-    """pool → samples in it: no run may have seen more different ones"""
     format: str | None = None
-    """name of the reader, where the content does not decide"""
     units: str | None = None
-    """of error rates and accuracies: "fraction" or "percent" """
     metric: str | None = None
-    """which of several measurements becomes `error`"""
     measured: str | None = None
-    """"error" or "accuracy": what the measurement is, where its name or values contradict"""
     points: str | None = None
-    """"final": the last point of each run; "all": whole curves"""
     warmup: str | None = None
-    """points before this are dropped: "500 steps", or samples seen as "12.8M" """
     repeats: str | None = None
-    """a run measured several times at one point: "refuse", "average" or take the "last" """
     from_run: str | None = None
-    """columns that a run's name holds: "{pool}_{samples_seen}_s{seed}" """
     options: Mapping[str, Any] = field(default_factory=dict)
-    """the reader's own options, as delimiter = ";" """
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -106,15 +111,9 @@ class ColumnMapping:
         except InputError as cause:
             raise TableError(f"{path}: {cause}") from cause
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a mapping file; `InputError` if the file exists: it is never overwritten."""
-        try:
-            with open(path, "x", encoding="utf-8", newline="\n") as file:
-                file.write(self.to_toml())
-        except FileExistsError as cause:
-            raise InputError(f"{os.fspath(path)} exists and is not overwritten") from cause
-        except OSError as cause:
-            raise InputError(f"{os.fspath(path)} cannot be written: {cause.strerror}") from cause
+    def save(self, path: str | os.PathLike[str], name: str = "path") -> None:
+        """Writes a new mapping file; `name`: what errors call it.  Raises `InputError`."""
+        write_new_file(name, path, self.to_toml())
 
     def to_toml(self) -> str:
         """The text of the mapping file."""

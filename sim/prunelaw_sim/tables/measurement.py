@@ -64,7 +64,8 @@ def check_name(ours: str, theirs: str, measured: str | None, source: str) -> str
 def as_fractions(frame: pd.DataFrame, units: str | None, where: Where) -> pd.DataFrame:
     """The frame with error rates, accuracies and their standard errors in [0, 1]; losses stay.
 
-    **Raises:** `TableError` for values above 1 where the unit is not given.
+    Raises:
+        TableError: for values above 1 where the unit is not given.
     """
     name = "accuracy" if "accuracy" in frame else "error"
     raw = series(frame, name)

@@ -17,6 +17,8 @@ from jaxtyping import Float
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.new_file import write_new_file
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.tables.sweep import Sweep
 
 SEED = "seed"
@@ -83,9 +85,7 @@ class PairedErrors:
     @property
     def standard_error(self) -> Float[np.ndarray, " cells"]:
         """Of the mean over seeds; NaN for a single seed."""
-        if len(self.seeds) < 2:
-            return np.full(len(self), np.nan)
-        return self.errors.std(axis=1, ddof=1) / np.sqrt(len(self.seeds))
+        return standard_error(self.errors)
 
     def select(self, **wanted: Any) -> PairedErrors:
         """The cells whose columns have these values; a list allows any of its own.
@@ -132,12 +132,11 @@ class PairedErrors:
         return Sweep.from_frame(rows.assign(seed=seeds, error=self.errors.ravel()), source)
 
     def write_csv(self, path: str | Path) -> None:
-        """Columns of `cells`, then seed0, seed1, ...; never over a file that is there."""
+        """A new file: columns of `cells`, then seed0, seed1, ...  Raises `InputError`."""
         names = [f"{SEED}{seed}" for seed in self.seeds]
         errors = pd.DataFrame(self.errors, columns=pd.Index(names))
         table = pd.concat([self.cells.reset_index(drop=True), errors], axis=1)
-        with Path(path).open("x", encoding="utf-8", newline="") as file:
-            table.to_csv(file, index=False, float_format="%.6g")
+        write_new_file("path", path, table.to_csv(index=False, float_format="%.6g"))
 
     @classmethod
     def read_csv(cls, path: str | Path) -> PairedErrors:

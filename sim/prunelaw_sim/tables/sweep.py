@@ -8,7 +8,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import TableError
+from prunelaw_sim.common.kept_examples import old_band_note, read_old_band
+from prunelaw_sim.common.new_file import write_new_file
+from prunelaw_sim.common.text_forms import SIMULATED
 from prunelaw_sim.tables.columns import COLUMNS, Where, check_column, check_error_rates, series
 
 EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
@@ -21,8 +24,9 @@ class Sweep:
     Every cell present is valid and no cell is missing: a column is there for all rows or not
     at all.  `error` is always there; a law asks for what else it needs by `require`.
 
-    **Attributes:** `frame` (a copy of the table), `source` (where it came from), `notes` (what
-    was left out, filled in or computed on the way).
+    Attributes:
+        source: where it came from.
+        notes: what was left out, filled in or computed on the way.
     """
 
     _frame: pd.DataFrame = field(repr=False)
@@ -46,8 +50,9 @@ class Sweep:
         `dataset_size` before pruning.  Without `metric` the errors
         are taken for error rates.  Columns that are not canonical are dropped, with a note.
 
-        **Raises:** `TableError` for no rows, no `error` column, a repeated column, or a cell
-        that is missing, not a number or outside its column's range (see `COLUMNS`).
+        Raises:
+            TableError: for no rows, no `error` column, a repeated column, or a cell that is
+                missing, not a number or outside its column's range (see `COLUMNS`).
         """
         where = where or Where(source)
         _check_shape(frame, where)
@@ -55,7 +60,7 @@ class Sweep:
         columns = {name: check_column(series(frame, name), COLUMNS[name], where) for name in known}
         table = pd.DataFrame(columns, index=frame.index)
         said = list(notes) + _dropped_columns(frame)
-        said += _fill_metric(table) + _complete_counts(table)
+        said += _fill_metric(table) + _complete_counts(table) + _read_old_bands(table)
         _check_epochs(table, where)
         _check_batches(table, where)
         _check_pool(table, where)
@@ -102,8 +107,9 @@ class Sweep:
 
             sweep.select(group="ViT-B-32", rule=["hard", "random"])
 
-        **Raises:** `TableError` if a column is missing or no row is left; it names the filter
-        that removed the last row and the values it could have taken.
+        Raises:
+            TableError: if a column is missing or no row is left; it names the filter that removed
+                the last row and the values it could have taken.
         """
         kept, applied = self, []
         for column, value in wanted.items():
@@ -141,15 +147,9 @@ class Sweep:
         source = " + ".join(dict.fromkeys(sweep.source for sweep in sweeps))
         return Sweep(table, source, tuple(dict.fromkeys(notes)))
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table; an existing file is never overwritten (`InputError`)."""
-        try:
-            with open(path, "x", encoding="utf-8", newline="") as file:
-                self._frame.to_csv(file, index=False)
-        except FileExistsError as cause:
-            raise InputError(f"{os.fspath(path)} exists and is not overwritten") from cause
-        except OSError as cause:
-            raise InputError(f"{os.fspath(path)} cannot be written: {cause.strerror}") from cause
+    def to_csv(self, path: str | os.PathLike[str], name: str = "path") -> None:
+        """Writes the table to a new file; `name`: what errors call it.  Raises `InputError`."""
+        write_new_file(name, path, self._frame.to_csv(index=False))
 
     def _rows(self, match: np.ndarray) -> "Sweep":
         frame = _reindexed(self._frame, list(self.columns), match)
@@ -200,20 +200,30 @@ def _complete_counts(table: pd.DataFrame) -> list[str]:
     return [f"computed {missing[0]} from samples_seen = epochs * unique_samples"]
 
 
+def _read_old_bands(table: pd.DataFrame) -> list[str]:
+    """Rules `band:` of real runs become `quantiles:`; simulated runs have bands of |z|."""
+    if "rule" not in table.columns:
+        return []
+    rules = series(table, "rule").where(series(table, "metric") != SIMULATED, "")
+    table["rule"] = series(table, "rule").where(rules == "", rules.map(read_old_band))
+    return old_band_note(rules)
+
+
 def _check_epochs(table: pd.DataFrame, where: Where) -> None:
     if not {"epochs", "unique_samples", "samples_seen"} <= set(table.columns):
         return
-    epochs = series(table, "epochs")
-    true = series(table, "samples_seen") / series(table, "unique_samples")
-    bad = np.asarray(abs(epochs / true - 1)) > EPOCHS_TOLERANCE
-    if bad.any():
-        position = int(np.flatnonzero(bad)[0])
-        row = table.iloc[position]
-        raise TableError(
-            f"{where.cell(epochs, position, 'epochs')}: {row['epochs']:g} epochs of "
-            f"{row['unique_samples']:g} unique samples are not the {row['samples_seen']:g} samples "
-            f"seen; must be within 1 % of samples_seen / unique_samples = {true.iloc[position]:g}"
-        )
+    epochs, unique, seen = (series(table, n) for n in ("epochs", "unique_samples", "samples_seen"))
+    true = seen / unique
+    where.refuse(
+        abs(epochs / true - 1) > EPOCHS_TOLERANCE,
+        epochs,
+        "epochs",
+        lambda i: (
+            f"{epochs.iloc[i]:g} epochs of {unique.iloc[i]:g} unique samples are not the "
+            f"{seen.iloc[i]:g} samples seen; must be within 1 % of samples_seen / unique_samples = "
+            f"{true.iloc[i]:g}"
+        ),
+    )
 
 
 def _check_batches(table: pd.DataFrame, where: Where) -> None:
@@ -221,13 +231,15 @@ def _check_batches(table: pd.DataFrame, where: Where) -> None:
     if not {"batch_size", "samples_seen"} <= set(table.columns):
         return
     seen, batch = series(table, "samples_seen"), series(table, "batch_size")
-    bad = np.asarray(seen < batch)
-    if bad.any():
-        position = int(np.flatnonzero(bad)[0])
-        raise TableError(
-            f"{where.cell(seen, position, 'samples_seen')}: must be at least one batch, "
-            f"{where.column('batch_size')} = {batch.iloc[position]:g}, got {seen.iloc[position]:g}"
-        )
+    where.refuse(
+        seen < batch,
+        seen,
+        "samples_seen",
+        lambda i: (
+            f"must be at least one batch, {where.column('batch_size')} = "
+            f"{batch.iloc[i]:g}, got {seen.iloc[i]:g}"
+        ),
+    )
 
 
 def _check_pool(table: pd.DataFrame, where: Where) -> None:
@@ -235,14 +247,15 @@ def _check_pool(table: pd.DataFrame, where: Where) -> None:
     if not {"dataset_size", "unique_samples"} <= set(table.columns):
         return
     unique, size = series(table, "unique_samples"), series(table, "dataset_size")
-    bad = np.asarray(unique > size * (1 + EPOCHS_TOLERANCE))
-    if bad.any():
-        position = int(np.flatnonzero(bad)[0])
-        raise TableError(
-            f"{where.cell(unique, position, 'unique_samples')}: must be at most "
-            f"{where.column('dataset_size')} = {size.iloc[position]:g}, got "
-            f"{unique.iloc[position]:g}"
-        )
+    where.refuse(
+        unique > size * (1 + EPOCHS_TOLERANCE),
+        unique,
+        "unique_samples",
+        lambda i: (
+            f"must be at most {where.column('dataset_size')} = {size.iloc[i]:g}, got "
+            f"{unique.iloc[i]:g}"
+        ),
+    )
 
 
 def _is_collection(value: Any) -> bool:

@@ -33,18 +33,21 @@ REFERENCE: Mapping[str, tuple[tuple[float | None, ...], ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class ConventionCheck:
-    """One convention: predictions, best filter and switches."""
+    """One convention: predictions, best filter and switches.
+
+    Attributes:
+        accuracy: per cent.
+        best: number of pools, best first, that gives the lowest error.
+        compared: predictions that have a reference value.
+        deviation: largest |accuracy − reference|, per cent.
+    """
 
     convention: str
     accuracy: Float[np.ndarray, "unions budgets"]
-    """per cent"""
     best: Int[np.ndarray, " budgets"]
-    """number of pools, best first, that gives the lowest error"""
     switches: tuple[SwitchPoint, ...]
     compared: int
-    """predictions that have a reference value"""
     deviation: float
-    """largest |accuracy − reference|, per cent"""
 
 
 @dataclass(frozen=True, eq=False)

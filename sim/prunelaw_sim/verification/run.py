@@ -86,7 +86,8 @@ class Verification:
 def new_folder(out: Path | None, now: time.struct_time) -> Path:
     """A folder that did not exist: `out`, or one inside it if it exists, or one in reports/.
 
-    Raises `InputError` if a file stands in the way or the folder cannot be made.
+    Raises:
+        InputError: if a file stands in the way or the folder cannot be made.
     """
     name = time.strftime("verify-%Y%m%d-%H%M%S", now)
     if out is not None and not out.exists():

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 import prunelaw
-from prunelaw.errors import ConvergenceError
-from prunelaw_sim.simulation.agreement import Agreement, agreement
+from prunelaw_sim.simulation.agreement import Agreement
 from prunelaw_sim.simulation.trials import Simulation, simulate
+from prunelaw_sim.verification.store_check import judged
 
 Progress = Callable[[int, int], None]
 WORKERS = 2  # simulations that run at a time; XLA leaves most of a second core idle
@@ -49,16 +48,20 @@ POINTS = (
 
 @dataclass(frozen=True, eq=False)
 class SimulationCheck:
-    """Theory and simulation at every point, the trials behind them, and the verdict."""
+    """Theory and simulation at every point, the trials behind them, and the verdict.
+
+    Attributes:
+        trials: dimension N → trials a point.
+        max_relative_gap: largest duality gap of all trained students.
+        residual: largest residual of the theory's saddle-point equations.
+        students: how many were trained.
+    """
 
     points: tuple[Point, ...]
     trials: Mapping[int, int]
-    """dimension N → trials a point"""
     agreement: Agreement
     max_relative_gap: float
-    """largest duality gap of all trained students"""
     residual: float
-    """largest residual of the theory's saddle-point equations"""
     students: int
 
     @property
@@ -87,24 +90,22 @@ def check_simulation(
         [p.rule for p in points],
     )
     runs = _simulate_all(points, trials, seed, progress)
-    shape = (len(points), len(trials))
+    errors = iter([run.error for run in runs])
+    found = judged(
+        solution.error,
+        [float(dim) for dim in trials],
+        [[next(errors) for _ in trials] for _ in points],
+        [str(point) for point in points],
+        few=False,
+    )
     return SimulationCheck(
         points=points,
         trials=dict(trials),
-        agreement=agreement(
-            solution.error,
-            [float(dim) for dim in trials],
-            _column(runs, "mean").reshape(shape),
-            _column(runs, "stderr").reshape(shape),
-        ),
-        max_relative_gap=float(_column(runs, "max_relative_gap").max()),
+        agreement=found,
+        max_relative_gap=max(run.max_relative_gap for run in runs),
         residual=float(solution.residual.max()),
         students=sum(run.trials for run in runs),
     )
-
-
-def _column(runs: list[Simulation], name: str) -> Float[np.ndarray, " runs"]:
-    return np.array([float(getattr(run, name)) for run in runs])
 
 
 def _simulate_all(
@@ -118,7 +119,11 @@ def _simulate_all(
     results: dict[int, Simulation] = {}
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        futures = {i: pool.submit(_one, *jobs[i], trials, seeds[i]) for i in dearest_first}
+        futures = {}
+        for i in dearest_first:
+            (rule, theta, alpha_tot, f), dim = jobs[i]
+            options: dict[str, Any] = {"dim": dim, "trials": trials[dim], "seed": seeds[i]}
+            futures[i] = pool.submit(simulate, alpha_tot, f, theta, rule, **options)
         for i in dearest_first:
             results[i] = futures[i].result()
             done += results[i].trials
@@ -127,12 +132,3 @@ def _simulate_all(
     finally:  # on Ctrl-C, or when one fails: start no more
         pool.shutdown(wait=True, cancel_futures=True)
     return [results[i] for i in range(len(jobs))]
-
-
-def _one(point: Point, dim: int, trials: Mapping[int, int], seed: int) -> Simulation:
-    result = simulate(
-        point.alpha_tot, point.f, point.theta, point.rule, dim=dim, trials=trials[dim], seed=seed
-    )
-    if not result.stderr > 0.0:
-        raise ConvergenceError(f"no spread between the {trials[dim]} trials at N = {dim}, {point}")
-    return result

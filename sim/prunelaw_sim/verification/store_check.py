@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 import prunelaw
 from prunelaw.errors import InputError
+from prunelaw_sim.common.statistics import standard_error
 from prunelaw_sim.common.text_forms import CHOICES
 from prunelaw_sim.simulation.agreement import P_THRESHOLD, Agreement, agreement
 from prunelaw_sim.simulation.expectations import predicted_error
@@ -111,38 +112,70 @@ def check_theory(
     by default it is `prunelaw.solve`, for ridge students `solve_ridge`.  `order` is the power of
     1/N the means are fitted with, as in `agreement`, whose verdict this is.
 
-    Raises `InputError` if the store is not finished, holds a single dimension, or not every point
-    at the same ones, or is no store of simulated students.
+    Raises:
+        InputError: if the store is not finished, holds a single dimension, or not every point at
+            the same ones, or is no store of simulated students.
     """
     if not store.status().complete:
         raise InputError(f"{store.path} is not finished: run the sweep to its end, then check it")
     design = simulated(store)
     points, sizes, positions = _grid(design)
-    errors, failed = _errors(store)
-    shape = positions.shape
-    means, stderrs, trials = (
-        np.array([measure(errors[i]) for i in positions.ravel()]).reshape(shape)
-        for measure in (np.nanmean, _stderr, lambda e: int(np.sum(np.isfinite(e))))
-    )
-    _refuse_without_spread(design, positions, stderrs)
-    covariance = np.array([_covariance(design, errors, column) for column in positions.T])
-    found = agreement(
+    errors = _errors(store)
+    found = judged(
         (theory or solved)(points),
         sizes,
-        means,
-        stderrs,
-        trials=trials,
-        covariance=covariance,
+        [[errors[i] for i in row] for row in positions],
+        [describe(point) for point in points],
+        covariance=np.array([_covariance(design, errors, column) for column in positions.T]),
         order=order,
         threshold=threshold,
     )
-    return TheoryCheck(points, trials + failed[positions], failed[positions], found)
+    trials, failed = (
+        np.array([count(one) for one in errors])[positions]
+        for count in (len, lambda one: int(np.isnan(one).sum()))
+    )
+    return TheoryCheck(points, trials, failed, found)
+
+
+def judged(
+    theory: Any,
+    sizes: Sequence[float],
+    errors: Sequence[Sequence[Float[np.ndarray, " _"]]],
+    names: Sequence[str],
+    *,
+    few: bool = True,
+    **options: Any,
+) -> Agreement:
+    """`agreement` of a theory with the errors of single students: the one check of simulations.
+
+    Args:
+        theory: its error at each point.
+        errors: for each point and size the errors of its trials, NaN without certificate.
+        names: of the points, for messages.
+        few: trials may be few, so that z follows Student's t.
+        options: as in `agreement`.
+
+    Raises:
+        InputError: for fewer than two certified trials that differ, at some point and size.
+    """
+    means, stderrs, trials = (
+        np.array([[measure(one[np.isfinite(one)]) for one in row] for row in errors])
+        for measure in (_mean, standard_error, len)
+    )
+    if not (stderrs > 0).all():
+        point, size = np.argwhere(~(stderrs > 0))[0]
+        raise InputError(
+            f"{names[point]} dim={sizes[size]:g} has no standard error: it needs two or more "
+            "certified trials that differ"
+        )
+    return agreement(theory, sizes, means, stderrs, trials=trials if few else None, **options)
 
 
 def solved(points: Sequence[Point]) -> Float[np.ndarray, " points"]:
     """The exact errors at these points, each for its student and the angle of its probe.
 
-    Raises `InputError` for a point that the theory does not cover (see `expectations`).
+    Raises:
+        InputError: for a point that the theory does not cover (see `expectations`).
     """
     if any(name in point for point in points for name in CHOICES):
         return np.array([predicted_error(point) for point in points])
@@ -176,34 +209,24 @@ def _grid(
     return tuple(dict(key) for key in found), [float(size) for size in sizes], positions
 
 
-def _errors(store: Store) -> tuple[list[np.ndarray], Int[np.ndarray, " designed"]]:
-    """Every point's errors in the order of its trials, NaN without certificate, and how many."""
-    errors = [
+def _errors(store: Store) -> list[Float[np.ndarray, " trials"]]:
+    """Every point's errors in the order of its trials, NaN without certificate."""
+    return [
         np.where(columns["converged"] == 1, columns["error"], np.nan)[np.argsort(columns["trial"])]
         for _, columns in store.by_point()
     ]
-    return errors, np.array([int(np.sum(np.isnan(one))) for one in errors])
 
 
-def _stderr(errors: np.ndarray) -> float:
-    certified = errors[np.isfinite(errors)]
-    return np.std(certified, ddof=1) / np.sqrt(certified.size) if certified.size > 1 else np.nan
-
-
-def _refuse_without_spread(design: Design, positions: np.ndarray, stderrs: np.ndarray) -> None:
-    for position, stderr in zip(positions.ravel(), stderrs.ravel(), strict=True):
-        if not stderr > 0:
-            raise InputError(
-                f"{describe(design.points[position])} has no standard error: it needs two or more "
-                "certified trials that differ"
-            )
+def _mean(certified: Float[np.ndarray, " _"]) -> float:
+    return float(certified.mean()) if certified.size else np.nan
 
 
 def _covariance(
     design: Design, errors: Sequence[np.ndarray], positions: Int[np.ndarray, " points"]
 ) -> Float[np.ndarray, "points points"]:
     """Covariance of the means at one dim: from common trials where two points share a seed."""
-    result = np.diag([_stderr(errors[i]) ** 2 for i in positions])
+    certified = [errors[i][np.isfinite(errors[i])] for i in positions]
+    result = np.diag([standard_error(one) ** 2 for one in certified])
     shared: dict[int, list[int]] = {}
     for index, position in enumerate(positions):
         shared.setdefault(design.point_seed(int(position)), []).append(index)

@@ -8,8 +8,6 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "docs" / "examples"
 FEW = """dataset_size,keep_fraction,rule,error,error_se
@@ -51,7 +49,7 @@ def test_kept_ids_of_a_scored_data_set(few, scores, tmp_path):
     result = run(few, "--budget", 100, "--scores", scores, "--scores-high", "hard",
                  "--output-kept", kept)  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    for part in ("WHICH EXAMPLES, of 200, at most 100 kept", "keep hard, f = 0.5",
+    for part in ("Which examples, of 200, at most 100 kept", "keep hard, f = 0.5",
                  "random keeping of as many: ", "everything kept: ", "hard beats random",
                  "next runs, for hard at f = 0.5", "the theory needs 6",
                  "keep 100 (rule hard, f = 0.5)", "scores at or above 50"):  # fmt: skip
@@ -80,7 +78,6 @@ def test_columns_by_other_names_and_constants(few, tmp_path):
     assert result.exit_code == 0, result.stderr
 
 
-@pytest.mark.slow
 def test_figure_is_written_once(few, tmp_path):
     figure = tmp_path / "advice.png"
     assert run(few, "--examples", 800, "--figure", figure).exit_code == 0
@@ -118,13 +115,12 @@ def test_bad_scores(few, scores, tmp_path):
     assert "pruning: dataset_size, keep_fraction, rule" in message
 
 
-@pytest.mark.slow
 def test_pools_in_words_and_picture(tmp_path):
     figure = tmp_path / "a.png"
     result = run(EXAMPLES / "pool_runs.csv", "--budget", "1B", "--replicates", 40,
                  "--figure", figure)  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    for part in ("WHICH POOLS, at 1B samples seen", "law: ", "predicts the larger budgets to",
+    for part in ("Which pools, at 1B samples seen", "law: ", "predicts the larger budgets to",
                  "by utility, official code: top 0-10%", "use these pools, 1B samples",
                  "expect error 0.", "no filter beats all pools from",
                  "the runs do not tell", "more than the interval"):  # fmt: skip

@@ -8,8 +8,6 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).resolve().parents[3]
 POOLS = ROOT / "docs" / "examples" / "pools.csv"
 RUNS = ROOT / "docs" / "examples" / "pool_runs.csv"
@@ -59,33 +57,25 @@ def test_json_of_runs(of_runs):
     assert runs[0]["regret_now"] == pytest.approx(chosen["regret"])
 
 
-def test_says_it_in_words():
-    text = run(RUNS, "--budget", "1B", *FAST).stdout
+def test_says_it_in_words_and_draws_once(tmp_path):
+    path = tmp_path / "plan.png"
+    arguments = (RUNS, "--budget", "1B", *FAST, "--figure", path)
+    text = run(*arguments).stdout
     for part in ("use these pools, 1B samples", "expect error 0.", " at 90 %)", "next best: ",
                  "better with probability", "a 2nd pool (top 10-20%) pays from", "doublings",
                  "runs worth adding", "theorem: ", "as published: ", "extension: "):  # fmt: skip
         assert part in text
-    paper = run(POOLS, "--budget", "640M", "--convention", "paper").stdout
-    assert "schedule, decay per showing: error 0." in paper and "passes in all: " in paper
-    assert "no interval: the pools come without uncertainty" in paper
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert "--figure must be a new file" in refused(*arguments)
+    assert path.read_bytes() == content
+    assert "in a folder that exists" in refused(*arguments[:-1], tmp_path / "no" / "plan.png")
 
 
 def test_selection_is_on_the_compute_axis():
     found = run(POOLS, "--budget", "100M", "--selection-cost", 0.25, "--scored", "128M")
     assert "scores take 32M of the 100M (32 %)" in found.stdout
     assert "scores pay for themselves from" in found.stdout
-
-
-@pytest.mark.slow
-def test_figure_is_written_once(tmp_path):
-    path = tmp_path / "plan.png"
-    arguments = (RUNS, "--budget", "640M", *FAST, "--figure", path)
-    assert run(*arguments).exit_code == 0
-    content = path.read_bytes()
-    assert content.startswith(b"\x89PNG")
-    assert "exists and is not overwritten" in refused(*arguments)
-    assert path.read_bytes() == content
-    assert "cannot be written" in refused(*arguments[:-1], tmp_path / "no" / "plan.png")
 
 
 def pools_csv(tmp_path, *lines, header="name,size,b,tau,a,d"):
@@ -141,7 +131,6 @@ class TestBadInput:
         path.write_text("pool,unique_samples,samples_seen,error\n" + "\n".join(lines) + "\n")
         assert message in refused(path, "--budget", "1M")
 
-    @pytest.mark.slow
     def test_percent_is_read_when_said(self, tmp_path, of_runs):
         text = RUNS.read_text().replace("error,metric", "top1,metric").splitlines()
         rows = [line.split(",") for line in text[1:]]

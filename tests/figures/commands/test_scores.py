@@ -9,8 +9,6 @@ from click.testing import CliRunner
 from prunelaw_figures.cli import main
 from prunelaw_sim.scores.files import read_scores
 
-pytestmark = pytest.mark.slow
-
 
 def run(*arguments):
     return CliRunner().invoke(main, ["scores", *map(str, arguments)], catch_exceptions=False)
@@ -51,12 +49,12 @@ def test_a_fifth_is_outside_and_the_probe_is_judged(clouds):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--score", "el3n"), "--score must be one of random, margin"),
+        (("--score", "el3n"), "--score must be one of active-learning, ddd"),
         (("--score", "margin", "--outside", 0), "outside must hold one or more"),
         (("--score", "ddd", "--outside", 39), "--outside must be an integer in [0, 38], got 39"),
         (("--score", "ddd", "--model", "tree"), "model must be softmax"),
         (("--score", "ddd", "--recipe", "epoch=3"), "recipe must be"),
-        (("--score", "ddd", "--output", "scores.npy"), "ends in .csv or .tsv"),
+        (("--score", "ddd", "--output", "scores.npy"), "--output must end in .csv or .tsv"),
         (("--score", "ddd", "--seed", -1), "--seed must be an integer of at least 0"),
     ],
 )

@@ -9,8 +9,6 @@ from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
 
-pytestmark = pytest.mark.slow
-
 AXES = ["--alpha-tot", "1,3", "--keep", "0.5", "--rule", "hard", "--rule", "easy"]
 SMALL = [*AXES, "--dim", "20", "--trials", "6", "--unit", "3"]
 
@@ -100,7 +98,6 @@ def test_check_has_exit_code_1_if_they_disagree(two_dims, monkeypatch):
     assert json.loads(result.stdout)["agrees"] is False
 
 
-@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_the_standard_points(tmp_path):
     found = answer("run", tmp_path / "a.db", "--standard", "--dim", "25", "--trials", "1")
@@ -139,10 +136,10 @@ def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkey
         (["run", "NEW", "--alpha-tot", "3", "--keep", "1.5"], "point 0: f must be"),
         (["run", "NEW", "--standard", "--theta", "1"], "--standard fixes the points"),
         (["check", "STORE"], "dim must take two or more values"),
-        (["check", "STORE", "--output", "STORE"], "exists; choose another name"),
+        (["check", "STORE", "--output", "STORE"], "--output must be a new file"),
         (["check", "NEW"], "NEW does not exist"),
         (["status", "NEW"], "NEW does not exist"),
-        (["export", "STORE", "--output", "STORE"], "exists; choose another name"),
+        (["export", "STORE", "--output", "STORE"], "--output must be a new file"),
         (["export", "STORE", "--output", "nowhere/a.csv"], "a folder that exists"),
     ],
 )

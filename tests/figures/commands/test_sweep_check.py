@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from prunelaw_figures.cli import main
@@ -70,7 +69,6 @@ def test_bad_input_is_exit_code_2(tmp_path):
     assert not list(tmp_path.glob("*.toml"))
 
 
-@pytest.mark.slow
 def test_fit_and_plan_take_the_mapping(tmp_path):
     lines = RUNS.splitlines()[:1] + [
         f"r{pool}{i},{pool},1000,{2000 * 4**i},{100 - 60 * 0.8**i - 5 * (pool == 'books'):.2f}"

@@ -9,9 +9,18 @@ from sim.sweeps.real_sweeping import write_blobs
 from prunelaw_figures.cli import main
 from prunelaw_figures.terminal.output import NameList
 
-pytest.importorskip("optax", reason="the extra `real` is not installed")
 AXES = ["--model", "softmax", "--size", "20,40", "--keep", "0.5,1", "--tests", "30"]
-SMALL = [*AXES, "--outside", "20", "--epochs", "1,3", "--rule", "hard,band:0.3,0.9", "--seeds", "2"]
+SMALL = [
+    *AXES,
+    "--outside",
+    "20",
+    "--epochs",
+    "1,3",
+    "--rule",
+    "hard,quantiles:0.3,0.9",
+    "--seeds",
+    "2",
+]
 
 
 def run(*arguments):
@@ -31,7 +40,6 @@ def data(tmp_path_factory):
     return f"npz:{path}"
 
 
-@pytest.mark.slow
 def test_run_resume_status_and_export(data, tmp_path):
     from prunelaw_sim import read
 
@@ -44,7 +52,7 @@ def test_run_resume_status_and_export(data, tmp_path):
     assert answer("export", path, "--output", tmp_path / "cells.csv")["rows"] == 12
     assert answer("export", path, "--output", tmp_path / "runs.csv", "--trials")["rows"] == 24
     cells, runs = read(tmp_path / "cells.csv"), read(tmp_path / "runs.csv")
-    assert cells.values("rule") == ["band:0.3,0.9", "hard", "random"]
+    assert cells.values("rule") == ["hard", "quantiles:0.3,0.9", "random"]
     assert runs.values("epochs") == [1.0, 3.0] and runs.values("score") == ["margin"]
     assert {"theta", "compute", "seed", "error_se"} <= set(runs.columns)
     before = path.read_bytes()
@@ -55,7 +63,6 @@ def test_run_resume_status_and_export(data, tmp_path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.slow
 def test_a_failed_unit_is_named(data, tmp_path):
     path, few = tmp_path / "real.db", ["--keep", "0.1", "--class-share", "0", "--score", "random"]
     given = ["--dataset", data, *SMALL, *few, "--seeds", "8", "--rule", "hard"]
@@ -88,5 +95,5 @@ def test_bad_input_has_exit_code_2_and_leaves_no_file(tmp_path, arguments, words
 
 
 def test_lists_of_names_keep_their_numbers():
-    texts = NameList().convert("hard, band:0.2,0.4,mlp:256,64", None, None)
-    assert texts == ("hard", "band:0.2,0.4", "mlp:256,64")
+    texts = NameList().convert("hard, quantiles:0.2,0.4,mlp:256,64", None, None)
+    assert texts == ("hard", "quantiles:0.2,0.4", "mlp:256,64")

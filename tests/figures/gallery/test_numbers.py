@@ -6,7 +6,7 @@ from figures.gallery.gallery_images import kept_results
 
 import prunelaw
 from prunelaw_figures.gallery import GALLERY
-from prunelaw_figures.gallery.pruning import PLAIN
+from prunelaw_figures.plots.style import RULES
 
 
 def grid(name, key):
@@ -59,7 +59,7 @@ def test_bands_have_their_errors_and_keep_f():
         kept = prunelaw.solve(alpha[j], theta=p["theta"][i], rule=rule)
         assert float(kept.error) == pytest.approx(found["error_band"][i, j], rel=1e-8)
         assert float(kept.f) == pytest.approx(p["f"], rel=1e-8)
-    least = np.min([found[f"error_{rule}"] for rule in PLAIN], axis=0)
+    least = np.min([found[f"error_{rule}"] for rule in RULES], axis=0)
     assert (found["error_band"] <= least * (1.0 + 1e-9)).all()
 
 
@@ -69,7 +69,7 @@ def test_phase_diagrams_have_the_errors_of_solve():
         alpha, j, i = grid(name, "alpha_tot"), np.array([3, 20, 40]), np.array([45, 10, 30])
         f = grid(name, "f_range")[i] if "f_range" in p else p["f"]
         theta = p["theta"] if "theta" in p else np.linspace(*p["theta_range"])[i]
-        for rule in PLAIN:
+        for rule in RULES:
             error = prunelaw.solve(alpha[j], f, theta, rule).error
             np.testing.assert_allclose(found[rule][i, j], error, rtol=1e-6)  # kept as float32
 
@@ -87,7 +87,7 @@ def test_information_is_that_of_the_gibbs_student():
 @pytest.mark.parametrize("name", ["learning_curves", "learning_curves_perfect_probe"])
 def test_simulated_points_lie_on_the_theory(name):
     found, p = kept_results(name), GALLERY[name].parameters
-    rules = np.array(PLAIN)[:, None]
+    rules = np.array(list(RULES))[:, None]
     theory = prunelaw.solve(np.array(p["simulated"])[None], p["f"], p["theta"], rules).error
     # five standard errors, and a finite-size effect of order 1/N
     assert (np.abs(found["mean"] - theory) < 5.0 * found["stderr"] + 2.0 * theory / p["dim"]).all()

@@ -12,7 +12,7 @@ from prunelaw.decay.utility import UtilityLaw
 from prunelaw.errors import InputError
 from prunelaw_figures.plots.best_filter import best_filter_figure
 from prunelaw_figures.plots.capacity import capacity
-from prunelaw_figures.plots.decay_fits import decay_fits
+from prunelaw_figures.plots.decay_fits import decay_lines, decay_points, draw_decay_fits
 from prunelaw_figures.plots.law_comparison import law_comparison
 from prunelaw_figures.plots.learning_curves import learning_curves
 from prunelaw_figures.plots.loss_valley import ridge
@@ -26,7 +26,7 @@ from prunelaw_sim.laws.comparison import compare_laws
 from prunelaw_sim.laws.pruning_intervals import pruning_intervals
 from prunelaw_sim.laws.scaling import fit_data_constrained
 from prunelaw_sim.laws.utility import fit_utility
-from prunelaw_sim.studies.probe_angles import ProbeAngle
+from prunelaw_sim.studies.answers import Estimate
 from prunelaw_sim.tables.paired_errors import PairedErrors
 from prunelaw_sim.verification.published import check_utility
 from prunelaw_sim.verification.real import check_sweeps
@@ -121,7 +121,7 @@ def test_rising_loss_rings_what_no_falling_law_fits(tmp_path):
 
 def test_save_never_overwrites(tmp_path):
     (tmp_path / "figure.png").write_text("mine")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(InputError, match="which exists and is not overwritten"):
         save(Figure(), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_text() == "mine"
 
@@ -151,17 +151,18 @@ def decay_table():
     return table.assign(error=table["error"] + noise)
 
 
-@pytest.mark.slow
-@pytest.mark.slow
-@pytest.mark.exhaustive
-def test_decay_fits_show_every_run_and_leave_held_out_ones_open(tmp_path):
+@pytest.mark.parametrize("count", [2, pytest.param(24, marks=pytest.mark.exhaustive)])
+def test_decay_fits_show_every_run_and_leave_held_out_ones_open(tmp_path, count):
     table = decay_table()
     fit = fit_utility(table, hold_out_above=1e8)
-    (axes,) = drawn(decay_fits({"g": fit}, {"g": table}), tmp_path).axes
+    lines = decay_lines({"g": fit}, {"g": table}, count=count)
+    assert len(lines) == 2 * count and (lines["low"] < lines["value"]).all()
+    assert (lines["value"] < lines["high"]).all()
+    (axes,) = drawn(draw_decay_fits(decay_points({"g": fit}, {"g": table}), lines), tmp_path).axes
     points = [line for line in axes.lines if line.get_linestyle() == "None"]
     assert sum(len(line.get_xdata()) for line in points) == len(table)
     hollow = [line for line in points if line.get_markerfacecolor() == "none"]
-    assert sum(len(line.get_xdata()) for line in hollow) == fit.held_out["points"]
+    assert sum(len(line.get_xdata()) for line in hollow) == fit.held_out.points
 
 
 def test_ridge_marks_what_the_interval_holds(tmp_path):
@@ -183,7 +184,7 @@ def test_real_study_shows_every_probe_and_what_was_held_out(tmp_path):
     error = prunelaw.solve(size / 30.0, f, 0.4, rule.astype(str)).error
     noise = 0.004 * np.random.default_rng(0).normal(size=(len(frame), 6))
     errors = PairedErrors(frame, error[:, None] + noise, tuple(range(6)))
-    angle = ProbeAngle(0.4, 0.02, (0.37, 0.43), "given")
+    angle = Estimate(0.4, 0.02, (0.37, 0.43))
     found = pruning_intervals(errors, hold_out_above=200, resamples=20)
     one = ProbeStudy(errors, found, angle, angle)
     left, middle, right = drawn(

@@ -14,6 +14,7 @@ from prunelaw_figures.words.document import (
     Items,
     Table,
     Text,
+    print_blocks,
     to_html,
     to_markdown,
 )
@@ -39,6 +40,15 @@ def test_html_escapes_what_it_is_given():
 def test_markdown_tables_keep_pipes_in_cells():
     assert "| a | b |\n| :-- | --: |\n| \\|z\\| | 2 |" in to_markdown(BLOCKS)
     assert "![a picture](a.png)" in to_markdown(BLOCKS)
+
+
+def test_the_terminal_has_every_block_and_whole_cells(capsys):
+    wide = Table("Wide", ("what", "value"), (("b[clean]", "x" * 150), ("|z|", "2")))
+    print_blocks([*BLOCKS[:4], wide, BLOCKS[5]])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:6] == ["A & B", "-----", "1 < 2", "  - one", "  - two", "x = <y>"]
+    assert lines[6] == "Wide" and any("b[clean]" in line and "x" * 150 in line for line in lines)
+    assert lines[-1] == "a picture (a.png)"
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,6 @@ def test_a_wrong_published_number_is_noticed():
     assert check.conventions[1].deviation == pytest.approx(0.03, abs=0.01)
 
 
-@pytest.mark.slow
 def test_laws_are_recovered_and_describe_data_that_follow_them():
     check = check_sweeps((pruning_sweep(seeds=6), repetition_sweep(noise=0.02)))
     laws = {fit.law: fit for fit in check.fits}
@@ -102,7 +101,6 @@ def test_no_decay_does_not_describe_repeated_data_and_the_report_says_where():
     assert "worst at pool 'clean'" in laws["no-decay"].reasons[1]
 
 
-@pytest.mark.slow
 def test_laws_whose_columns_are_missing_are_skipped_with_the_reason():
     check = check_sweeps((repetition_sweep(),))
     assert check.skipped == {"pruning, made runs": "no column dataset_size, keep_fraction, rule"}
@@ -123,7 +121,6 @@ def test_utility_tolerance_is_the_rounding_of_the_reference():
     assert utility.TOLERANCE < 0.006
 
 
-@pytest.mark.slow
 @pytest.mark.exhaustive  # minutes; `test_theory_check` catches wrong theories at fewer trials
 def test_a_theory_two_per_cent_off_is_caught_at_the_default_settings():
     """The real simulations of `prunelaw verify`, judged with the true and with wrong theories."""

@@ -16,8 +16,6 @@ from prunelaw_sim.laws.comparison import LawComparison
 from prunelaw_sim.scores.files import Scores
 from prunelaw_sim.tables.sweep import Sweep
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 COLUMNS = ["dataset_size", "keep_fraction", "rule", "seed", "error"]
 RULES = ("hard", "easy", "random")
 
@@ -45,7 +43,6 @@ def of_theory():
     return advise(sweep, 600, examples=2400, replicates=60).pruning
 
 
-@pytest.mark.slow
 def test_the_true_best_rule_is_found(of_theory):
     found = of_theory
     assert found.describes and found.law == "theory" and found.verdict == "prune"
@@ -60,7 +57,6 @@ def test_the_true_best_rule_is_found(of_theory):
     assert found.choice.everything.error.low <= whole <= found.choice.everything.error.high
 
 
-@pytest.mark.slow
 def test_how_far_and_from_where(of_theory):
     """The size from which hard beats random, against a root of the true law's difference."""
     found = of_theory
@@ -74,7 +70,6 @@ def test_how_far_and_from_where(of_theory):
     assert found.next_runs[0].dataset_size <= 1200.0
 
 
-@pytest.mark.slow
 def test_json_is_plain(of_theory):
     values = json.loads(json.dumps(of_theory.to_dict(), allow_nan=False))
     assert values["verdict"] == "prune" and values["choice"]["gain"]["told"]
@@ -214,23 +209,28 @@ def both():
     return Sweep.from_frame(frame, "both.csv")
 
 
-@pytest.mark.exhaustive
 def test_a_table_of_both_gets_both_answers():
-    """The pruned hard rows tell nothing of pools; a budget alone leaves the examples open."""
-    found = advise(both(), 3000.0, replicates=20)
-    assert found.pools.plan.budget == 3000.0 and found.pruning is None
-    assert [note.kind for note in found.unanswered] == ["pruning"]
-    assert len(found.pools.comparison.rows) == 12
-    found = advise(both(), examples=400.0, replicates=20)
-    assert found.pools is None and [note.kind for note in found.unanswered] == ["pools"]
-    assert found.pruning.kept is None
+    """The pruned hard rows tell nothing of pools; what is not asked for stays unanswered."""
+    found = advise(both(), 3000.0, examples=400.0, replicates=10)
+    assert found.pools.plan.budget == 3000.0 and len(found.pools.comparison.rows) == 12
+    assert found.pruning.examples == 400.0 and found.pruning.kept is None
+    assert found.unanswered == ()
     whole = found.pruning.points.query("keep_fraction == 1.0 and dataset_size == 100.0")
     assert whole["replicates"].item() == 1  # of five lengths of training the longest
     assert "4 runs saw fewer samples" in found.pruning.warnings[0].message
+    alone = advise(both(), examples=400.0, replicates=10)
+    assert alone.pools is None and [note.kind for note in alone.unanswered] == ["pools"]
+    assert alone.pruning.choice.best == found.pruning.choice.best
+
+
+@pytest.mark.exhaustive
+def test_of_a_table_of_both_a_budget_alone_asks_for_pools():
+    found = advise(both(), 3000.0, replicates=20)
+    assert found.pruning is None and [note.kind for note in found.unanswered] == ["pruning"]
 
 
 def test_kept_scores_say_that_nothing_was_told():
     scores = Scores(np.arange(200.0), high="hard")
     found = advise(few_points(better=0.99), 100.0, scores=scores)
     assert found.pruning.verdict == "not_told" and found.scores.kept == 100
-    assert any("do not tell" in note for note in found.scores.notes)
+    assert any("do not tell" in note.message for note in found.scores.notes)

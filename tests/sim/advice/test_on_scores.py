@@ -35,7 +35,7 @@ def test_confidences_are_turned_and_shown_as_they_are():
 
 
 def test_a_band_has_two_borders_and_everything_none():
-    found = advise_on_scores(Scores(VALUES, high="hard"), "band:0.5", 0.6)
+    found = advise_on_scores(Scores(VALUES, high="hard"), "quantiles:0.5", 0.6)
     assert [(b.kept_side, b.value) for b in found.borders] == [("above", 2.0), ("below", 4.0)]
     assert advise_on_scores(Scores(VALUES, high="hard"), "easy", 1.0).borders == ()
     assert advise_on_scores(Scores(VALUES), "random", 0.4).borders == ()
@@ -58,7 +58,7 @@ def test_the_border_parts_kept_from_dropped(values, f, rule):
     assert border.tied_kept == kept[own == border.value].sum()
 
 
-@pytest.mark.parametrize("rule", ["easy", "band:0.5"])
+@pytest.mark.parametrize("rule", ["easy", "quantiles:0.5"])
 def test_what_high_means_must_be_known(rule):
     with pytest.raises(prunelaw.InputError, match=r"hard or easy .*--scores-high"):
         advise_on_scores(Scores(VALUES), rule, 0.4)

@@ -8,9 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
-from prunelaw_sim.common.kept_examples import hardness_order, kept_examples, tied_count
+from prunelaw_sim.common.kept_examples import (
+    hardness_order,
+    kept_examples,
+    preference,
+    rounded_count,
+    tied_count,
+)
 
-RULES = ("hard", "easy", "random", "band:0.3", "band:0,1")
+RULES = ("hard", "easy", "random", "quantiles:0.3", "quantiles:0,1")
 fractions = st.floats(1e-3, 1.0)
 seeds = st.integers(0, 2**31)
 
@@ -30,7 +36,7 @@ def scored(draw):
 def test_the_number_kept_is_exact_and_none_twice(example, f, rule, seed):
     scores, _ = example
     kept = kept_examples(scores, f, rule, seed=seed)
-    assert len(kept) == max(1, round(f * len(scores)))
+    assert len(kept) == max(1, int(np.floor(f * len(scores) + 0.5)))
     assert (np.diff(kept) > 0).all() and kept[0] >= 0 and kept[-1] < len(scores)
     np.testing.assert_array_equal(kept, kept_examples(scores, f, rule, seed=seed))
 
@@ -67,7 +73,7 @@ def test_only_ranks_matter(example, f, rule, seed):
 def test_every_class_has_its_share_or_all_it_has(example, f, rule, share, seed):
     scores, labels = example
     kept = kept_examples(scores, f, rule, seed=seed, labels=labels, class_share=share)
-    assert len(kept) == max(1, round(f * len(scores)))
+    assert len(kept) == max(1, int(np.floor(f * len(scores) + 0.5)))
     there, held = Counter(labels.tolist()), Counter(labels[kept].tolist())
     for label, count in there.items():
         assert held[label] >= min(count, int(share * len(kept) / len(there)))
@@ -79,7 +85,7 @@ def test_balance_prefers_by_score_within_and_beyond_the_floors(example, f, share
     """Against a plain loop: the hardest of each class up to its floor, then the hardest of all."""
     scores, labels = example
     order = hardness_order(scores, seed)[::-1].tolist()
-    wanted = max(1, round(f * len(scores)))
+    wanted = max(1, int(np.floor(f * len(scores) + 0.5)))
     classes = sorted(set(labels.tolist()))
     floor = int(share * wanted / len(classes) + 1e-9)
     chosen = []
@@ -100,11 +106,11 @@ def test_a_floor_is_not_lost_to_rounding():
 
 def test_bands_by_hand():
     scores = np.arange(10.0)
-    assert kept_examples(scores, 0.3, "band:0.45").tolist() == [3, 4, 5]
-    assert kept_examples(scores, 0.2, "band:1").tolist() == [8, 9]
-    assert kept_examples(scores, 0.2, "band:0").tolist() == [0, 1]
-    assert kept_examples(scores, 0.4, "band:0.2,0.6").tolist() == [2, 3, 4, 5]
-    assert set(kept_examples(scores, 0.2, "band:0.2,0.6")) < {2, 3, 4, 5}
+    assert kept_examples(scores, 0.3, "quantiles:0.45").tolist() == [3, 4, 5]
+    assert kept_examples(scores, 0.2, "quantiles:1").tolist() == [8, 9]
+    assert kept_examples(scores, 0.2, "quantiles:0").tolist() == [0, 1]
+    assert kept_examples(scores, 0.4, "quantiles:0.2,0.6").tolist() == [2, 3, 4, 5]
+    assert set(kept_examples(scores, 0.2, "quantiles:0.2,0.6")) < {2, 3, 4, 5}
 
 
 def test_ties_are_broken_at_random_by_the_seed():
@@ -122,12 +128,13 @@ def test_ties_are_broken_at_random_by_the_seed():
         ((np.zeros(0), 0.5, "hard"), "scores must hold one example or more"),
         ((np.arange(4.0), 0.0, "hard"), r"f must be finite and in \(0, 1\], got 0"),
         ((np.arange(4.0), 1.5, "hard"), r"f must be finite and in \(0, 1\]"),
-        ((np.arange(4.0), 0.5, "soft"), "rule must be hard, easy, random, band:CENTRE"),
-        ((np.arange(4.0), 0.5, "band:"), "rule must be"),
-        ((np.arange(4.0), 0.5, "band:0.5,0.2"), "LOW < HIGH; got 'band:0.5,0.2'"),
-        ((np.arange(4.0), 0.5, "band:nan"), "rule must be"),
+        ((np.arange(4.0), 0.5, "soft"), "rule must be hard, easy, random"),
+        ((np.arange(4.0), 0.5, "quantiles:"), "'' is not a number"),
+        ((np.arange(4.0), 0.5, "band:0.2,0.6"), "rule must be one of ranks, .* got band:0.2,0.6"),
+        ((np.arange(4.0), 0.5, "quantiles:0.5,0.2"), "rule quantiles:0.5,0.2 .* LOW < HIGH"),
+        ((np.arange(4.0), 0.5, "quantiles:nan"), "must be of quantiles in"),
         ((np.arange(4.0), 0.5, "hard:1"), "rule must be"),
-        ((np.arange(4.0), 0.75, "band:0,0.5"), "holds 2 of 4 examples: f must be at most 0.5"),
+        ((np.arange(4.0), 0.75, "quantiles:0,0.5"), "holds 2 of 4 examples: f must be at most 0.5"),
     ],
 )
 def test_bad_input(arguments, message):
@@ -148,3 +155,17 @@ def test_bad_class_balance():
 def test_tied_counts_all_that_are_not_alone():
     assert tied_count(np.array([1.0, 2.0, 2.0, 3.0, 3.0, 3.0])) == 5
     assert tied_count(np.array([1.0, 2.0])) == 0
+
+
+def test_halves_round_up():
+    """Of 5 and of 13 examples: 2.5 and 6.5; edges of a band of 10 at 2.5 and 6.5."""
+    assert [len(kept_examples(np.arange(n), 0.5, "hard")) for n in (5.0, 13.0)] == [3, 7]
+    assert kept_examples(np.arange(10.0), 0.4, "quantiles:0.25,0.65").tolist() == [3, 4, 5, 6]
+
+
+def test_the_simulation_prunes_by_the_same_preference():
+    """What teacher draws for hard and easy are the examples that `kept_examples` keeps."""
+    z = np.random.default_rng(0).normal(size=51)
+    for rule in ("hard", "easy"):
+        first = preference(rule, -np.abs(z))[: rounded_count(0.5, 51)]
+        assert sorted(first) == kept_examples(-np.abs(z), 0.5, rule).tolist()

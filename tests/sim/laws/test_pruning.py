@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 import prunelaw
+from prunelaw_sim.laws.kept_power_law import fit_kept_power_law
 from prunelaw_sim.laws.pruning import fit_pruning
+from prunelaw_sim.laws.pruning_search import best_line
 from prunelaw_sim.tables.replicates import averaged
 from prunelaw_sim.tables.sweep import Sweep
 
@@ -43,7 +45,7 @@ def test_parameters_come_back(exact):
     assert exact.rmse < 1e-7
     assert exact.held_out.rmse < 1e-6 and exact.held_out.points == 6
     assert exact.describes and not exact.reasons and not exact.not_identified
-    assert exact.predict(1500, 0.3, "hard") == pytest.approx(
+    assert exact.error_at(1500, 0.3, "hard") == pytest.approx(
         float(theoretical(1500, 0.3, "hard")), abs=1e-6
     )
 
@@ -83,13 +85,13 @@ def test_foreign_data_are_called_foreign():
 
 def test_too_few_points_are_refused():
     sweep = Sweep.from_frame(frame_of(lambda *_: 0.2).head(5), "short.csv")
-    with pytest.raises(prunelaw.TableError, match=r"short.csv: 5 points .* needs at least 6"):
+    with pytest.raises(prunelaw.TableError, match=r"5 points .* needs at least 6"):
         fit_pruning(sweep)
 
 
 def test_unknown_rule_is_named():
     frame = frame_of(lambda *_: 0.2).assign(rule="el2n")
-    with pytest.raises(prunelaw.InputError, match=r"rule must be one of .* got 'el2n'"):
+    with pytest.raises(prunelaw.InputError, match=r"rule must be hard, easy, .* got 'el2n'"):
         fit_pruning(Sweep.from_frame(frame, "scores.csv"))
 
 
@@ -108,5 +110,21 @@ def test_lack_of_fit_is_calibrated_for_few_replicates():
         points = averaged(Sweep.from_frame(noisy, "noisy"), module.COLUMNS[:3])
         # Against the truth all 30 points are free, and the statistic divides by 26.
         misfit = (points["error"].to_numpy() - truth) * np.sqrt(26 / 30)
-        p_values.append(module._lack_of_fit(points, misfit))
+        p_values.append(module._lack_of_fit(points, misfit, 4))
     assert np.mean(np.array(p_values) < 0.01) < 0.04
+
+
+def test_the_baseline_is_a_power_law_of_each_rule():
+    points = frame_of(lambda size, f, rule: 0.1 + len(rule) * (size * f) ** -0.4 / 10)
+    law = fit_kept_power_law(points.assign(error_se=np.nan), np.ones(len(points), dtype=bool))
+    assert law.floor == pytest.approx(0.1, abs=1e-4)
+    assert law.exponents == pytest.approx(dict.fromkeys(("easy", "hard", "random"), 0.4), rel=1e-3)
+    with pytest.raises(prunelaw.InputError, match="rule must be one that was fitted, got 'el2n'"):
+        law.predict(points.assign(rule="el2n"))
+
+
+def test_the_best_line_has_no_negative_part():
+    points = pd.DataFrame({"error": [0.5, 0.3, 0.2], "error_se": [np.nan] * 3})
+    cost, (scale, floor) = best_line(np.array([0.4, 0.2, 0.1]), points)
+    assert (scale, floor) == pytest.approx((1.0, 0.1)) and cost < 1e-20
+    assert best_line(np.array([0.1, 0.2, 0.4]), points)[1].min() == 0.0

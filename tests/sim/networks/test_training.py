@@ -12,8 +12,6 @@ from prunelaw_sim.networks.models import as_model
 from prunelaw_sim.networks.recipes import Recipe, as_recipe
 from prunelaw_sim.networks.training import train_models
 
-pytest.importorskip("optax", reason="the extra `real` is not installed")
-
 
 def blobs(count=40, classes=4):
     """Well-separated classes of 4 × 4 images."""
@@ -49,7 +47,6 @@ def test_runs_together_and_alone_are_the_same_to_the_bit():
         )
 
 
-@pytest.mark.slow
 def test_batched_as_on_an_accelerator_the_same_to_rounding(monkeypatch):
     alone = train(trace=np.arange(7))
     monkeypatch.setattr(training_runs, "_together", lambda: 2)
@@ -95,7 +92,6 @@ def loop(model, subset, seed, recipe):
     return params, losses
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [
@@ -113,7 +109,6 @@ def test_training_is_what_a_plain_loop_does(recipe):
     np.testing.assert_allclose(found.train_loss[0], means, rtol=1e-5)
 
 
-@pytest.mark.slow
 def test_blocks_and_traces_change_nothing(monkeypatch):
     """A pass of 5 steps in blocks of 3: the same training, whatever it is cut into."""
     whole = train()
@@ -127,7 +122,6 @@ def test_blocks_and_traces_change_nothing(monkeypatch):
     assert_same(whole, train(trace=np.array([3])))
 
 
-@pytest.mark.slow
 def test_it_learns_and_features_lead_to_logits():
     found = train(recipe="epochs=30,batch_size=5,optimizer=adam,learning_rate=0.02")
     logits = found.logits(INPUTS)
@@ -136,9 +130,17 @@ def test_it_learns_and_features_lead_to_logits():
     weights, bias = found.params[-1]
     again = found.features(INPUTS) @ weights + bias[:, None]
     np.testing.assert_allclose(logits, again, atol=1e-5)
-    own = np.stack([INPUTS, INPUTS[::-1], INPUTS])
-    np.testing.assert_array_equal(found.logits(own)[1], logits[1, ::-1])
     assert len(found) == 3
+
+
+def test_training_goes_on_from_given_parameters():
+    """Two times one step are two steps, of one batch that holds all examples."""
+    few = {"subsets": SUBSETS[:, :5]}
+    one, two = (train(recipe=f"steps={n},batch_size=5", **few) for n in (1, 2))
+    more = train(recipe="steps=1,batch_size=5", start=one.params, **few)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), more.params, two.params)
+    with pytest.raises(InputError, match="start must hold weights and biases of mlp:6, stacked"):
+        train(start=one.params[:1])
 
 
 def test_results_do_not_depend_on_the_callers_jax_settings():
@@ -187,13 +189,6 @@ def test_what_a_recipe_costs_by_counting(kept, batch, length, steps):
     assert recipe.samples_seen(kept) == sum(met)
     assert recipe.steps_in_all(kept) == len(met) == len(recipe.rates(kept))
     assert recipe.epochs_in_all(kept) == -(-len(met) // len(one_pass))
-
-
-def test_without_optax_it_says_what_to_install(monkeypatch):
-    training_runs._optimizer.cache_clear()
-    monkeypatch.setattr("prunelaw_sim.networks.recipes.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'prunelaw\[real\]'"):
-        training_runs._optimizer("sgd")
 
 
 def test_recipes_as_texts():

@@ -12,8 +12,6 @@ from prunelaw_sim.common.amounts import amount_text, parse_amount
 from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
 from prunelaw_sim.tables.sweep import Sweep
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 HEADER = "name,size,b,tau,a,d"
 GOOD = "good,1e6,-0.2,6,0.04,0.08"
@@ -63,6 +61,13 @@ class TestParameters:
         assert len(ensemble) == 50
         assert ensemble.b[:, 0].std() > 0.01
         assert (ensemble.b[:, 1] == -0.12).all() and (ensemble.tau[:, 1] == 2.5).all()
+
+    @pytest.mark.parametrize(
+        ("end", "header"), [(",0.02", HEADER + ",b_se"), (",0.02,0", HEADER + ",b_se,tau_se")]
+    )
+    def test_errors_of_b_alone_make_one_too(self, tmp_path, end, header):
+        ensemble = read_pools(pools_file(tmp_path, GOOD + end, header=header)).ensemble(50)
+        assert len(ensemble) == 50 and (ensemble.tau == 6.0).all()
 
     def test_shared_values_as_arguments(self, tmp_path):
         path = pools_file(tmp_path, "good,1e6,-0.2,inf", header="name,size,b,tau")

@@ -8,7 +8,21 @@ from pathlib import Path
 import pytest
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.readers import examine, formats, read
+from prunelaw_sim.readers import (
+    evaluations,
+    examine,
+    formats,
+    jsonl,
+    lightning,
+    mlflow,
+    openclip,
+    parquet,
+    read,
+    table,
+    tensorboard,
+    trainer_state,
+    wandb,
+)
 
 FILES = Path(__file__).parent / "files"
 NAMES = "{pool}_{unique_samples}_s{seed}"
@@ -53,6 +67,17 @@ def test_final_points_of_every_format(copy, name, format, options, errors, seen)
     assert reading.sweep["error"] == pytest.approx(errors, abs=1e-6)
     assert reading.sweep["samples_seen"] == pytest.approx(seen)
     assert reading.rows_read == len(reading.sweep) + sum(count for count, _ in reading.dropped)
+
+
+@pytest.mark.parametrize(("name", "format"), dict.fromkeys(case[:2] for case in CASES))
+def test_one_reader_claims_a_file_and_no_other(name, format):
+    readers = (evaluations, lightning, mlflow, openclip, parquet, tensorboard, trainer_state, wandb)
+    claiming = [reader for reader in readers if reader.claims(FILES / name)]
+    assert [reader.__name__.rpartition(".")[2] for reader in claiming] == [format]
+    assert {"jsonl", "table"} == set(formats()) - {r.__name__.rpartition(".")[2] for r in readers}
+    assert (
+        bool(jsonl.claims(FILES / name) or table.claims(FILES / name)) == (FILES / name).is_file()
+    )
 
 
 @pytest.mark.parametrize("name", [case[0] for case in CASES if case[2].get("metric")])

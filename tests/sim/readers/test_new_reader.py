@@ -1,11 +1,14 @@
 """The reader of docs/readers.md, as it stands there, is found and does what the page says."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from prunelaw.errors import TableError
+from prunelaw_figures.cli import main
 from prunelaw_sim import readers
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "readers.md"
@@ -25,6 +28,9 @@ def test_the_example_is_a_reader(tmp_path, monkeypatch):
     assert (reading.format, reading.why) == ("pairs_log", "the first line begins with run=")
     assert reading.sweep["samples_seen"].tolist() == [200, 200]
     assert reading.sweep["error"].tolist() == [0.4, 0.3]
+    options = ["--batch-size", "10", "--json"]
+    said = CliRunner().invoke(main, ["sweep-check", str(log), *options])
+    assert json.loads(said.stdout)["format"] == "pairs_log"
     log.write_text(LOG + "run=b step=30 val_err=much\n")
     with pytest.raises(TableError, match=r"log.txt, line 4, column 'val_err' \(error\): .*'much'"):
         readers.read(log)

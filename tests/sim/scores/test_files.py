@@ -161,9 +161,9 @@ def test_nothing_is_overwritten(tmp_path):
     with pytest.raises(InputError, match="exists and is not overwritten"):
         write_scores(path, scores)
     assert path.read_text() == GOOD
-    with pytest.raises(InputError, match=r"ends in \.csv or \.tsv"):
+    with pytest.raises(InputError, match=r"path must end in \.csv or \.tsv"):
         write_scores(tmp_path / "scores.npy", scores)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="whose folder does not exist"):
         write_scores(tmp_path / "absent" / "scores.csv", scores)
     with pytest.raises(InputError, match="one line without a colon, got 'a:b'"):
         write_scores(tmp_path / "new.csv", Scores(scores.values, provenance={"a:b": "c"}))

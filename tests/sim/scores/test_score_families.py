@@ -11,12 +11,20 @@ from prunelaw.errors import InputError
 from prunelaw_sim.networks.datasets import Dataset, load_dataset
 from prunelaw_sim.networks.models import as_model
 from prunelaw_sim.networks.recipes import as_recipe
-from prunelaw_sim.scores import SCORES, ScoreInputs, as_score, compute_score
+from prunelaw_sim.scores import ScoreInputs, as_score, catalogue, compute_score
+from prunelaw_sim.scores.catalogue import (
+    el2n,
+    influence_max,
+    influence_sum,
+    prototypes,
+    random,
+    ssl_prototypes,
+)
+from prunelaw_sim.scores.clusters import cluster_centres
 from prunelaw_sim.scores.embedding import contrastive_loss, embed
-from prunelaw_sim.scores.prototypes import cluster_centres
+from prunelaw_sim.scores.halves import JudgedByHalves
 
-pytestmark = pytest.mark.slow
-
+SCORES = (*catalogue.names(), "el2n:20")
 P = 120
 FLIPPED = 12  # the pool's first examples have wrong labels, as have their copies outside
 
@@ -101,10 +109,15 @@ def test_the_probe_reports_its_error_on_the_pool(results):
     assert all(r.probe_error is None for name, r in results.items() if name != "margin")
 
 
-def test_names_are_canonical():
-    for name in SCORES:
-        assert as_score(name).name == name
-    assert as_score("el2n:1").name == "el2n" and as_score("el2n:20").name == "el2n:20"
+def test_names_are_those_of_the_modules_and_canonical():
+    modules = (el2n, influence_max, influence_sum, prototypes, random, ssl_prototypes)
+    for name, module in zip(
+        ("el2n", "influence-max", "influence-sum", "prototypes", "random", "ssl-prototypes"),
+        modules,
+        strict=True,
+    ):
+        assert as_score(name) == module.SCORE() and module.SCORE().name == name
+    assert as_score("el2n:1") == el2n.SCORE() and as_score("el2n:20").name == "el2n:20"
     assert as_score("prototypes:7").name == "prototypes:7"
     assert as_score("memorization:40").name == "memorization"
 
@@ -112,16 +125,16 @@ def test_names_are_canonical():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("el3n", "score must be one of random, margin"),
+        ("el3n", "score must be one of active-learning, ddd"),
         ("random:3", "score must be one of"),
         ("el2n:0", "models of el2n must be an integer of at least 1"),
         ("el2n:1.5", "models of el2n must be an integer, got 1.5"),
         ("el2n:inf", "models of el2n must be an integer, got inf"),
         (
             "memorization:9",
-            "models of memorization and influence must be an integer of at least 10",
+            "models of memorization must be an integer of at least 10",
         ),
-        ("ssl-prototypes:0", "clusters of prototypes"),
+        ("ssl-prototypes:0", "clusters of ssl-prototypes must be an integer of at least 1"),
         (3, "score must be one of"),
     ],
 )
@@ -153,6 +166,12 @@ def test_scores_that_need_others_say_so(inputs):
             compute_score(name, alone)
     with pytest.raises(InputError, match="2 epochs or more"):
         compute_score("forgetting", replace(inputs, recipe=as_recipe("epochs=1")))
+
+
+def test_half_of_the_models_judge_an_example(inputs):
+    judges, logits, cost, _ = JudgedByHalves(4).judged(inputs)
+    np.testing.assert_array_equal(judges.sum(axis=0), np.full(P, 2))
+    assert logits.shape == (4, P, 10) and cost == 4 * (60 * P / 2 + P / 2 / 3)
 
 
 def test_contrastive_loss_against_a_loop():

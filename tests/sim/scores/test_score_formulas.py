@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelaw.errors import InputError
-from prunelaw_sim.scores.active_learning import mean_prediction_entropy
-from prunelaw_sim.scores.agreement import fraction_wrong
 from prunelaw_sim.scores.base import probabilities
-from prunelaw_sim.scores.el2n import error_lengths
-from prunelaw_sim.scores.forgetting import forgetting_events
-from prunelaw_sim.scores.leave_out import kept_rows, training_masks
-from prunelaw_sim.scores.memorization import influence, memorization
-from prunelaw_sim.scores.probe_margin import margins
-from prunelaw_sim.scores.prototypes import distance_to_nearest
+from prunelaw_sim.scores.catalogue.active_learning import mean_prediction_entropy
+from prunelaw_sim.scores.catalogue.ddd import fraction_wrong
+from prunelaw_sim.scores.catalogue.el2n import error_lengths
+from prunelaw_sim.scores.catalogue.forgetting import forgetting_events
+from prunelaw_sim.scores.catalogue.margin import margins
+from prunelaw_sim.scores.catalogue.memorization import memorization
+from prunelaw_sim.scores.clusters import distance_to_nearest
+from prunelaw_sim.scores.leave_out import influence, kept_rows, training_masks
 
 
 def rng():

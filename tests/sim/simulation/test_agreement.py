@@ -7,8 +7,6 @@ from scipy.stats import kstest
 from prunelaw.errors import InputError
 from prunelaw_sim.simulation.agreement import agreement, detectable_error, extrapolate, holm
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 SIZES = np.array([50.0, 100.0, 200.0])
 THEORY = np.linspace(0.02, 0.4, 14)
 

@@ -18,8 +18,6 @@ from prunelaw_sim.simulation.inputs import (
 from prunelaw_sim.simulation.point import make_point
 from prunelaw_sim.simulation.trials import simulate
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 EVERY = ("gaussian", "signs", "student-t:5", "student-t:9", "correlated:0.9", "correlated:-0.5")
 COUNT = 200_000  # numbers whose moments are taken: standard error of a mean 1/sqrt(COUNT)
 
@@ -144,7 +142,6 @@ def test_teacher_and_given_probe_have_the_angle_asked_for(text):
     assert (np.diff(np.abs(rows @ frame.probe)) >= 0).all()
 
 
-@pytest.mark.slow
 def test_gaussian_inputs_drawn_whole_are_those_drawn_in_the_plane():
     """t(1e9) is normal, and takes the other way: the mean errors agree."""
     plane = simulate(3, 0.5, 0.3, dim=30, trials=150)
@@ -155,7 +152,6 @@ def test_gaussian_inputs_drawn_whole_are_those_drawn_in_the_plane():
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", ["signs", "student-t"])
 def test_the_theory_is_universal(text):
     """Uncorrelated inputs at N = 100: within four standard errors and a finite-size part 3/N."""

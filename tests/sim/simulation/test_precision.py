@@ -6,8 +6,6 @@ import pytest
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim import simulate, simulate_until
 
-pytestmark = pytest.mark.slow
-
 POINT = (2.0, 0.5, 0.3, "hard")
 
 
@@ -24,7 +22,6 @@ def test_the_standard_error_is_reached_and_the_trials_are_those_of_simulate():
     assert all(done <= total for done, total in seen)
 
 
-@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_no_more_trials_than_needed():
     """(s / stderr)^2 with the spread of all trials, within what a pilot of 30 can know of it."""

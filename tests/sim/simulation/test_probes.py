@@ -12,8 +12,6 @@ from prunelaw_sim.simulation.probes import Given, Independent, Same, as_probe, e
 from prunelaw_sim.simulation.trials import Simulation, simulate
 from prunelaw_sim.students.hard_margin import max_margin
 
-pytestmark = pytest.mark.slow
-
 RUN = {"dim": 80, "trials": 80}
 
 

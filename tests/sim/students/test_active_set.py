@@ -13,8 +13,6 @@ from prunelaw_sim.students.hard_margin import max_margin
 from prunelaw_sim.students.interior_point import GAP_TARGET
 from prunelaw_sim.students.one_student import quick_student
 
-pytestmark = pytest.mark.slow
-
 TARGET = 1e-10
 
 
@@ -46,7 +44,6 @@ def angle(one: np.ndarray, two: np.ndarray) -> float:
     return float(np.linalg.norm(one / np.linalg.norm(one) - two / np.linalg.norm(two)))
 
 
-@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.integers(0, 10**6), st.integers(0, 3), st.integers(0, 3))
 def test_a_nearly_right_support_gives_the_student_to_rounding(trial, missing, spare):
@@ -102,7 +99,6 @@ def test_a_hopeless_start_ends_without_a_proof(start):
     assert np.isfinite(face.gap) and face.gap > TARGET
 
 
-@pytest.mark.slow
 @pytest.mark.exhaustive  # compiles two trainers
 def test_the_interior_point_goes_on_where_no_support_is_found(monkeypatch):
     """An active set that never proves anything costs steps, not the certificate."""

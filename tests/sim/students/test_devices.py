@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from prunelaw_sim import simulate
-
-pytestmark = pytest.mark.slow
+from prunelaw_sim.students.devices import map_students
 
 PROGRAM = """
 import jax, json, sys
@@ -46,3 +45,16 @@ def test_the_numbers_of_several_devices_are_those_of_one(devices):
     wide = simulate(0.4, 0.5, 0.3, dim=60, trials=2, seed=6)
     np.testing.assert_array_equal(there["wide"], wide.error)
     assert there["separable"] == [False, True]
+
+
+def test_students_of_a_batch_are_mapped_one_by_one():
+    """Any program of one matrix: here the mean of its valid columns."""
+
+    def mean_row(rows, mask):
+        return rows @ mask / mask.sum(), mask.sum()
+
+    rows = np.random.default_rng(0).normal(size=(3, 2, 4))
+    mask = np.arange(4) < np.array([[4], [2], [1]])
+    means, counts = map_students(mean_row, rows, mask)
+    np.testing.assert_allclose(means[1], rows[1, :, :2].mean(axis=1), rtol=1e-14)
+    assert counts.tolist() == [4, 2, 1] and means.shape == (3, 2)

@@ -7,8 +7,6 @@ import pytest
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.students.large_margin import train_large_margin
 
-pytestmark = pytest.mark.slow
-
 
 def problem(count: int = 60, dim: int = 20, flips: int = 0, seed: int = 0):
     """Gaussian inputs, labels of a teacher, some of them wrong."""
@@ -39,7 +37,6 @@ def test_separable_student_is_the_max_margin_one():
     assert fits.min_margin[0] == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.slow
 def test_student_solves_its_own_problem_on_any_data():
     """First-order condition of a strictly convex problem, with wrong labels and unequal subsets."""
     inputs, labels = problem(count=300, flips=40)
@@ -54,7 +51,6 @@ def test_student_solves_its_own_problem_on_any_data():
     assert np.all(np.abs(fits.relative_gap) <= 1e-8)
 
 
-@pytest.mark.slow
 def test_batching_does_not_change_a_student():
     inputs, labels = problem(count=200)
     subsets = [np.arange(n) for n in (10, 50, 64, 65, 130, 200)]
@@ -64,7 +60,6 @@ def test_batching_does_not_change_a_student():
         np.testing.assert_allclose(together.weights[i], alone.weights[0], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.slow
 def test_training_stopped_short_is_an_error():
     inputs, labels = problem(count=300, flips=20)
     with pytest.raises(ConvergenceError, match=r"1 of 1 students.*relative gap of 1e-08"):

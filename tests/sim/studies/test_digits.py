@@ -7,7 +7,6 @@ from prunelaw.errors import InputError
 from prunelaw_sim.studies import digits
 
 
-@pytest.mark.slow
 def test_features_are_isotropic_as_the_theory_wants():
     inputs, labels = digits.even_odd_features()
     assert inputs.shape == (1797, digits.DIMENSION)
@@ -38,11 +37,10 @@ def mean_error(sweep, **wanted) -> float:
     return float(sweep.select(**wanted)["error"].mean())
 
 
-@pytest.mark.slow
 def test_pruning_sweep_has_every_point_once(pruning):
     sweep, progress = pruning
     grid = digits.QUICK_PRUNING
-    assert len(sweep) == grid.seeds * len(list(grid.pruning_points())) == 84
+    assert len(sweep) == grid.seeds * len(grid.sizes) * (1 + 3 * len(grid.values)) == 84
     assert len(sweep.values("run")) == 84
     assert progress[-1] == (84, 84)
     np.testing.assert_allclose(
@@ -51,7 +49,6 @@ def test_pruning_sweep_has_every_point_once(pruning):
     assert np.all(sweep["error_se"] > 0)
 
 
-@pytest.mark.slow
 def test_pruning_sweep_has_a_learning_curve(pruning):
     sweep, _ = pruning
     whole = [
@@ -65,7 +62,6 @@ def test_pruning_sweep_has_a_learning_curve(pruning):
     assert mean_error(sweep, rule="easy", **few) < mean_error(sweep, rule="hard", **few)
 
 
-@pytest.mark.slow
 def test_probe_angle_is_measured_and_useful(pruning):
     sweep, _ = pruning
     assert len(sweep.values("theta")) <= digits.QUICK_PRUNING.seeds
@@ -73,7 +69,6 @@ def test_probe_angle_is_measured_and_useful(pruning):
     assert any("theta" in note for note in sweep.notes)
 
 
-@pytest.mark.slow
 def test_pruning_sweep_repeats_itself(pruning):
     sweep, _ = pruning
     alone = digits.digits_pruning_sweep(seeds=[1], quick=True)
@@ -82,11 +77,10 @@ def test_pruning_sweep_repeats_itself(pruning):
     np.testing.assert_allclose(alone["error"], part["error"], atol=1 / digits.TEST_IMAGES + 1e-12)
 
 
-@pytest.mark.slow
 def test_repetition_sweep_depends_on_samples_and_repeats():
     sweep = digits.digits_repetition_sweep(seeds=[0, 1], quick=True)
     grid = digits.QUICK_REPETITION
-    assert len(sweep) == 2 * 2 * len(grid.sizes) * len(grid.epochs)
+    assert len(sweep) == 2 * 2 * len(grid.sizes) * len(grid.values)
     assert len(sweep.values("run")) == len(sweep)
     np.testing.assert_array_equal(sweep["samples_seen"], sweep["epochs"] * sweep["unique_samples"])
     clean = sweep.select(pool="clean")
@@ -96,5 +90,6 @@ def test_repetition_sweep_depends_on_samples_and_repeats():
         clean, unique_samples=40, epochs=16
     )
     assert mean_error(clean, epochs=32) < mean_error(sweep.select(pool="noisy"), epochs=32)
-    again = digits.digits_repetition_sweep(seeds=[0, 1], quick=True)
-    assert again.frame.equals(sweep.frame)
+    again = digits.digits_repetition_sweep(seeds=[1], quick=True).frame
+    part = sweep.frame.loc[sweep.frame["seed"] == 1].reset_index(drop=True)
+    assert again.equals(part)

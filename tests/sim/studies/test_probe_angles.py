@@ -35,8 +35,8 @@ def measured(theta, shared=0.0):
 @pytest.mark.parametrize("theta", [0.1, 0.5, 1.2])
 def test_both_estimates_find_the_angle(theta):
     for angle in measured(theta):
-        assert abs(angle.theta - theta) < 4 * angle.standard_error
-        assert angle.interval[0] < angle.theta < angle.interval[1]
+        assert abs(angle.value - theta) < 4 * angle.standard_error
+        assert angle.interval[0] < angle.value < angle.interval[1]
         assert angle.standard_error < 0.02
 
 
@@ -44,9 +44,9 @@ def test_shared_errors_make_the_correlation_cos2_plus_r_sin2():
     theta, shared = 0.8, 0.4
     by_error, by_correlation = measured(theta, shared)
     expected = np.arccos(np.sqrt(np.cos(theta) ** 2 + shared * np.sin(theta) ** 2))
-    assert abs(by_correlation.theta - expected) < 4 * by_correlation.standard_error
-    assert abs(by_error.theta - theta) < 4 * by_error.standard_error
-    assert by_correlation.theta < theta - 0.1
+    assert abs(by_correlation.value - expected) < 4 * by_correlation.standard_error
+    assert abs(by_error.value - theta) < 4 * by_error.standard_error
+    assert by_correlation.value < theta - 0.1
 
 
 def test_signed_by_the_label_fields_correlate_less():
@@ -61,7 +61,7 @@ def test_signed_by_the_label_fields_correlate_less():
 
 def test_interval_of_no_errors_is_the_rule_of_three():
     angle = angle_from_errors(np.array([0, 0]), np.array([500, 500]), level=0.9)
-    assert angle.theta == 0 and angle.interval[0] == 0
+    assert angle.value == 0 and angle.interval[0] == 0
     assert angle.interval[1] == pytest.approx(np.pi * (1 - 0.05 ** (1 / 1000)), rel=1e-9)
 
 
@@ -71,8 +71,8 @@ def test_what_is_no_angle_is_refused():
     with pytest.raises(InputError, match=r"wrong / tested.*in \[0, 1\]"):
         angle_from_errors(np.array([11]), np.array([10]))
     with pytest.raises(InputError, match=r"mean correlation must be above 0, got -0\.1"):
-        angle_from_correlations(np.array([-0.2, 0.0]))
-    with pytest.raises(InputError, match="two seeds or more, got 1"):
+        angle_from_correlations(np.array([-0.2, 0.0, -0.1, -0.1, -0.1]))
+    with pytest.raises(InputError, match="at least 5 seeds, got 1"):
         angle_from_correlations(np.array([0.5]))
     with pytest.raises(InputError, match="must vary"):
         field_correlation(np.zeros(3), np.arange(3.0))

@@ -11,8 +11,7 @@ from prunelaw_sim.studies.answers import jackknifed, paired_mean, verdict_within
 from prunelaw_sim.studies.pareto_slopes import ParetoCurves
 from prunelaw_sim.studies.questions import (
     band_beats_both,
-    beats_power_law,
-    lowers_error,
+    pruning_gains,
     scores_match,
     switches_with_size,
     transfer_kept,
@@ -22,6 +21,10 @@ from prunelaw_sim.tables.paired_errors import PairedErrors
 
 SEEDS = 10
 SIZES = (50, 100, 200, 400)
+
+
+def near(answer, value):
+    return abs(answer.effect.value - value) < 4 * answer.effect.standard_error
 
 
 def table(error_of, names, rows, noise=0.002, seed=0):
@@ -57,31 +60,31 @@ def power(gain):
 def test_switch():
     answer = switches_with_size(sized(switching), 0.5)
     assert answer.verdict == "yes" and "overtakes" in answer.measure
-    assert answer.interval[0] < 150 < answer.interval[1] < 200
-    assert abs(answer.effect - 150) < 4 * answer.standard_error
+    assert answer.effect.interval[0] < 150 < answer.effect.interval[1] < 200
+    assert near(answer, 150)
     assert len(answer.table) == len(SIZES)
     answer = switches_with_size(sized(lambda p, f, r: 0.1 + 0.05 * (r == "hard")), 0.5)
-    assert answer.verdict == "no" and answer.effect == pytest.approx(-0.05, abs=0.01)
+    assert answer.verdict == "no" and answer.effect.value == pytest.approx(-0.05, abs=0.01)
     assert switches_with_size(sized(lambda *_: 0.2), 0.5).verdict == "cannot tell"
     with pytest.raises(TableError, match="needs two sizes"):
         switches_with_size(sized(switching).select(dataset_size=50), 0.5)
 
 
 def test_power_law():
-    answer = beats_power_law(sized(power(0.2)), [0.5])
+    answer = pruning_gains(sized(power(0.2)), [0.5])
     assert answer.verdict == "yes"
-    assert abs(answer.effect - 0.2) < 4 * answer.standard_error < 0.2
+    assert abs(answer.effect.value - 0.2) < 4 * answer.effect.standard_error < 0.2
     assert answer.table["kept"].tolist() == [50, 100, 200]
-    assert lowers_error(sized(power(0.2)), [0.5]).verdict == "yes"
+    assert pruning_gains(sized(power(0.2)), [0.5], "factor").verdict == "yes"
     # a factor is no exponent
     by_factor = sized(lambda p, f, r: (f * p) ** -0.5 * (0.8 if r == "hard" else 1.0), noise=1e-4)
-    assert beats_power_law(by_factor, [0.5]).verdict == "cannot tell"
-    gain = lowers_error(by_factor, [0.5])
-    assert gain.verdict == "yes" and gain.effect == pytest.approx(-np.log(0.8), abs=0.02)
+    assert pruning_gains(by_factor, [0.5]).verdict == "cannot tell"
+    gain = pruning_gains(by_factor, [0.5], "factor")
+    assert gain.verdict == "yes" and gain.effect.value == pytest.approx(-np.log(0.8), abs=0.02)
     # pruned cells that are all worse, and more so with K
     worse = sized(lambda p, f, r: (f * p) ** (-0.5 if f == 1 else -0.4), noise=1e-4)
-    assert beats_power_law(worse, [0.5]).verdict == "no"
-    assert lowers_error(worse, [0.5]).verdict == "no"
+    assert pruning_gains(worse, [0.5]).verdict == "no"
+    assert pruning_gains(worse, [0.5], "factor").verdict == "no"
 
 
 def test_curves_need_three_kept_numbers_and_errors_above_0():
@@ -96,7 +99,7 @@ def test_worse_probe():
     better, same = sized(power(0.2)), sized(power(0.2), seed=1)
     random = sized(power(0.0), seed=2)
     answer = worse_probe_returns(better, random, [0.5])
-    assert answer.verdict == "yes" and abs(answer.effect - 0.2) < 4 * answer.standard_error
+    assert answer.verdict == "yes" and near(answer, 0.2)
     assert worse_probe_returns(better, random, [0.5], by="factor").verdict == "yes"
     assert worse_probe_returns(better, same, [0.5]).verdict == "no"
     assert worse_probe_returns(random, random, [0.5]).verdict == "cannot tell"
@@ -119,22 +122,22 @@ def test_scores_match():
     assert scores_match(scored(0.0), "prototypes", "el2n").verdict == "yes"
     assert scores_match(scored(-0.05), "prototypes", "el2n").verdict == "yes"
     answer = scores_match(scored(0.03), "prototypes", "el2n")
-    assert answer.verdict == "no" and abs(answer.effect - 0.03) < 4 * answer.standard_error
+    assert answer.verdict == "no" and near(answer, 0.03)
     assert len(answer.table) == len(SIZES)
     assert scores_match(scored(0.01, 0.05), "prototypes", "el2n").verdict == "cannot tell"
 
 
 def banded(band, noise=0.002):
-    rows = [(p, 0.5, r) for p in SIZES for r in ("hard", "easy", "band:0.6")]
+    rows = [(p, 0.5, r) for p in SIZES for r in ("hard", "easy", "quantiles:0.6")]
     names = ["dataset_size", "keep_fraction", "rule"]
-    values = {"hard": 0.25, "easy": 0.2, "band:0.6": band}
+    values = {"hard": 0.25, "easy": 0.2, "quantiles:0.6": band}
     return table(lambda p, f, r: values[r], names, rows, noise=noise)
 
 
 def test_bands():
-    bands = {(p, 0.5): "band:0.6" for p in SIZES}
+    bands = {(p, 0.5): "quantiles:0.6" for p in SIZES}
     answer = band_beats_both(banded(0.17), bands)
-    assert answer.verdict == "yes" and abs(answer.effect - 0.03) < 4 * answer.standard_error
+    assert answer.verdict == "yes" and near(answer, 0.03)
     assert band_beats_both(banded(0.23), bands).verdict == "no"  # between hard and easy
     assert band_beats_both(banded(0.2), bands).verdict == "cannot tell"
     with pytest.raises(TableError, match="one cell or more"):
@@ -178,12 +181,12 @@ def test_the_page_says_what_the_shipped_tables_say():
     probe = {images: probed.part(probe_images=images) for images in (400, 40)}
     found = [
         switches_with_size(probe[400], 0.25),
-        lowers_error(probe[400], [0.25, 0.5]),
+        pruning_gains(probe[400], [0.25, 0.5], "factor"),
         worse_probe_returns(probe[400], probe[40], [0.25, 0.5], by="factor"),
         scores_match(scores, "prototypes", "el2n:20"),
         transfer_kept(transfer, 0.25, "easy"),
     ]
     assert [answer.verdict for answer in found] == ["no", "yes", "yes", "yes", "no"]
     for answer in found:
-        value = f"{answer.effect:.3f} ± {answer.standard_error:.3f}"
+        value = f"{answer.effect.value:.3f} ± {answer.effect.standard_error:.3f}"
         assert f"| **{answer.verdict}** | {answer.measure.replace('−', '-')} | {value} |" in page

@@ -1,11 +1,10 @@
-"""Transfer at a tiny size, and training that begins from given parameters."""
+"""Transfer from one half of four classes to the other, at a tiny size."""
 
 import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
 from prunelaw_sim.networks.datasets import Dataset
-from prunelaw_sim.networks.training import train_models
 from prunelaw_sim.studies.transfer import KEYS, transfer_sweep
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
@@ -29,7 +28,6 @@ def run(data, **options):
     return transfer_sweep(data, "mlp:8", **(given | options))
 
 
-@pytest.mark.slow
 def test_every_cell_and_seed_once_and_the_same_again(blobs):
     frame = run(blobs)
     errors = PairedErrors.from_frame(frame, KEYS)
@@ -50,17 +48,3 @@ def test_wrong_questions_are_refused(blobs):
         run(blobs, downstream=1000)
     with pytest.raises(InputError, match="test_share"):
         run(blobs, test_share=1.0)
-
-
-def test_training_goes_on_from_given_parameters(blobs):
-    """Two times one step are two steps; orders do not depend on the start."""
-    every = np.arange(160)[None]
-    steps = {n: f"steps={n},batch_size=160,learning_rate=0.1" for n in (1, 2)}
-    data = (blobs.inputs, blobs.labels, 4, np.repeat(every, 2, axis=0), [3, 4])
-    one, two = (train_models("mlp:8", *data, steps[n]) for n in (1, 2))
-    more = train_models("mlp:8", *data, steps[1], start=one.params)
-    for (w, b), (w2, b2) in zip(more.params, two.params, strict=True):
-        np.testing.assert_allclose(w, w2, atol=1e-6)
-        np.testing.assert_allclose(b, b2, atol=1e-6)
-    with pytest.raises(InputError, match="start must hold weights and biases of mlp:8, stacked"):
-        train_models("mlp:8", *data, steps[1], start=one.params[:1])

@@ -28,7 +28,7 @@ def design(path, **options):
         "score": ["margin", "random"],
         "size": [20, 40],
         "keep": [0.25, 0.5, 1.0],
-        "rules": ["hard", "easy", "random", "band:0.5"],
+        "rules": ["hard", "easy", "random", "quantiles:0.5"],
         "recipe": "epochs=3,batch_size=8",
         "tests": 30,
         "outside": 20,

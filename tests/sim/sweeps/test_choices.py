@@ -13,14 +13,12 @@ from prunelaw_sim.simulation.inputs import Correlated
 from prunelaw_sim.simulation.probes import expected_theta
 from prunelaw_sim.simulation.teacher import draw_kept
 from prunelaw_sim.simulation.trials import simulate
-from prunelaw_sim.students.penalised import Ridge
+from prunelaw_sim.students.catalogue.ridge import Ridge
 from prunelaw_sim.sweeps.runner import run_sweep
 from prunelaw_sim.sweeps.simulated import AXES, Design
 from prunelaw_sim.sweeps.store import Store
 from prunelaw_sim.sweeps.tables import points_table, to_sweep, trials_table
 from prunelaw_sim.verification.store_check import check_theory
-
-pytestmark = pytest.mark.slow
 
 USUAL = Design.grid(alpha_tot=[1, 3], f=[0.2, 0.5], rule=["hard", "easy"], dim=30, trials=60)
 MIXED = Design.from_points(

@@ -18,7 +18,7 @@ from prunelaw_sim.sweeps.store import Store
 
 dask = pytest.importorskip("dask", reason="needs the extra prunelaw[dask]")
 distributed = pytest.importorskip("distributed", reason="needs the extra prunelaw[dask]")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,6 @@ from prunelaw_sim.sweeps.store import Store, StoreWriteError, _runs
 from prunelaw_sim.sweeps.tables import points_table, to_sweep, trials_table
 
 PROGRAM = Path(__file__).with_name("sweeping.py")
-KILLS = 20
 
 
 @pytest.fixture
@@ -65,11 +64,11 @@ def wait_for_units(path, count):
     raise TimeoutError(f"{path} does not hold {count} units after a minute")
 
 
-@pytest.mark.slow
-def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(tmp_path, undisturbed):
+@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.exhaustive)])
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path, undisturbed, kills):
     path, draw = tmp_path / "a.db", random.Random(0)
     done = [0]
-    for kill in range(KILLS):
+    for kill in range(kills):
         sweep = start(path, SECONDS_A_UNIT="0.1")
         if kill % 2:  # while it measures; the others anywhere from before the store is opened
             wait_for_units(path, min(done[-1] + 1, DESIGN.n_units))
@@ -80,13 +79,12 @@ def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(tmp_path, und
             with Store.open(path) as store:
                 assert len(list(store.units())) == store.status().done >= done[-1]
                 done.append(store.status().done)
-    assert len(set(done)) > KILLS // 2  # half of the kills at least hit the work
+    assert len(set(done)) > kills // 2  # half of the kills at least hit the work
     last = start(path)
     assert last.wait() == 0
     assert digest(path) == undisturbed
 
 
-@pytest.mark.slow
 def test_two_processes_on_one_store_measure_every_unit_once(tmp_path, undisturbed):
     path, log = tmp_path / "a.db", tmp_path / "log"
     both = [start(path, SECONDS_A_UNIT="0.01", UNIT_LOG=str(log)) for _ in range(2)]
@@ -97,7 +95,6 @@ def test_two_processes_on_one_store_measure_every_unit_once(tmp_path, undisturbe
     assert len(measured) == DESIGN.n_units and len(set(measured)) == DESIGN.n_units // 2
 
 
-@pytest.mark.slow
 def test_an_interrupt_leaves_a_usable_store(tmp_path, undisturbed):
     path = tmp_path / "a.db"
     sweep = start(path, SECONDS_A_UNIT="0.05")
@@ -203,7 +200,6 @@ def test_bad_arguments(tmp_path, bad):
 # --- worker processes -----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_task_that_kills_its_worker_is_named_and_costs_no_other():
     with Processes(2) as pool:
         good = [pool.submit(pow, 2, i) for i in range(6)]
@@ -219,7 +215,6 @@ def test_a_task_that_kills_its_worker_is_named_and_costs_no_other():
         pool.submit(pow, 1, 1)
 
 
-@pytest.mark.slow
 def test_killing_the_workers_takes_no_time():
     pool = Processes(1)
     task, waiting = pool.submit(time.sleep, 600), pool.submit(pow, 2, 2)
@@ -230,7 +225,6 @@ def test_killing_the_workers_takes_no_time():
     assert task.done() and task.exception() is not None
 
 
-@pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     lines = (
         "import os, sys, time",
@@ -260,7 +254,6 @@ REAL = Design.grid(
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "several", [(None, 2), pytest.param((None, 1, 2, 4), marks=pytest.mark.exhaustive)]
 )

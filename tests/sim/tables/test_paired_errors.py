@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.studies.crossfit import crossfitted
 from prunelaw_sim.tables.paired_errors import PairedErrors
 
 KEYS = ["dataset_size", "rule"]
@@ -37,7 +36,7 @@ def test_a_file_gives_the_table_back(runs, tmp_path):
     pd.testing.assert_frame_equal(back.cells, errors.cells)
     np.testing.assert_allclose(back.errors, errors.errors, rtol=1e-5)
     assert back.seeds == errors.seeds
-    with pytest.raises(FileExistsError):
+    with pytest.raises(InputError, match="which exists and is not overwritten"):
         errors.write_csv(tmp_path / "errors.csv")
 
 
@@ -60,18 +59,3 @@ def test_wrong_tables_are_refused(runs, tmp_path):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(TableError, match="columns seed0"):
         PairedErrors.read_csv(tmp_path / "other.csv")
-
-
-def test_crossfitted_errors_are_those_of_a_choice():
-    """Far apart: the best cell's own.  Equal cells: no bias, where the least of means has one."""
-    rng = np.random.default_rng(1)
-    noise = 0.01 * rng.normal(size=(3, 10))
-    apart = 0.3 + np.array([[0.0], [0.2], [0.4]]) + noise
-    np.testing.assert_allclose(crossfitted(apart), apart[0])
-    np.testing.assert_allclose(crossfitted(apart, np.arange(7)), apart[0, :7])
-    equal = 0.3 + 0.1 * rng.normal(size=(300, 4, 10))
-    found = np.array([crossfitted(errors).mean() for errors in equal]) - 0.3
-    assert abs(found.mean()) < 4 * found.std(ddof=1) / np.sqrt(300)
-    assert equal.mean(axis=2).min(axis=1).mean() < 0.28
-    with pytest.raises(InputError, match="half of the seeds needs 3, got 2"):
-        crossfitted(apart[:, :2])

@@ -3,6 +3,7 @@
 import tomllib
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.laws.allowed import account
 from prunelaw_sim.readers import examine, read
+from prunelaw_sim.tables.column_names import from_run_names
+from prunelaw_sim.tables.columns import Where
 from prunelaw_sim.tables.mapping import ColumnMapping
 from prunelaw_sim.tables.measurement import kind_of
+from prunelaw_sim.tables.points_of_runs import chosen_points
 
 CURVES = """run,seed,step,val_acc,val_loss
 a,0,0,.10,2.3
@@ -253,3 +257,15 @@ def test_the_same_runs_in_every_format(rows, tmp_path_factory):
     assert first["run"].tolist() == [row[0] for row in rows]
     for name in ("b", "c.gz", "d", "e"):
         assert read(folder / name, **known).frame.equals(first.frame), name
+
+
+# --- single steps
+
+
+def test_names_of_runs_are_columns_and_final_points_are_the_last():
+    frame = pd.DataFrame({"run": ["web_1k_s0", "web_1k_s0", "web_2k_s1"], "step": [1, 2, 1]})
+    named = from_run_names(frame, "{pool}_{unique_samples}_s{seed}", Where("x", "row", {}))
+    assert named["unique_samples"].tolist() == [1000.0, 1000.0, 2000.0]
+    assert set(named["pool"]) == {"web"} and named["seed"].astype(int).tolist() == [0, 0, 1]
+    last, dropped = chosen_points(named, "final", "x")
+    assert last["step"].tolist() == [2, 1] and [count for count, _ in dropped] == [1]

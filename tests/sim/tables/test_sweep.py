@@ -212,7 +212,18 @@ def test_csv_round_trip_is_exact_and_never_overwrites(tmp_path):
     sweep.to_csv(path)
     again = Sweep.from_frame(pd.read_csv(path, dtype=str))
     pd.testing.assert_frame_equal(again.frame, sweep.frame)
-    with pytest.raises(InputError, match=re.escape(f"{path} exists")):
+    with pytest.raises(InputError, match=re.escape(f"{path}, which exists")):
         sweep.to_csv(path)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="whose folder does not exist"):
         sweep.to_csv(tmp_path / "nowhere" / "runs.csv")
+
+
+def test_the_old_spelling_of_quantiles_is_read_and_said():
+    """In real runs `band:` was in quantiles of hardness; in simulated ones it is in |z|."""
+    rules = ["band:0.2,0.6", "hard", "band:0.5"]
+    frame = pd.DataFrame({"error": [0.1, 0.2, 0.3], "rule": rules})
+    real = Sweep.from_frame(frame.assign(metric="test error"))
+    assert list(real["rule"]) == ["quantiles:0.2,0.6", "hard", "quantiles:0.5"]
+    assert any("rules band:0.2,0.6, band:0.5 are read as quantiles" in n for n in real.notes)
+    simulated = Sweep.from_frame(frame.assign(metric="test error probability"))
+    assert list(simulated["rule"]) == rules and not simulated.notes

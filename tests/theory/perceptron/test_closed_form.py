@@ -29,10 +29,13 @@ def students(rule: str, n: int, least_angle: float):
 
 
 @pytest.mark.parametrize("rule", ["hard", "easy", "signed-hard", "signed-easy"])
-@pytest.mark.parametrize("least_angle", [0.003, 0.3])
-def test_closed_form_agrees_with_positive_terms(rule, least_angle):
+@pytest.mark.parametrize(
+    "least_angle, count",
+    [(0.003, 60), *(pytest.param(a, 300, marks=pytest.mark.exhaustive) for a in (0.003, 0.3))],
+)
+def test_closed_form_agrees_with_positive_terms(rule, least_angle, count):
     """Every moment to 1e-11 where it is used; the error of G stays near the stated cancellation."""
-    problem, fields, cancellation = students(rule, 300, least_angle)
+    problem, fields, cancellation = students(rule, count, least_angle)
     never, always = np.full((2, len(fields.a)), [[1.0], [-1.0]])
     positive = plane_moments(problem.segments, fields, never, FINE)
     closed = plane_moments(problem.segments, fields, always, FINE)
@@ -52,7 +55,7 @@ def test_closed_form_agrees_with_positive_terms(rule, least_angle):
 @pytest.mark.parametrize("rule", ["hard", "easy"])
 def test_single_lines_agree_with_quadrature(rule):
     """The integrands of `Moments` and `Turn` at single z, relative to the largest of each."""
-    _, fields, cancellation = students(rule, 200, 0.01)
+    _, fields, cancellation = students(rule, 80, 0.01)
     take = np.flatnonzero(cancellation < 1e-12)
     z = np.random.default_rng(1).normal(size=(len(take), 6))
     here = fields.take(take)
@@ -102,7 +105,7 @@ def plane_fields(c, s, a, b, sigma, rho, zeta, kappa, one):
 def test_starts_do_not_decide_the_answer():
     """Chart or no chart, the student is the same."""
     rng = np.random.default_rng(3)
-    n = 150
+    n = 40
     load, f, theta = rng.uniform(-4, 9, n), 10 ** rng.uniform(-3, -0.01, n), rng.uniform(0, 1.5, n)
     for rule in ("hard", "easy"):
         problem = problem_at(rule, load, f, theta, planar=True)

@@ -65,7 +65,8 @@ def assert_slopes_of_solve(alpha_tot, f, theta, rule):
 
 @pytest.mark.parametrize("rule", (*ANY_FRACTION, *BANDS))
 @pytest.mark.parametrize(
-    "alpha_tot, f, theta", [(3.0, 0.4, 0.5), pytest.param(40.0, 0.8, 0.1, marks=pytest.mark.slow)]
+    "alpha_tot, f, theta",
+    [(3.0, 0.4, 0.5), pytest.param(40.0, 0.8, 0.1, marks=pytest.mark.exhaustive)],
 )
 def test_derivatives_in_the_plane(rule, alpha_tot, f, theta):
     found = assert_slopes_of_solve([alpha_tot], None if rule in BANDS else [f], [theta], rule)
@@ -91,12 +92,11 @@ def test_derivatives_at_drawn_points(rule, points):
     assert_slopes_of_solve(10**logs_alpha, f, np.zeros(len(points)), rule)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", (*ANY_FRACTION, *BANDS))
 @pytest.mark.parametrize("on_axis", [True, False])
-def test_derivatives_at_random_points(rule, on_axis):
+@pytest.mark.parametrize("n", [8, pytest.param(30, marks=pytest.mark.exhaustive)])
+def test_derivatives_at_random_points(rule, on_axis, n):
     rng = np.random.default_rng(7)
-    n = 30
     alpha_tot, f = 10 ** rng.uniform(-3, 5, n), 10 ** rng.uniform(-2, -0.005, n)
     theta = np.zeros(n) if on_axis else rng.uniform(0.003, 1.55, n)
     assert_slopes_of_solve(alpha_tot, None if rule in BANDS else f, theta, rule)

@@ -8,15 +8,11 @@ from hypothesis import strategies as st
 from scipy.special import log_ndtr, ndtr, ndtri
 
 import prunelaw
-from prunelaw.keep import Band
+from prunelaw.keep import Band, as_rule
 from prunelaw.students import gibbs as information
-from prunelaw.students.gibbs import (
-    averages,
-    gibbs,
-    learning_constant,
-    one_window,
-    published_information,
-)
+from prunelaw.students import gibbs_averages
+from prunelaw.students.gibbs import gibbs, learning_constant, one_window, published_information
+from prunelaw.students.gibbs_averages import averages
 
 pytestmark = pytest.mark.slow  # seconds each, a minute together
 
@@ -31,7 +27,7 @@ def mills(x):
 
 @pytest.mark.parametrize("u", [-1e4, -50.0, -3.1, -2.9, 0.0, 2.0, 8.0])
 def test_inverse_mills_ratio(u):
-    r, rest = information._inverse_mills(np.array([u]))
+    r, rest = gibbs_averages.inverse_mills(np.array([u]))
     with mp.workdps(40):
         exact = mills(mp.mpf(u)) if u > -1e3 else -u / (1 - mp.mpf(u) ** -2 + 3 * mp.mpf(u) ** -4)
         assert float(r[0]) == pytest.approx(float(exact), rel=1e-14)
@@ -51,8 +47,8 @@ def panels(cuts, order=40):
 )
 def test_averages_against_a_double_integral(A, B, low, high):
     """In the variables (x, t) of the definition; the module integrates over (u, t)."""
-    kept = information.Windows(np.array([low]), np.array([high]), np.ones(1))
-    got = averages(np.array([A]), np.array([B]), kept, information.Resolution(*information.FINE))
+    kept = gibbs_averages.Windows(np.array([low]), np.array([high]), np.ones(1))
+    got = averages(np.array([A]), np.array([B]), kept, gibbs_averages.Resolution(*information.FINE))
     top = min(high, 9.0)
     layers = [c * (1 + B) / A for c in (0.5, 1, 2, 4, 8, 16)]
     t, dt = panels(np.unique(np.clip([low, 1.0, 3.0, top, *layers], low, top)))
@@ -79,9 +75,9 @@ def test_averages_against_a_double_integral(A, B, low, high):
 @settings(max_examples=20)
 def test_jacobian_is_the_derivative(log_A, log_B, log_f, rule):
     f = np.array([10**log_f])
-    load = information.Load(2 / f, one_window(rule, f), f)
+    load = information.Load(2 / f, one_window(as_rule(rule), f), f)
     at = lambda a, b: information.saddle_system(  # noqa: E731
-        np.array([[a, b]]), load, information.Resolution(16, 64)
+        np.array([[a, b]]), load, gibbs_averages.Resolution(16, 64)
     )
     h = 1e-5
     columns = [(h, 0.0), (0.0, h)]
@@ -96,7 +92,10 @@ def entropy_surface(A, B, alpha, f, rule):
     """s as a function of A and B, written with q and R as in the header of the module."""
     one = np.array([1.0])
     mean = averages(
-        A * one, B * one, one_window(rule, f * one), information.Resolution(*information.FINE)
+        A * one,
+        B * one,
+        one_window(as_rule(rule), f * one),
+        gibbs_averages.Resolution(*information.FINE),
     )
     square = A * A + B * B
     q, R = square / (1 + square), A / np.sqrt(1 + square)
@@ -272,7 +271,7 @@ def sampled(alpha_tot, f, rule, dimension, data_sets, sweeps):
     start at the teacher; the first third is dropped.
     """
     rng = np.random.default_rng(7)
-    kept = one_window(rule, np.array([f]))
+    kept = one_window(as_rule(rule), np.array([f]))
     low, high = ndtr(kept.low), ndtr(kept.high)
     shape = (data_sets, round(alpha_tot * f * dimension))
     x = rng.standard_normal((dimension, *shape))

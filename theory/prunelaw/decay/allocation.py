@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prunelaw.checks import check_real
+from prunelaw.checks import check_finite, check_real
 from prunelaw.decay.repetition import DataConstrained, saturated
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 from prunelaw.numerics.roots import bracketed_roots
 
+_TERMS = "A, B, alpha, beta and compute"
 FLOPS = 6.0
 """Operations to train one parameter on one token (Hoffmann et al. 2022)."""
 _CLOSE = 1e-14  # width of a bracket of log N ≈ 20 at which it counts as found
@@ -24,18 +26,21 @@ _CLOSE = 1e-14  # width of a bracket of log N ≈ 20 at which it counts as found
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """What `compute_optimal` found. `...` is the shape of compute and unique_samples together."""
+    """What `compute_optimal` found. `...` is the shape of compute and unique_samples together.
 
-    parameters: Float[np.ndarray, "..."]
-    """N"""
-    samples_seen: Float[np.ndarray, "..."]
-    """D = C / 6N"""
-    epochs: Float[np.ndarray, "..."]
-    """D / U, at least 1: with less data than U a fresh part of it is seen once"""
-    loss: Float[np.ndarray, "..."]
-    """the least loss at this compute"""
-    imbalance: Float[np.ndarray, "..."]
-    """log of (−∂L/∂log N) / (−∂L/∂log D), 0 at the optimum: what rounding has left"""
+    Attributes:
+        parameters: N.
+        samples_seen: D = C / 6N.
+        epochs: D / U, at least 1: with less data than U a fresh part of it is seen once.
+        loss: the least loss at this compute.
+        imbalance: log of (−∂L/∂log N) / (−∂L/∂log D), 0 at the optimum: what rounding has left.
+    """
+
+    parameters: Array
+    samples_seen: Array
+    epochs: Array
+    loss: Array
+    imbalance: Array
 
 
 def compute_optimal(law: Any, compute: Any, unique_samples: Any = math.inf) -> Allocation:
@@ -48,7 +53,12 @@ def compute_optimal(law: Any, compute: Any, unique_samples: Any = math.inf) -> A
 
     found in log N to rounding. `compute` C > 0 in floating-point operations; `unique_samples` U > 0
     or inf; arrays broadcast. R*_D > 0 and R*_N > 0, else no optimum need be the only one.
-    `InputError` otherwise. Source: arXiv 2305.16264, sections 3.1 and 5; arXiv 2203.15556, eq. 4.
+
+    Raises:
+        InputError: outside these ranges.
+
+    Source:
+        arXiv 2305.16264, sections 3.1 and 5; arXiv 2203.15556, eq. 4.
     """
     if not isinstance(law, DataConstrained):
         raise InputError(f"law must be a DataConstrained, got {law!r}")
@@ -65,19 +75,14 @@ def compute_optimal(law: Any, compute: Any, unique_samples: Any = math.inf) -> A
         log_n[repeats] = _scarce_optimum(law, log_total[repeats], log_u[repeats])
     log_d = np.asarray(log_total - log_n)
     with np.errstate(over="ignore"):
-        size = _finite(np.exp(log_n))
-        seen = _finite(np.exp(log_d))
+        size = check_finite(_TERMS, np.exp(log_n))
+        seen = check_finite(_TERMS, np.exp(log_d))
     used = np.where(repeats, unique, seen)
     left = _imbalance(law, log_n, log_total, np.asarray(np.minimum(log_u, log_d)))
     return Allocation(size, seen, np.asarray(seen / used), law.loss(seen, used, size), left)
 
 
-def _imbalance(
-    law: DataConstrained,
-    log_n: Float[np.ndarray, "..."],
-    log_total: Float[np.ndarray, "..."],
-    log_u: Float[np.ndarray, "..."],
-) -> Float[np.ndarray, "..."]:
+def _imbalance(law: DataConstrained, log_n: Array, log_total: Array, log_u: Array) -> Array:
     """log of how much more a factor in N lowers the loss than the same factor in D = C/6N.
 
     Strictly decreasing in log N. With N = N_opt(U) e^x, R = e^x − 1 and S = S(R, R*):
@@ -89,9 +94,7 @@ def _imbalance(
     return np.asarray(gain_n + law.beta * effective_d - elastic_d)
 
 
-def _effective(
-    log_used: Float[np.ndarray, "..."], log_base: Float[np.ndarray, "..."], r_star: float
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def _effective(log_used: Array, log_base: Array, r_star: float) -> tuple[Array, Array]:
     """log of the effective amount, and log of its elasticity (0 without repeats)."""
     excess = np.maximum(log_used - log_base, 0.0)
     with np.errstate(over="ignore"):
@@ -109,13 +112,10 @@ def _scarce_optimum(
     def tilt(k: Int[np.ndarray, " m"], log_n: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         return np.arcsinh(_imbalance(law, log_n, log_total[k], log_u[k]))  # some are 1e100
 
-    low, high = law.log_matched(log_u), log_total - log_u
-    every = np.arange(low.size)
-    root, _ = bracketed_roots(tilt, low, high, tilt(every, low), tilt(every, high), _CLOSE)
-    return root
+    return bracketed_roots(tilt, law.log_matched(log_u), log_total - log_u, _CLOSE)[0]
 
 
-def _unique_or_unlimited(unique_samples: Any) -> Float[np.ndarray, "..."]:
+def _unique_or_unlimited(unique_samples: Any) -> Array:
     """Positive numbers, inf among them."""
     try:
         given = np.asarray(unique_samples, dtype=np.float64)
@@ -123,9 +123,3 @@ def _unique_or_unlimited(unique_samples: Any) -> Float[np.ndarray, "..."]:
         return check_real("unique_samples", unique_samples, 0.0, low_open=True)
     check_real("unique_samples", np.where(given == np.inf, 1.0, given), 0.0, low_open=True)
     return given
-
-
-def _finite(value: Any) -> Float[np.ndarray, "..."]:
-    if not np.isfinite(value).all():
-        raise InputError("A, B, alpha, beta and compute give an optimum beyond the range of floats")
-    return np.asarray(value)

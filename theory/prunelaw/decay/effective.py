@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from prunelaw.decay.passes import geometric
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 
 _SUMMED = 2**17  # passes added one by one; later ones go through an integral
 _ENDS = 2**22  # ends of passes, times pools, that are gone through one by one
@@ -72,7 +73,7 @@ def _part(useful, mean, effective, marks) -> Float[np.ndarray, " ends"]:
     return useful * length / effective * _log_ratio(mean * length / effective)
 
 
-def _log_ratio(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def _log_ratio(x: Array) -> Array:
     """log(1 + x)/x, which is 1 at 0."""
     return np.where(x > 0.0, np.log1p(x) / np.where(x > 0.0, x, 1.0), 1.0)
 
@@ -104,9 +105,9 @@ def _effective_term(
     share: Float[np.ndarray, " pools"],
     b: Float[np.ndarray, " pools"],
     rate: Float[np.ndarray, " pools"],
-    k: Float[np.ndarray, "..."],
+    k: Array,
     part: Any,
-) -> Float[np.ndarray, "..."]:
+) -> Array:
     """b_eff(k) log(1 + part · m(k)/E_k), m(k) = Σ w_i δ_i^k.
 
     Decay is taken relative to the slowest pool, so that b_eff never becomes 0/0.

@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import brentq
 
 from prunelaw.checks import check_integer, check_number, check_real
-from prunelaw.decay.utility import Pool, Real, exceeds_one, mixture_error
+from prunelaw.decay.utility import MayExceedOne, Pool, Real, exceeds_one, mixture_error
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
+from prunelaw.numerics.roots import one_root
 
 _TIE = 1e-13  # relative; two unions closer than this are equal, and the smaller one is named
 _GRID = 256  # points of the first look between `low` and `high`; roots are refined to rounding
@@ -32,21 +33,26 @@ _ROUNDS = 4  # closer looks at near-crossings; what stays unseen is narrower tha
 
 @dataclass(frozen=True, eq=False)
 class FilterChoice:
-    """What `best_filter` found. `...` is the shape of `samples_seen`."""
+    """What `best_filter` found. `...` is the shape of `samples_seen`.
 
-    samples_seen: Float[np.ndarray, "..."]
-    """the budget: samples seen in training, with a selection cost the scoring included"""
+    Attributes:
+        samples_seen: the budget: samples seen in training, with a selection cost the scoring
+            included.
+        n_pools: size of the best union: keep the best `n_pools` pools.
+        error: its error.
+        advantage: error of the second-best union minus `error`; ≥ 0, inf when there is only one
+            union.
+        errors: error of every union: errors[p − 1] keeps the best p pools; inf where scoring would
+            eat up the whole budget.
+        names: names of the pools, best to worst.
+    """
+
+    samples_seen: Array
     n_pools: Int[np.ndarray, "..."]
-    """size of the best union: keep the best `n_pools` pools"""
-    error: Float[np.ndarray, "..."]
-    """its error"""
-    advantage: Float[np.ndarray, "..."]
-    """error of the second-best union minus `error`; ≥ 0, inf when there is only one union"""
+    error: Array
+    advantage: Array
     errors: Float[np.ndarray, "n_unions ..."]
-    """error of every union: errors[p − 1] keeps the best p pools; inf where scoring would eat up
-    the whole budget"""
     names: tuple[str, ...]
-    """names of the pools, best to worst"""
 
     @property
     def beyond_range(self) -> Bool[np.ndarray, "..."]:
@@ -55,20 +61,18 @@ class FilterChoice:
 
 
 @dataclass(frozen=True)
-class SwitchPoint:
-    """Above `samples_seen` keep the best `to_pools`, just below it the best `from_pools`."""
+class SwitchPoint(MayExceedOne):
+    """Above `samples_seen` keep the best `to_pools`, just below it the best `from_pools`.
+
+    Attributes:
+        residual: difference of the two unions' errors at `samples_seen`; rounding only.
+    """
 
     samples_seen: float
     from_pools: int
     to_pools: int
     error: float
     residual: float
-    """difference of the two unions' errors at `samples_seen`; rounding only"""
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def union_errors(
@@ -108,7 +112,10 @@ def best_filter(
     `pools` are ordered best to worst and share a, d and convention. Unions equal to 1e-13
     (relative) count as a tie and the smallest of them is named. With `selection_cost` c > 0,
     `samples_seen` is the budget in units of one sample of training, from which scoring is paid
-    (`training_samples`). `InputError` on bad input.
+    (`training_samples`).
+
+    Raises:
+        InputError: for bad input.
     """
     seen = check_real("samples_seen", samples_seen, 1.0)
     errors = union_errors(pools, seen, selection_cost=selection_cost)
@@ -150,18 +157,20 @@ class ParetoCurve:
 
     The arrays hold an even grid in log budget and, exactly, every switch; the curve itself is a
     function, `curve(budget)`, evaluated afresh and not interpolated.
+
+    Attributes:
+        n_pools: the best union from this budget on: at a switch, the one above it.
     """
 
     budget: Float[np.ndarray, " n"]
     error: Float[np.ndarray, " n"]
     n_pools: Int[np.ndarray, " n"]
-    """the best union from this budget on: at a switch, the one above it"""
     is_switch: Bool[np.ndarray, " n"]
     switches: tuple[SwitchPoint, ...]
     pools: tuple[Pool, ...]
     selection_cost: float
 
-    def __call__(self, budget: Any) -> Float[np.ndarray, "..."]:
+    def __call__(self, budget: Any) -> Array:
         """The least error at any budget ≥ 1."""
         return best_filter(self.pools, budget, selection_cost=self.selection_cost).error
 
@@ -198,9 +207,7 @@ def _best_union(errors: Float[np.ndarray, "n_unions ..."]) -> Int[np.ndarray, ".
     return np.asarray(np.argmax(errors <= errors.min(axis=0) * (1.0 + _TIE), axis=0))
 
 
-def _runner_up(
-    errors: Float[np.ndarray, "n_unions ..."], best: Int[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def _runner_up(errors: Float[np.ndarray, "n_unions ..."], best: Int[np.ndarray, "..."]) -> Array:
     others = np.arange(len(errors)).reshape(-1, *[1] * best.ndim) != best
     return np.asarray(np.min(errors, axis=0, where=others, initial=np.inf))
 
@@ -273,5 +280,4 @@ class _Envelope:
             return high
         if values[0] * values[1] >= 0.0:
             return low if abs(values[0]) < abs(values[1]) else high
-        root: Any = brentq(gap, *ends, xtol=1e-15)
-        return math.exp(root)
+        return math.exp(one_root(gap, *ends))

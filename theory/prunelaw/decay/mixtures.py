@@ -23,9 +23,9 @@ from jaxtyping import Float
 from prunelaw.checks import check_number
 from prunelaw.decay.utility import (
     DIVISOR,
+    MayExceedOne,
     Pool,
     Real,
-    exceeds_one,
     growth_and_slope,
     mixture_error,
     sampling_weights,
@@ -42,22 +42,26 @@ _MOVES = 500  # exchanges of probability from one start, far more than a descent
 
 
 @dataclass(frozen=True, eq=False)
-class MixtureChoice:
-    """What `best_weights` found."""
+class MixtureChoice(MayExceedOne):
+    """What `best_weights` found.
+
+    Attributes:
+        weights: probability that a sample is drawn from each pool; they sum to 1.
+        violation: steepest fall of the error per unit of probability moved from one pool to
+            another, ≥ 0; 0 to rounding at a first-order optimum. At the end of a pass (to 1e-9) the
+            one-sided slopes count.
+        optimum: "global" where the problem is convex and a first-order optimum is the best there is
+            (paper convention or d = 0, stretch = 0); "local", the best of all starts, elsewhere.
+        union: the best uniform draw: of the best p pools, in the order given, or of one pool alone.
+    """
 
     samples_seen: float
     names: tuple[str, ...]
     weights: Float[np.ndarray, " pools"]
-    """probability that a sample is drawn from each pool; they sum to 1"""
     error: float
     violation: float
-    """steepest fall of the error per unit of probability moved from one pool to another, ≥ 0; 0 to
-    rounding at a first-order optimum. At the end of a pass (to 1e-9) the one-sided slopes count."""
     optimum: str
-    """"global" where the problem is convex and a first-order optimum is the best there is (paper
-    convention or d = 0, stretch = 0); "local", the best of all starts, elsewhere"""
     union: tuple[str, ...]
-    """the best uniform draw: of the best p pools, in the order given, or of one pool alone"""
     union_error: float
     starts: int
 
@@ -65,11 +69,6 @@ class MixtureChoice:
     def gain(self) -> float:
         """By how much the weights beat the best union; 0 where that is the answer itself."""
         return self.union_error - self.error
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def mixture_assumptions(
@@ -120,7 +119,8 @@ def best_weights(pools: Sequence[Pool], samples_seen: Any, *, stretch: Real = 1.
     feasible direction (paper, or d = 0; under official_code the pool that is used up first couples
     them, and the certificate is for pairs).
 
-    `InputError` for the effective_data convention, whose exponent does not separate.
+    Raises:
+        InputError: for the effective_data convention, whose exponent does not separate.
     """
     search = _Search.of(pools, check_number("samples_seen", samples_seen, 1.0), stretch)
     starts = search.starts()
@@ -160,8 +160,7 @@ class _Search:
     size: Float[np.ndarray, " pools"]
     b: Float[np.ndarray, " pools"]
     tau: Float[np.ndarray, " pools"]
-    log_x: float
-    """A = log(a n/1e5)"""
+    log_x: float  # A = log(a n/1e5)
     d: float
     official: bool
 

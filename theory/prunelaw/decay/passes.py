@@ -24,6 +24,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import gammainc
 
+from prunelaw.numerics.gaussian import Array
+
 _STEP = 0.25  # of the trapezoidal rule, whose error is about exp(−π²/step)
 _LOW = -3.75  # at this u, t·scale is below 1e-19
 _FAR = 42.0  # e^{−t} beyond this t changes no digit
@@ -46,14 +48,11 @@ class _Rule(NamedTuple):
     """Nodes t and, for both integrals, weights; of the integrand (1 − x^M) / ((1 − x) e^t)."""
 
     t: Float[np.ndarray, " nodes"]
-    growing: Float[np.ndarray, " nodes"]
-    """e^t − 1"""
+    growing: Float[np.ndarray, " nodes"]  # e^t − 1
     weights: Float[np.ndarray, "nodes 2"]
 
 
-def decayed_log(
-    passes: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def decayed_log(passes: Array, rate: Array) -> tuple[Array, Array]:
     """G of the utility law and dG/dlog τ, broadcast; 0 up to the end of the first pass."""
     shape = np.broadcast_shapes(passes.shape, rate.shape)
     whole, part, rate = _aligned(passes, rate)
@@ -64,9 +63,7 @@ def decayed_log(
     return growth.reshape(shape), slope.reshape(shape)
 
 
-def log_effective(
-    passes: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def log_effective(passes: Array, rate: Array) -> tuple[Array, Array]:
     """G = log(n_eff/N), n_eff/N = (1 − δ^K)/(1 − δ) + δ^K (passes − K), and dG/dlog τ."""
     shape = np.broadcast_shapes(passes.shape, rate.shape)
     whole, part, rate = _aligned(passes, rate)
@@ -77,7 +74,7 @@ def log_effective(
     return growth.reshape(shape), slope.reshape(shape)
 
 
-def decayed_log_limit(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def decayed_log_limit(tau: Array) -> Array:
     """Σ_{k≥1} δ^k log(1 + 1/k), G of the utility law for infinitely many passes; inf at τ = ∞.
 
     It is −((1 − δ)/δ) ∂_s Li_s(δ) at s = 0 (`prunelaw.derivations.infinite_passes`). For rates
@@ -94,7 +91,7 @@ def decayed_log_limit(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]
     return growth
 
 
-def log_effective_limit(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def log_effective_limit(tau: Array) -> Array:
     """log(n_eff/N) = log(1/(1 − δ)) for infinitely many passes; inf at τ = ∞."""
     log_rate, rate = _log_rate(tau)
     slow = np.minimum(rate, 0.5)
@@ -102,31 +99,25 @@ def log_effective_limit(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "...
     return np.where(rate > slow, -np.log1p(-np.exp(-np.maximum(rate, 0.5))), near)
 
 
-def _log_rate(
-    tau: Float[np.ndarray, "..."],
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def _log_rate(tau: Array) -> tuple[Array, Array]:
     """The log of the rate, −inf at τ = ∞, and the rate held inside [1e-290, 1e4]."""
     log_rate = math.log(math.log(2.0)) - np.log(tau)
     return log_rate, np.exp(np.clip(log_rate, math.log(1e-290), math.log(_FAST)))
 
 
-def decay_rate(tau: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def decay_rate(tau: Array) -> Array:
     """log 2 / τ, held away from overflow and from subnormal numbers."""
     rate = math.log(2.0) / np.maximum(tau, 1e-200)
     return np.where(rate < 1e-200, 0.0, rate)
 
 
-def geometric(
-    rate: Float[np.ndarray, "..."], k: Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def geometric(rate: Array, k: Array) -> Array:
     """Σ_{j<k} exp(−rate j) = (1 − δ^k)/(1 − δ), which is k when nothing decays."""
     safe = np.where(rate > 0.0, rate, 1.0)
     return np.where(rate > 0.0, np.expm1(-safe * k) / np.expm1(-safe), k)
 
 
-def _aligned(
-    passes: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def _aligned(passes: Array, rate: Array) -> tuple[Array, Array, Array]:
     """Whole passes (at least one), the part of the next, the rate: with as many axes, one at least.
 
     Both are held where their product is a float: what is cut off is dead, or does not decay.
@@ -138,16 +129,12 @@ def _aligned(
     return whole, passes - whole, np.minimum(rate, _FAST)
 
 
-def _unless_constant(
-    rate: Float[np.ndarray, "..."], growth: Float[np.ndarray, "..."], passes: Any
-) -> Float[np.ndarray, "..."]:
+def _unless_constant(rate: Array, growth: Array, passes: Any) -> Array:
     """G, which is log(passes) where nothing decays."""
     return np.where(rate > 0.0, growth, np.log(np.maximum(passes, 1.0)))
 
 
-def _sums(
-    last: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."]
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def _sums(last: Array, rate: Array) -> tuple[Array, Array]:
     """Σ δ^k log(1 + 1/k) and Σ k δ^k log(1 + 1/k) for k = 1..last, of aligned arrays."""
     shape = np.broadcast_shapes(last.shape, rate.shape)
     if math.prod(shape) == 0:
@@ -163,13 +150,8 @@ def _sums(
     return delta * first, delta * (geometric(rate, last) - second)
 
 
-def _integrals(
-    last: Float[np.ndarray, "..."], rate: Float[np.ndarray, "..."], rule: _Rule
-) -> Float[np.ndarray, "... 2"]:
-    """Both integrals over t, in blocks along the first axis.
-
-    P and Q are computed once where the passes are the same all along that axis.
-    """
+def _integrals(last: Array, rate: Array, rule: _Rule) -> Float[np.ndarray, "... 2"]:
+    """Both integrals over t, in blocks along the first axis."""
     lost, lost_each = -np.expm1(-rate * last), -np.expm1(-rate)[..., None]  # R and ρ
     integrals = np.empty((*lost.shape, 2))
     step = max(1, _BLOCK // (lost[0].size * rule.t.size))
@@ -198,9 +180,7 @@ def _rule(doublings: int) -> _Rule:
     return _Rule(t, np.expm1(t), weights)
 
 
-def _mean_pass(
-    rate: Float[np.ndarray, "..."], k: Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def _mean_pass(rate: Array, k: Array) -> Array:
     """Mean of j = 0..k−1 weighted by δ^j: 1/(e^r − 1) − k/(e^{kr} − 1), without cancellation."""
     x = rate * k
     slow = x < _SMALL
@@ -209,12 +189,12 @@ def _mean_pass(
     return np.where(slow, half, _bose(safe) - k * _bose(safe * k))
 
 
-def _bose(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def _bose(x: Array) -> Array:
     """1/(e^x − 1) for x > 0, which dies out instead of overflowing."""
     return np.exp(-x) / -np.expm1(-x)
 
 
-def _remainder(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def _remainder(x: Array) -> Array:
     """1/(e^x − 1) − 1/x + 1/2 for x < 1/2: odd Bernoulli terms."""
     square = np.minimum(x, _SMALL) ** 2
     total = np.zeros_like(square)

@@ -19,20 +19,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
-from prunelaw.checks import check_real, hold_number
+from prunelaw.checks import check_finite, check_real, hold_number
 from prunelaw.decay.utility import DIVISOR, Pool, Real, UtilityLaw
 from prunelaw.decay.utility import PUBLISHED as UTILITY_SETS
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 
 
 @dataclass(frozen=True)
 class NoDecay:
     """y = (a n/1e5)^b + d: the error falls with samples seen, however often they repeat.
 
-    `a` > 0, `b` ≤ 0, `d` ≥ 0, `InputError` otherwise; `a` inside the power with the divisor 1e5,
-    as in `prunelaw.decay.utility`, of whose "paper" convention this is the case τ = ∞.
+    `a` > 0 stands inside the power with the divisor 1e5, b ≤ 0, d ≥ 0: the case τ = ∞ of the
+    "paper" convention of `prunelaw.decay.utility`.
     """
 
     a: Real
@@ -44,12 +44,12 @@ class NoDecay:
         hold_number(self, "b", -np.inf, 0.0)
         hold_number(self, "d", 0.0)
 
-    def error(self, samples_seen: Any) -> Float[np.ndarray, "..."]:
+    def error(self, samples_seen: Any) -> Array:
         """Error after `samples_seen` > 0 samples."""
         seen = check_real("samples_seen", samples_seen, 0.0, low_open=True)
         with np.errstate(over="ignore"):
             error = np.exp(self.b * (np.log(seen) + math.log(self.a / DIVISOR))) + self.d
-        return _finite(error, "a, b and samples_seen")
+        return check_finite("a, b and samples_seen", error)
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,17 @@ class DataConstrained:
         N_eff = U_N (1 + S(N/U_N − 1, R*_N)),    U_N = min(N, N_opt(U_D))
         S(R, R*) = R* (1 − exp(−R/R*)),          N_opt(U) = ((αA/βB) U^β)^(1/α)
 
-    N_opt(U) is the N for which U is the compute-optimal amount of data: along 6 N D = const,
-    αA/N^α = βB/D^β. So `r_n` < inf weakens a model that is too large for its unique data, repeated
-    or not. r_d = r_n = inf is the law of Hoffmann et al. (2022); r_d = 0 makes repeats worthless.
+    N_opt(U) is the N for which U is the compute-optimal amount of data: along 6 N D = const, αA/N^α
+    = βB/D^β. So `r_n` < inf weakens a model that is too large for its unique data, repeated or not.
+    r_d = r_n = inf is the law of Hoffmann et al. (2022); r_d = 0 makes repeats worthless.
 
-    `E` ≥ 0; `A`, `B`, `alpha`, `beta` > 0; `r_d`, `r_n` in [0, inf] are R*_D, R*_N. `InputError`
-    otherwise. Source: Muennighoff et al. 2023, arXiv 2305.16264, section 3.1 and appendix A.
+    `E` ≥ 0; `A`, `B`, `alpha`, `beta` > 0; `r_d`, `r_n` in [0, inf] are R*_D, R*_N.
+
+    Raises:
+        InputError: outside these ranges.
+
+    Source:
+        Muennighoff et al. 2023, arXiv 2305.16264, section 3.1 and appendix A.
     """
 
     E: Real
@@ -81,17 +86,15 @@ class DataConstrained:
         hold_number(self, "E", 0.0)
         for name in ("A", "B", "alpha", "beta"):
             hold_number(self, name, 0.0, low_open=True)
-        _hold_or_infinite(self, "r_d")
-        _hold_or_infinite(self, "r_n")
+        hold_number(self, "r_d", 0.0, infinite=True)
+        hold_number(self, "r_n", 0.0, infinite=True)
 
     @property
     def log_ratio(self) -> float:
         """log(αA/βB): what α log N − β log D is on the compute-optimal line, without repeats."""
         return math.log(self.alpha / self.beta) + math.log(self.A) - math.log(self.B)
 
-    def loss(
-        self, samples_seen: Any, unique_samples: Any, parameters: Any
-    ) -> Float[np.ndarray, "..."]:
+    def loss(self, samples_seen: Any, unique_samples: Any, parameters: Any) -> Array:
         """Loss at D = `samples_seen`, U = `unique_samples`, N = `parameters`, all > 0.
 
         Arrays broadcast. D < U is fine: only D samples count as unique then.
@@ -101,36 +104,31 @@ class DataConstrained:
         with np.errstate(over="ignore"):
             capacity = np.exp(math.log(self.A) - self.alpha * log_n)
             data = np.exp(math.log(self.B) - self.beta * log_d)
-        return _finite(self.E + capacity + data, "A, B, alpha, beta and the runs")
+        return check_finite("A, B, alpha, beta and the runs", self.E + capacity + data)
 
-    def effective_samples(self, samples_seen: Any, unique_samples: Any) -> Float[np.ndarray, "..."]:
+    def effective_samples(self, samples_seen: Any, unique_samples: Any) -> Array:
         """D_eff: how many unique samples would be worth the same."""
         seen, unique, _ = _runs(samples_seen, unique_samples, 1.0)
-        return _finite(np.exp(_log_effective_samples(seen, unique, self.r_d)), "samples_seen")
+        return check_finite("samples_seen", np.exp(_log_effective_samples(seen, unique, self.r_d)))
 
     def effective_parameters(
         self, samples_seen: Any, unique_samples: Any, parameters: Any
-    ) -> Float[np.ndarray, "..."]:
+    ) -> Array:
         """N_eff: the size of a model that would make the same of unlimited unique data."""
         runs = _runs(samples_seen, unique_samples, parameters)
-        return _finite(np.exp(self._log_effective(*runs)[0]), "A, B, alpha, beta and the runs")
+        return check_finite("A, B, alpha, beta and the runs", np.exp(self._log_effective(*runs)[0]))
 
-    def matched_parameters(self, unique_samples: Any) -> Float[np.ndarray, "..."]:
+    def matched_parameters(self, unique_samples: Any) -> Array:
         """N_opt(U): the model for which U unique samples, seen once, are compute-optimal."""
         unique = check_real("unique_samples", unique_samples, 0.0, low_open=True)
         with np.errstate(over="ignore"):
-            return _finite(np.exp(self.log_matched(np.log(unique))), "A, B, alpha and beta")
+            return check_finite("A, B, alpha and beta", np.exp(self.log_matched(np.log(unique))))
 
-    def log_matched(self, log_unique: Any) -> Float[np.ndarray, "..."]:
+    def log_matched(self, log_unique: Any) -> Array:
         """log N_opt from log U, also where N_opt itself is beyond the range of floats."""
         return np.asarray((self.log_ratio + self.beta * np.asarray(log_unique)) / self.alpha)
 
-    def _log_effective(
-        self,
-        seen: Float[np.ndarray, "..."],
-        unique: Float[np.ndarray, "..."],
-        size: Float[np.ndarray, "..."],
-    ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    def _log_effective(self, seen: Array, unique: Array, size: Array) -> tuple[Array, Array]:
         """log N_eff and log D_eff."""
         log_n = np.log(size)
         log_d = _log_effective_samples(seen, unique, self.r_d)
@@ -164,7 +162,7 @@ class Overfit:
     is open and no form predicts them.
 
     `law`: a `DataConstrained`, `NoDecay` or `UtilityLaw`. `c` ≥ 0, `q` ≥ 0, `p` > 0, `r_star` > 0
-    or inf; `InputError` otherwise. With q = 0 the penalty needs no `parameters`.
+    or inf. With q = 0 the penalty needs no `parameters`.
     """
 
     law: Monotone
@@ -181,11 +179,9 @@ class Overfit:
         hold_number(self, "c", 0.0)
         hold_number(self, "q", 0.0)
         hold_number(self, "p", 0.0, low_open=True)
-        _hold_or_infinite(self, "r_star", low_open=True)
+        hold_number(self, "r_star", 0.0, infinite=True, low_open=True)
 
-    def loss(
-        self, samples_seen: Any, unique_samples: Any, parameters: Any = None
-    ) -> Float[np.ndarray, "..."]:
+    def loss(self, samples_seen: Any, unique_samples: Any, parameters: Any = None) -> Array:
         """Loss or error of runs; `parameters` is needed by `DataConstrained` and by q > 0."""
         if parameters is None and isinstance(self.law, DataConstrained):
             raise InputError("parameters must be given: DataConstrained depends on them")
@@ -196,11 +192,9 @@ class Overfit:
         else:
             base = self.law.error(samples_seen, unique_samples)
         penalty = self.penalty(samples_seen, unique_samples, parameters)
-        return _finite(base + penalty, "c, p, q and the runs")
+        return check_finite("c, p, q and the runs", base + penalty)
 
-    def penalty(
-        self, samples_seen: Any, unique_samples: Any, parameters: Any = None
-    ) -> Float[np.ndarray, "..."]:
+    def penalty(self, samples_seen: Any, unique_samples: Any, parameters: Any = None) -> Array:
         """The last term alone: what repeating costs."""
         if parameters is None and self.q > 0.0:
             raise InputError(f"parameters must be given: q = {self.q:g} weighs them")
@@ -210,17 +204,19 @@ class Overfit:
         repeats = saturated(_repeats(seen, unique), self.r_star)
         with np.errstate(over="ignore"):
             crowding = (size / unique) ** self.q
-            return _finite(self.c * repeats**self.p * crowding, "c, p, q and the runs")
+            return check_finite("c, p, q and the runs", self.c * repeats**self.p * crowding)
 
 
 @dataclass(frozen=True)
 class PowerLaw:
     """y = k C^s + d in compute C alone: it knows neither the data nor how often they repeat.
 
-    C is the total of a training run in GMACs: giga multiply-accumulates of one forward pass, of
-    one sample, times the samples seen (`gmacs_total` of the public OpenCLIP tables). `k` > 0,
-    `s` ≤ 0, `d` ≥ 0 (published: 0); `InputError` otherwise.
-    Source: Cherti et al. 2023, arXiv 2212.07143, section 4 (E = β C^α there).
+    C is the total of a training run in GMACs: giga multiply-accumulates of one forward pass, of one
+    sample, times the samples seen (`gmacs_total` of the public OpenCLIP tables). `k` > 0, `s` ≤ 0,
+    `d` ≥ 0 (published: 0).
+
+    Source:
+        Cherti et al. 2023, arXiv 2212.07143, section 4 (E = β C^α there).
     """
 
     k: Real
@@ -232,15 +228,15 @@ class PowerLaw:
         hold_number(self, "s", -np.inf, 0.0)
         hold_number(self, "d", 0.0)
 
-    def error(self, compute: Any) -> Float[np.ndarray, "..."]:
+    def error(self, compute: Any) -> Array:
         """Error after `compute` > 0."""
         spent = check_real("compute", compute, 0.0, low_open=True)
         with np.errstate(over="ignore"):
             error = np.exp(math.log(self.k) + self.s * np.log(spent)) + self.d
-        return _finite(error, "k, s and compute")
+        return check_finite("k, s and compute", error)
 
 
-def saturated(repeats: Any, r_star: float) -> Float[np.ndarray, "..."]:
+def saturated(repeats: Any, r_star: float) -> Array:
     """S(R, R*) = R* (1 − exp(−R/R*)) for R ≥ 0: R while R ≪ R*, R* in the end; R* in [0, inf]."""
     repeats = np.asarray(repeats, dtype=np.float64)
     if r_star == math.inf:
@@ -253,40 +249,25 @@ def saturated(repeats: Any, r_star: float) -> Float[np.ndarray, "..."]:
         return np.where(ratio < 1e-8, nearly_all, -r_star * np.expm1(-ratio))
 
 
-def _log_effective_samples(
-    seen: Float[np.ndarray, "..."], unique: Float[np.ndarray, "..."], r_d: float
-) -> Float[np.ndarray, "..."]:
+def _log_effective_samples(seen: Array, unique: Array, r_d: float) -> Array:
     """log D_eff."""
     log_once = np.log(np.minimum(seen, unique))
     return np.asarray(log_once + np.log1p(saturated(_repeats(seen, unique), r_d)))
 
 
-def _repeats(
-    seen: Float[np.ndarray, "..."], unique: Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def _repeats(seen: Array, unique: Array) -> Array:
     """R = D/U − 1, and 0 up to the first epoch."""
     with np.errstate(over="ignore"):
-        return _finite(np.maximum(seen - unique, 0.0) / unique, "samples_seen / unique_samples")
+        repeats = np.maximum(seen - unique, 0.0) / unique
+    return check_finite("samples_seen / unique_samples", repeats)
 
 
-def _runs(seen: Any, unique: Any, size: Any) -> tuple[Float[np.ndarray, "..."], ...]:
+def _runs(seen: Any, unique: Any, size: Any) -> tuple[Array, ...]:
     return (
         check_real("samples_seen", seen, 0.0, low_open=True),
         check_real("unique_samples", unique, 0.0, low_open=True),
         check_real("parameters", size, 0.0, low_open=True),
     )
-
-
-def _finite(value: Any, what: str) -> Float[np.ndarray, "..."]:
-    if not np.isfinite(value).all():
-        raise InputError(f"{what} give a value beyond the range of floats (1e308)")
-    return np.asarray(value)
-
-
-def _hold_or_infinite(holder: Any, name: str, **ends: bool) -> None:
-    value = getattr(holder, name)
-    if not (isinstance(value, float) and value == math.inf):
-        hold_number(holder, name, 0.0, **ends)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from jaxtyping import Float, Int
 
 from prunelaw.checks import check_number
 from prunelaw.decay.mixtures import best_weights
-from prunelaw.decay.utility import DIVISOR, Pool, UtilityLaw, exceeds_one, shared_law
+from prunelaw.decay.utility import DIVISOR, MayExceedOne, Pool, UtilityLaw, shared_law
 from prunelaw.errors import InputError
 
 _CHUNKS = 2**20  # passes in one schedule, over all pools
@@ -54,22 +54,26 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule:
-    """What `best_schedule` found, beside the best that does not change over time."""
+class Schedule(MayExceedOne):
+    """What `best_schedule` found, beside the best that does not change over time.
+
+    Attributes:
+        bound: no schedule has an error below it, whatever it shows before n0.
+        start: n0 = 1e5/a, where the law has y = 1.
+        union: names of the best fixed uniform draw (the best p pools, or one alone), decay per
+            showing.
+        weights: the best fixed sampling weights, decay per showing.
+    """
 
     samples_seen: float
     segments: tuple[Segment, ...]
     error: float
     bound: float
-    """no schedule has an error below it, whatever it shows before n0"""
     start: float
-    """n0 = 1e5/a, where the law has y = 1"""
     union: tuple[str, ...]
-    """names of the best fixed uniform draw (the best p pools, or one alone), decay per showing"""
     union_error: float
     names: tuple[str, ...]
     weights: Float[np.ndarray, " pools"]
-    """the best fixed sampling weights, decay per showing"""
     weights_error: float
 
     @property
@@ -77,11 +81,6 @@ class Schedule:
         """How much the schedule beats the best fixed weights. Negative is possible where a small
         good pool is used up before n0, which fixed weights do more slowly."""
         return self.weights_error - self.error
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def best_schedule(pools: Sequence[Pool], samples_seen: Any) -> Schedule:
@@ -93,9 +92,12 @@ def best_schedule(pools: Sequence[Pool], samples_seen: Any) -> Schedule:
     pool's own showings and do not stretch, for the fixed draws that it is compared with as well:
     this is an extension of arXiv 2404.07177, which mixes pools at random only.
 
-    Convention paper: d is added at the end. `InputError` for others (official_code shrinks d from
-    the end of a first pass on, and effective_data has values that depend on the other pools: a
-    chunk has no value of its own), for fewer samples than n0, and beyond a million passes.
+    Convention paper: d is added at the end. Under the others a chunk has no value of its own:
+    official_code shrinks d from the end of a first pass on, and in effective_data values depend on
+    the other pools.
+
+    Raises:
+        InputError: for other conventions, fewer samples than n0, and beyond a million passes.
     """
     law = shared_law(pools)
     if law.convention != "paper":

@@ -23,8 +23,9 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw.checks import check_choice, check_integer, check_number, check_real
-from prunelaw.decay.utility import CONVENTIONS, Pool, Real, UtilityLaw, exceeds_one, mixture_error
+from prunelaw.decay.utility import CONVENTIONS, MayExceedOne, Pool, Real, UtilityLaw, mixture_error
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 
 if TYPE_CHECKING:
     Profile = float | Float[np.ndarray, " k"] | Callable[[Float[np.ndarray, " n"]], Any]
@@ -44,7 +45,7 @@ class ScoredPool:
 
     Each is a number, an array of values at evenly spaced quantiles from 0 to 1 (linear between
     them), or a function of an array of quantiles. a, d and the convention are those of
-    `UtilityLaw`. `InputError` where a value leaves its range.
+    `UtilityLaw`.
     """
 
     size: Real
@@ -82,32 +83,31 @@ class ScoredPool:
 
     def kept_error(
         self, keep: Real, samples_seen: Any, *, n_buckets: int = 64, stretch: Real = 1.0
-    ) -> Float[np.ndarray, "..."]:
+    ) -> Array:
         """Error after `samples_seen` ≥ 1 samples drawn uniformly from the best fraction `keep`."""
         pools = self.buckets(n_buckets, keep=keep, stretch=stretch)
         return mixture_error(pools, samples_seen, stretch=stretch)
 
 
 @dataclass(frozen=True)
-class BestFraction:
-    """What `best_fraction` found."""
+class BestFraction(MayExceedOne):
+    """What `best_fraction` found.
+
+    Attributes:
+        fraction: the fraction to keep.
+        high: bracket: a (local) minimum lies between them, since the errors there are not below
+            `error`.
+        bucket_effect: by how much twice as many buckets change `error` at `fraction`.
+    """
 
     fraction: float
-    """the fraction to keep"""
     error: float
     low: float
     high: float
-    """bracket: a (local) minimum lies between them, since the errors there are not below `error`"""
     low_error: float
     high_error: float
     keep_all_error: float
     bucket_effect: float
-    """by how much twice as many buckets change `error` at `fraction`"""
-
-    @property
-    def beyond_range(self) -> bool:
-        """Whether `error` is above 1, where the law gives no probability."""
-        return bool(exceeds_one(self.error))
 
 
 def best_fraction(
@@ -115,10 +115,13 @@ def best_fraction(
 ) -> BestFraction:
     """The fraction f of a scored pool to keep with the least error at `samples_seen` ≥ 1.
 
-    f in [1e-4, 1], and no less than one sample. A grid in log f that includes the ends of passes
-    (n = k f N, where the slope jumps) finds the valley, closer and closer grids the bottom; the
+    f in [1e-4, 1], and no less than one sample. A grid in log f that includes the ends of passes (n
+    = k f N, where the slope jumps) finds the valley, closer and closer grids the bottom; the
     bracket is three errors computed, not a model: low ≤ f ≤ high with f the least of them. At the
-    end of the range the bracket ends there. `InputError` on bad input.
+    end of the range the bracket ends there.
+
+    Raises:
+        InputError: for bad input.
     """
     seen = check_number("samples_seen", samples_seen, 1.0)
     size = float(pool.size)

@@ -20,7 +20,6 @@ The law is not a probability: weak pools give errors above 1, nothing here clips
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from prunelaw.checks import check_choice, check_number, check_real, hold_number
+from prunelaw.checks import check_choice, check_finite, check_number, check_real, hold_number
 from prunelaw.decay.effective import effective_draws, effective_mixture
 from prunelaw.decay.passes import (
     decay_rate,
@@ -39,8 +38,10 @@ from prunelaw.decay.passes import (
     log_effective_limit,
 )
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 
 CONVENTIONS = ("paper", "official_code", "effective_data")
+_TERMS = "a, b and samples_seen"
 DIVISOR = 1e5
 """Samples are counted in units of 1e5 inside the power: (a n / 1e5)^b."""
 
@@ -54,8 +55,15 @@ else:
 
 @dataclass(frozen=True)
 class UtilityLaw:
-    """The law of one pool. `a` > 0; `b` ≤ 0 (0: useless data); `tau` > 0 epochs, inf for no decay;
-    `d` ≥ 0 the irreducible error; `convention` one of CONVENTIONS. `InputError` otherwise."""
+    """The law of one pool.
+
+    Attributes:
+        a: above 0.
+        b: at most 0; 0 is useless data.
+        tau: half-life in epochs, above 0; inf for no decay.
+        d: irreducible error, at least 0.
+        convention: one of CONVENTIONS.
+    """
 
     a: Real
     b: Real
@@ -66,8 +74,7 @@ class UtilityLaw:
     def __post_init__(self) -> None:
         hold_number(self, "a", 0.0, low_open=True)
         hold_number(self, "b", -np.inf, 0.0)
-        if not (isinstance(self.tau, float) and self.tau == math.inf):
-            hold_number(self, "tau", 0.0, low_open=True)
+        hold_number(self, "tau", 0.0, infinite=True, low_open=True)
         hold_number(self, "d", 0.0)
         check_choice("convention", self.convention, CONVENTIONS)
 
@@ -77,7 +84,7 @@ class UtilityLaw:
         with np.errstate(over="ignore"):
             return float(np.exp(self.b * np.log(self.a / DIVISOR)))
 
-    def error(self, samples_seen: Any, pool_size: Any) -> Float[np.ndarray, "..."]:
+    def error(self, samples_seen: Any, pool_size: Any) -> Array:
         """Error after `samples_seen` ≥ 1 samples from a pool of `pool_size` > 0 unique ones.
 
         Arrays broadcast. The last pass may be partial; fewer samples than the pool is fine.
@@ -86,9 +93,9 @@ class UtilityLaw:
         size = check_real("pool_size", pool_size, 0.0, low_open=True)
         first = self.b * np.log(self.a / DIVISOR * np.minimum(seen, size))
         growth = self.b * log_growth(seen / size, self.tau, self.convention)
-        return _finite(combine(first, growth, self.d, self.convention))
+        return check_finite(_TERMS, combine(first, growth, self.d, self.convention))
 
-    def limit(self, pool_size: Any) -> Float[np.ndarray, "..."]:
+    def limit(self, pool_size: Any) -> Array:
         """Error after infinitely many epochs on a pool of `pool_size` > 0 unique samples.
 
         With G_∞ of `log_growth_limit`: (a N/1e5)^b exp(b G_∞) + d, under official_code
@@ -98,7 +105,7 @@ class UtilityLaw:
         size = check_real("pool_size", pool_size, 0.0, low_open=True)
         growth = self.b * float(log_growth_limit(self.tau, self.convention)) if self.b else 0.0
         first = self.b * np.log(self.a / DIVISOR * size)
-        return _finite(combine(first, growth, self.d, self.convention))
+        return check_finite(_TERMS, combine(first, growth, self.d, self.convention))
 
 
 @dataclass(frozen=True)
@@ -117,11 +124,11 @@ class Pool:
 
 def mixture_error(
     pools: Sequence[Pool], samples_seen: Any, *, weights: Any = None, stretch: Real = 1.0
-) -> Float[np.ndarray, "..."]:
+) -> Array:
     """Error after `samples_seen` ≥ 1 samples drawn from `pools`, by default from their union.
 
-    In a union of N̂ samples, a pool of N_i is repeated less often per sample seen: τ̂_i = (N̂/N_i) τ_i
-    (p τ_i for p equal pools). With w_i = N_i/N̂ (1/p for equal pools, as published), pass k has
+    In a union of N̂ samples, a pool of N_i is repeated less often per sample seen: τ̂_i = (N̂/N_i)
+    τ_i (p τ_i for p equal pools). With w_i = N_i/N̂ (1/p for equal pools, as published), pass k has
 
         utility conventions   b_eff(k) = Σ w_i b_i δ̂_i^k
         effective_data        y = (a N̂/1e5)^b_eff(0) ∏_k (E_{k+1}/E_k)^b_eff(k) + d,
@@ -142,8 +149,10 @@ def mixture_error(
     this is the theorem and which the extension.
 
     All pools must have names of their own and share a, d and the convention (`InputError`), as the
-    published fits do. Source: arXiv 2404.07177, section on mixtures of pools, and the authors'
-    published functions.
+    published fits do.
+
+    Source:
+        arXiv 2404.07177, section on mixtures of pools, and the authors' published functions.
     """
     law = shared_law(pools)
     seen = check_real("samples_seen", samples_seen, 1.0)
@@ -170,7 +179,7 @@ def mixture_error(
         growth = effective_mixture(passes.ravel(), share, b, decay_rate(tau)).reshape(passes.shape)
     else:
         growth = effective_draws(seen.ravel(), size, share, b, decay_rate(tau)).reshape(seen.shape)
-    return _finite(combine(first, growth, law.d, law.convention))
+    return check_finite(_TERMS, combine(first, growth, law.d, law.convention))
 
 
 def sampling_weights(pools: Sequence[Pool], weights: Any) -> Float[np.ndarray, " pools"]:
@@ -186,7 +195,7 @@ def sampling_weights(pools: Sequence[Pool], weights: Any) -> Float[np.ndarray, "
     return share / share.sum()
 
 
-def log_growth(passes: Any, tau: Any, convention: str) -> Float[np.ndarray, "..."]:
+def log_growth(passes: Any, tau: Any, convention: str) -> Array:
     """G ≥ 0 such that repeating a pool multiplies the first pass's factor by exp(b G).
 
     passes = samples_seen / pool_size > 0 and tau > 0 (inf: no decay) broadcast; G = 0 up to the
@@ -198,9 +207,7 @@ def log_growth(passes: Any, tau: Any, convention: str) -> Float[np.ndarray, "...
     return growth_and_slope(passes, tau, convention)[0]
 
 
-def growth_and_slope(
-    passes: Any, tau: Any, convention: str
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def growth_and_slope(passes: Any, tau: Any, convention: str) -> tuple[Array, Array]:
     """G of `log_growth` and its slope dG/dlog τ ≥ 0, both exact, for arrays that broadcast.
 
     With s = log 2/τ, dδ^k/dlog τ = k s δ^k; with K whole passes and a part r, as in `log_growth`,
@@ -218,7 +225,7 @@ def growth_and_slope(
     return law(made, decay_rate(half_life))
 
 
-def log_growth_limit(tau: Any, convention: str) -> Float[np.ndarray, "..."]:
+def log_growth_limit(tau: Any, convention: str) -> Array:
     """G_∞ = lim G for infinitely many passes, for tau > 0; inf where nothing decays (tau = inf).
 
         paper, official_code   G_∞ = Σ_{k≥1} δ^k log(1 + 1/k) = −((1 − δ)/δ) ∂_s Li_s(δ) at s = 0
@@ -233,7 +240,7 @@ def log_growth_limit(tau: Any, convention: str) -> Float[np.ndarray, "..."]:
     return law(np.atleast_1d(half_life)).reshape(half_life.shape)
 
 
-def _half_life(tau: Any) -> Float[np.ndarray, "..."]:
+def _half_life(tau: Any) -> Array:
     half_life = np.asarray(tau, dtype=np.float64)
     if not (half_life > 0.0).all():
         raise InputError(f"tau must be in (0, inf], got {tau!r}")
@@ -248,7 +255,18 @@ def exceeds_one(error: Any) -> Bool[np.ndarray, "..."]:
     return np.asarray(check_real("error", error, 0.0) > 1.0)
 
 
-def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndarray, "..."]:
+class MayExceedOne:
+    """What holds an `error` of the law, which is no probability above 1."""
+
+    error: float
+
+    @property
+    def beyond_range(self) -> bool:
+        """Whether `error` is above 1, where the law gives no probability."""
+        return bool(exceeds_one(self.error))
+
+
+def combine(first: Any, growth: Any, d: float, convention: str) -> Array:
     """The error from log F (`first`) and the exponent of the later passes (`growth`).
 
     inf where it exceeds the range of floats, which a search over parameters may run into.
@@ -261,12 +279,6 @@ def combine(first: Any, growth: Any, d: float, convention: str) -> Float[np.ndar
 def with_convention(pools: Sequence[Pool], convention: str) -> tuple[Pool, ...]:
     """The same pools and numbers read under another convention."""
     return tuple(replace(p, law=replace(p.law, convention=convention)) for p in pools)
-
-
-def _finite(error: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    if not np.isfinite(error).all():
-        raise InputError("a, b and samples_seen give an error beyond the range of floats (1e308)")
-    return error
 
 
 def shared_law(pools: Sequence[Pool]) -> UtilityLaw:

@@ -67,9 +67,9 @@ def _chain_step(a, b, delta, seen, law, k, last: int) -> Step:
 def mixing_rule() -> Derivation:
     """τ̂ = p τ for p equal pools sampled uniformly; τ̂ = (N̂/N) τ in general.
 
-    The clock matters: τ̂ counts passes of N samples, the size of one pool.  During one pass over
+    The clock matters: τ̂ counts passes of N samples, the size of one pool. During one pass over
     the union of N̂ samples each sample is still shown once, and uniform sampling alone would keep
-    δ.  The published law, and `prunelaw.decay.utility`, apply δ̂ per pass over the union.
+    δ. The published law, and `prunelaw.decay.utility`, apply δ̂ per pass over the union.
     """
     n, N, p, union, tau, slow = sp.symbols("n N p N_union tau tau_mixed", positive=True)
     k = sp.symbols("k", positive=True)

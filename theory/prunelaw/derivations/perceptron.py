@@ -1,8 +1,8 @@
 """The formulas of the two theories derived by computer algebra, step by step.
 
 Each function returns a `Derivation`: sentences with SymPy relations that documentation can print,
-and a verdict that tests can check.  A step is checked by SymPy when the function runs; a `given`
-step is a definition, or a consequence that its sentence draws from the checked ones.  Identities
+and a verdict that tests can check. A step is checked by SymPy when the function runs; a `given`
+step is a definition, or a consequence that its sentence draws from the checked ones. Identities
 between integrals are reduced to identities between integrands at fixed fields, for a generic keep
 rule w; `tests/theory/derivations/test_derivations.py` adds the integrals at random parameters.
 
@@ -28,7 +28,7 @@ from prunelaw.derivations.steps import (
 
 
 def all_derivations() -> tuple[Derivation, ...]:
-    """Every derivation of this module, in reading order.  Takes some seconds."""
+    """Every derivation of this module, in reading order. Takes some seconds."""
     return (
         smoothed_hinge(),
         perfect_probe(),
@@ -51,10 +51,7 @@ def smoothed_hinge() -> Derivation:
         "G_σ": (closed.diff(sigma), 2 * sigma * _cdf(m / sigma)),
         "G_mm": (closed.diff(m, 2), 2 * _cdf(m / sigma)),
         "G_mσ": (closed.diff(m, sigma), 2 * _density(m / sigma)),
-        "G_σσ": (
-            closed.diff(sigma, 2),
-            2 * _cdf(m / sigma) - 2 * m / sigma * _density(m / sigma),
-        ),
+        "G_σσ": (closed.diff(sigma, 2), 2 * _cdf(m / sigma) - 2 * m / sigma * _density(m / sigma)),
     }
     steps = [
         Step(
@@ -75,9 +72,7 @@ def smoothed_hinge() -> Derivation:
         ),
     ]
     return derivation(
-        "The smoothed hinge",
-        "E_g[(m − σ g)₊²] = (m² + σ²) Φ(m/σ) + m σ φ(m/σ)",
-        steps,
+        "The smoothed hinge", "E_g[(m − σ g)₊²] = (m² + σ²) Φ(m/σ) + m σ φ(m/σ)", steps
     )
 
 
@@ -241,9 +236,7 @@ def _gradient_steps(field, form, a, b, noise, symbols) -> list[Step]:
             -open_hinge * (t - R * g / sigma),
         ),
         checked(
-            "The same along B, with ∂σ/∂B = −ρ/σ.",
-            slope[B],
-            -open_hinge * (z - rho * g / sigma),
+            "The same along B, with ∂σ/∂B = −ρ/σ.", slope[B], -open_hinge * (z - rho * g / sigma)
         ),
         checked("g/σ is the logarithmic slope of p in s.", pull, -log_p.diff(s)),
         checked(

@@ -1,17 +1,38 @@
 """Keep rules: which part of the examples is kept, as a weight on the axis of the signed margin.
 
-`as_rule` reads a rule from its text; `rule` says what a rule is, `plain` has those with a name,
-`general` mixtures, steps and any function.
+`rule` says what a rule is, `plain` has hard, easy, random and bands, `general` mixtures, steps and
+any function. A new rule is a class with the decorator `register`: `as_rule` then reads its text.
 """
 
 from prunelaw.keep.general import Function, Mixture, Piecewise
-from prunelaw.keep.plain import Band, Easy, Hard, Random, SignedBand, SignedEasy, SignedHard
+from prunelaw.keep.plain import (
+    Band,
+    Easy,
+    Hard,
+    Random,
+    SignedBand,
+    SignedEasy,
+    SignedHard,
+    threshold,
+)
+from prunelaw.keep.points import points
+from prunelaw.keep.quantiles import Quantiles
 from prunelaw.keep.rule import FAR, SAME_FRACTION, KeepRule, Segments, Slopes, checked_fraction
-from prunelaw.keep.text import GRAMMAR, RULES, as_rule, kept_from_pruned, threshold
+from prunelaw.keep.text import (
+    KINDS,
+    as_rule,
+    grammar,
+    kept_from_pruned,
+    number_in,
+    register,
+    split_rules,
+)
+
+# The rules of |z| that work at any fraction and need no number.
+RULES = tuple(name for name, rule in KINDS.items() if rule.form == name and not rule.uses_labels)
 
 __all__ = [
     "FAR",
-    "GRAMMAR",
     "RULES",
     "SAME_FRACTION",
     "Band",
@@ -21,6 +42,7 @@ __all__ = [
     "KeepRule",
     "Mixture",
     "Piecewise",
+    "Quantiles",
     "Random",
     "Segments",
     "SignedBand",
@@ -29,6 +51,11 @@ __all__ = [
     "Slopes",
     "as_rule",
     "checked_fraction",
+    "grammar",
     "kept_from_pruned",
+    "number_in",
+    "points",
+    "register",
+    "split_rules",
     "threshold",
 ]

@@ -16,25 +16,30 @@ from prunelaw.keep.rule import (
     KeepRule,
     Segments,
     Slopes,
-    _interval,
-    _joined,
-    _mass,
-    _mirrored,
+    interval,
+    joined,
+    mass_of_layers,
+    mirrored,
 )
-from prunelaw.numerics.gaussian import (
-    Array,
-    gauss_legendre,
-    normal_cdf,
-    normal_pdf,
-)
+from prunelaw.keep.text import as_rule, number_in, register
+from prunelaw.numerics.gaussian import Array, gauss_legendre, normal_cdf, normal_pdf
+
+Of = Literal["abs", "z", "margin"]
 
 
+@register
 @dataclass(frozen=True)
 class Mixture(KeepRule):
     """With probability q keep at random (a share f), else by `rule`: w = q f + (1 − q) w_rule."""
 
     q: float | int
     rule: KeepRule
+    form = "mix:Q,RULE"
+
+    @classmethod
+    def from_text(cls, text: str) -> Mixture:
+        q, _, rule = text.partition(":")[2].partition(",")
+        return cls(number_in(text, q), as_rule(rule))
 
     def __post_init__(self) -> None:
         check_real("q of a mixture", self.q, 0.0, 1.0)
@@ -56,7 +61,7 @@ class Mixture(KeepRule):
 
     def segments(self, f: Array, theta: Array) -> Segments:
         ruled, anywhere = self.rule.segments(f, theta), Random().segments(self.q * f, theta)
-        return _joined(ruled._replace(weight=(1.0 - self.q) * ruled.weight), anywhere)
+        return joined(ruled._replace(weight=(1.0 - self.q) * ruled.weight), anywhere)
 
     def slopes(self, f: Array, theta: Array) -> Slopes:
         ruled, anywhere = self.rule.slopes(f, theta), Random().slopes(f, theta)
@@ -65,16 +70,14 @@ class Mixture(KeepRule):
         return Slopes(*(np.concatenate(pair, axis=1) for pair in zip(ruled, anywhere, strict=True)))
 
 
-Of = Literal["abs", "z", "margin"]
-
-
 @dataclass(frozen=True)
 class Piecewise(KeepRule):
     """Keep with probability weights[i] between edges[i] and edges[i+1], and nothing outside.
 
-    edges    ascending, one more than weights; ±inf allowed; at least 0 for of="abs"
-    weights  in [0, 1], not all 0
-    of       "abs" (|z|), "z" or "margin" (m = y z)
+    Attributes:
+        edges: ascending, one more than weights; ±inf allowed; at least 0 for of="abs".
+        weights: in [0, 1], not all 0.
+        of: "abs" (|z|), "z" or "margin" (m = y z).
     """
 
     edges: Sequence[float | int]
@@ -108,29 +111,30 @@ class Piecewise(KeepRule):
 
     def fraction(self, theta: Array) -> Array:
         flat = np.ravel(theta)
-        mass = _mass(self.segments(np.ones_like(flat), flat), flat, self.uses_labels)
+        mass = mass_of_layers(self.segments(np.ones_like(flat), flat), flat, self.uses_labels)
         return mass.reshape(np.shape(theta))
 
     def segments(self, f: Array, theta: Array) -> Segments:
         one, parts = np.ones_like(f), []
         for low, high, weight in zip(self.edges, self.edges[1:], self.weights, strict=False):
             if self.of == "abs":
-                parts.append(_mirrored(low * one, high * one, weight * one))
+                parts.append(mirrored(low * one, high * one, weight * one))
                 continue
-            parts.append(_interval(low * one, high * one, weight * one))
+            parts.append(interval(low * one, high * one, weight * one))
             if self.of == "z":
                 parts[-1] = parts[-1]._replace(weight=0.5 * parts[-1].weight)
-                parts.append(_interval(-high * one, -low * one, 0.5 * weight * one))
-        return _joined(*parts)
+                parts.append(interval(-high * one, -low * one, 0.5 * weight * one))
+        return joined(*parts)
 
 
 @dataclass(frozen=True)
 class Function(KeepRule):
     """Keep with probability w(·), any function with values in [0, 1] that takes arrays.
 
-    of           what w is a function of: "abs" (|z|), "z" or "margin" (m = y z)
-    breakpoints  where w jumps or bends, in its own variable; without them a jump costs accuracy,
-                 which the solver notices and refuses
+    Attributes:
+        of: what w is a function of: "abs" (|z|), "z" or "margin" (m = y z).
+        breakpoints: where w jumps or bends, in its own variable. Without them a jump costs
+            accuracy, which the solver notices and refuses.
     """
 
     w: Callable[[Array], Array] = field(repr=False)

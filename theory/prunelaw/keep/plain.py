@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import InputError
 from prunelaw.keep.rule import (
     KeepRule,
     Segments,
     Slopes,
-    _interval,
-    _mirrored,
-    _moving,
+    interval,
+    mirrored,
+    moving,
     signed_margin_mass,
 )
+from prunelaw.keep.text import number_in, register
 from prunelaw.numerics.gaussian import (
     Array,
     central_half_width,
@@ -26,69 +29,127 @@ from prunelaw.numerics.gaussian import (
 )
 
 
+@register
 @dataclass(frozen=True)
 class Hard(KeepRule):
     """Keep |z| < γ with P(|z| < γ) = f: the examples the probe finds hard."""
 
-    @property
-    def name(self) -> str:
-        return "hard"
+    form = "hard"
 
     def segments(self, f: Array, theta: Array) -> Segments:
-        return _mirrored(np.zeros_like(f), central_half_width(f))
+        return mirrored(np.zeros_like(f), central_half_width(f))
 
     def slopes(self, f: Array, theta: Array) -> Slopes:
         edge = _density_ratio(1.0, 2.0 * normal_pdf(central_half_width(f)))
         zero = np.zeros_like(f)
-        return _moving(np.stack([zero, -edge], axis=1), np.stack([edge, zero], axis=1))
+        return moving(np.stack([zero, -edge], axis=1), np.stack([edge, zero], axis=1))
 
 
+@register
 @dataclass(frozen=True)
 class Easy(KeepRule):
     """Keep |z| > γ with P(|z| > γ) = f: large margins."""
 
-    @property
-    def name(self) -> str:
-        return "easy"
+    form = "easy"
 
     def segments(self, f: Array, theta: Array) -> Segments:
-        return _mirrored(outer_threshold(f), np.full_like(f, np.inf))
+        return mirrored(outer_threshold(f), np.full_like(f, np.inf))
 
     def slopes(self, f: Array, theta: Array) -> Slopes:
         edge = _density_ratio(-1.0, 2.0 * normal_pdf(outer_threshold(f)))
         zero = np.zeros_like(f)
-        return _moving(np.stack([edge, zero], axis=1), np.stack([zero, -edge], axis=1))
+        return moving(np.stack([edge, zero], axis=1), np.stack([zero, -edge], axis=1))
 
 
+@register
 @dataclass(frozen=True)
 class Random(KeepRule):
     """Keep with probability f, whatever the example."""
 
-    @property
-    def name(self) -> str:
-        return "random"
+    form = "random"
 
     def segments(self, f: Array, theta: Array) -> Segments:
-        return _mirrored(np.zeros_like(f), np.full_like(f, np.inf), f)
+        return mirrored(np.zeros_like(f), np.full_like(f, np.inf), f)
 
     def slopes(self, f: Array, theta: Array) -> Slopes:
         zero = np.zeros((len(f), 2))
-        return _moving(zero, zero)._replace(weight_f=np.ones_like(zero))
+        return moving(zero, zero)._replace(weight_f=np.ones_like(zero))
+
+
+@register
+@dataclass(frozen=True)
+class SignedHard(KeepRule):
+    """Keep m < γ with P(m < γ) = f: misclassified examples (m < 0) count as the hardest."""
+
+    uses_labels = True
+    form = "signed-hard"
+
+    def segments(self, f: Array, theta: Array) -> Segments:
+        return interval(np.full_like(f, -np.inf), signed_margin_quantile(f, theta))
+
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        edge, zero = signed_margin_quantile(f, theta), np.zeros((len(f), 2))
+        edge_f, edge_theta = _signed_edge_slopes(edge, theta)
+        return moving(zero, _on_its_side(edge, edge_f), zero, _on_its_side(edge, edge_theta))
+
+
+@register
+@dataclass(frozen=True)
+class SignedEasy(KeepRule):
+    """Keep m > γ with P(m > γ) = f."""
+
+    uses_labels = True
+    form = "signed-easy"
+
+    def segments(self, f: Array, theta: Array) -> Segments:
+        return interval(signed_margin_quantile(f, theta, upper=True), np.full_like(f, np.inf))
+
+    def slopes(self, f: Array, theta: Array) -> Slopes:
+        edge, zero = signed_margin_quantile(f, theta, upper=True), np.zeros((len(f), 2))
+        edge_f, edge_theta = _signed_edge_slopes(edge, theta)
+        edge_f = np.where(np.isinf(edge), np.nan, edge_f)
+        return moving(_on_its_side(edge, -edge_f), zero, _on_its_side(edge, edge_theta), zero)
 
 
 @dataclass(frozen=True)
-class Band(KeepRule):
-    """Keep low < |z| < high, 0 ≤ low < high ≤ ∞; f = 2(Φ(high) − Φ(low)) follows."""
+class _Edges(KeepRule):
+    """A rule that two edges make, and that implies its fraction."""
 
     low: float | int
     high: float | int
 
     def __post_init__(self) -> None:
-        _check_band(self, 0.0)
+        kind, lowest = self.form.partition(":")[0], -np.inf if self.uses_labels else 0.0
+        if np.isnan(self.low) or np.isnan(self.high) or not self.low < self.high:
+            raise InputError(
+                f"{kind} must have low < high, got {self.low:g} and {self.high:g}: it is empty"
+            )
+        if self.low < lowest:
+            raise InputError(f"low of a {kind} must be at least {lowest:g}, got {self.low:g}")
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
+
+    @classmethod
+    def from_text(cls, text: str) -> KeepRule:
+        parts = text.partition(":")[2].split(",")
+        if len(parts) != 2:
+            raise InputError(
+                f"rule {text!r} must have two edges, as in band:0.17,0.43; a band around a "
+                "quantile of hardness is quantiles:CENTRE"
+            )
+        return cls(*(number_in(text, part) for part in parts))
 
     @property
     def name(self) -> str:
-        return f"band:{self.low:.12g},{self.high:.12g}"
+        return f"{self.form.partition(':')[0]}:{self.low:.12g},{self.high:.12g}"
+
+
+@register
+@dataclass(frozen=True)
+class Band(_Edges):
+    """Keep low < |z| < high, 0 ≤ low < high ≤ ∞; f = 2(Φ(high) − Φ(low)) follows."""
+
+    form = "band:LOW,HIGH"
 
     def fraction(self, theta: Array) -> Array:
         mass = 2.0 * (normal_cdf(np.array(-self.low)) - normal_cdf(np.array(-self.high)))
@@ -96,62 +157,16 @@ class Band(KeepRule):
 
     def segments(self, f: Array, theta: Array) -> Segments:
         one = np.ones_like(f)
-        return _mirrored(self.low * one, self.high * one)
+        return mirrored(self.low * one, self.high * one)
 
 
+@register
 @dataclass(frozen=True)
-class SignedHard(KeepRule):
-    """Keep m < γ with P(m < γ) = f: misclassified examples (m < 0) count as the hardest."""
-
-    uses_labels = True
-
-    @property
-    def name(self) -> str:
-        return "signed-hard"
-
-    def segments(self, f: Array, theta: Array) -> Segments:
-        return _interval(np.full_like(f, -np.inf), signed_margin_quantile(f, theta))
-
-    def slopes(self, f: Array, theta: Array) -> Slopes:
-        edge, zero = signed_margin_quantile(f, theta), np.zeros((len(f), 2))
-        edge_f, edge_theta = _signed_edge_slopes(edge, theta)
-        return _moving(zero, _on_its_side(edge, edge_f), zero, _on_its_side(edge, edge_theta))
-
-
-@dataclass(frozen=True)
-class SignedEasy(KeepRule):
-    """Keep m > γ with P(m > γ) = f."""
-
-    uses_labels = True
-
-    @property
-    def name(self) -> str:
-        return "signed-easy"
-
-    def segments(self, f: Array, theta: Array) -> Segments:
-        return _interval(signed_margin_quantile(f, theta, upper=True), np.full_like(f, np.inf))
-
-    def slopes(self, f: Array, theta: Array) -> Slopes:
-        edge, zero = signed_margin_quantile(f, theta, upper=True), np.zeros((len(f), 2))
-        edge_f, edge_theta = _signed_edge_slopes(edge, theta)
-        edge_f = np.where(np.isinf(edge), np.nan, edge_f)
-        return _moving(_on_its_side(edge, -edge_f), zero, _on_its_side(edge, edge_theta), zero)
-
-
-@dataclass(frozen=True)
-class SignedBand(KeepRule):
+class SignedBand(_Edges):
     """Keep low < m < high; f = P(low < m < high) follows from θ."""
 
-    low: float | int
-    high: float | int
     uses_labels = True
-
-    def __post_init__(self) -> None:
-        _check_band(self, -np.inf)
-
-    @property
-    def name(self) -> str:
-        return f"signed-band:{self.low:.12g},{self.high:.12g}"
+    form = "signed-band:LOW,HIGH"
 
     def fraction(self, theta: Array) -> Array:
         one = np.ones_like(theta)
@@ -159,7 +174,7 @@ class SignedBand(KeepRule):
 
     def segments(self, f: Array, theta: Array) -> Segments:
         one = np.ones_like(f)
-        return _interval(self.low * one, self.high * one)
+        return interval(self.low * one, self.high * one)
 
 
 def _density_ratio(value: float, density: Array) -> Array:
@@ -184,13 +199,20 @@ def _on_its_side(edge: Array, slope: Array) -> Array:
     return np.stack([np.where(right, slope, 0.0), np.where(right, 0.0, slope)], axis=1)
 
 
-def _check_band(rule: Band | SignedBand, lowest: float) -> None:
-    kind = "band" if isinstance(rule, Band) else "signed-band"
-    if np.isnan(rule.low) or np.isnan(rule.high) or not rule.low < rule.high:
-        raise InputError(
-            f"{kind} must have low < high, got {rule.low:g} and {rule.high:g}: it is empty"
-        )
-    if rule.low < lowest:
-        raise InputError(f"low of a {kind} must be at least {lowest:g}, got {rule.low:g}")
-    object.__setattr__(rule, "low", float(rule.low))
-    object.__setattr__(rule, "high", float(rule.high))
+def threshold(rule: str, f: Any, theta: Any = 0.0) -> Array:
+    """γ of a one-sided rule that keeps the fraction f ∈ (0, 1].
+
+    hard: |z| < γ; easy: |z| > γ; signed-hard: m < γ; signed-easy: m > γ (these two depend on
+    θ ∈ [0, π/2], in radians).
+
+    Raises:
+        InputError: for other rules and numbers out of range.
+    """
+    check_choice("rule", rule, ("hard", "easy", "signed-hard", "signed-easy"))
+    fraction = check_real("f", f, 0.0, 1.0, low_open=True)
+    angle = check_real("theta", theta, 0.0, np.pi / 2)
+    if rule in ("hard", "easy"):
+        gamma = central_half_width(fraction) if rule == "hard" else outer_threshold(fraction)
+        return gamma * np.ones_like(angle) if angle.ndim else gamma
+    fraction, angle = np.broadcast_arrays(fraction, angle)
+    return signed_margin_quantile(fraction, angle, upper=rule == "signed-easy")

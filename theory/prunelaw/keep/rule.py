@@ -1,8 +1,8 @@
 """What a keep rule is: a weight on the axis of the signed margin, seen as segments.
 
 A rule is a function w ∈ [0, 1]; an example is kept with probability w, and f = E[w] is the kept
-fraction.  The probe's field is z = J_probe·x ~ N(0, 1), the label y = sign(t), and the signed
-margin m = y z.  Three kinds of rule differ in what w is a function of:
+fraction. The probe's field is z = J_probe·x ~ N(0, 1), the label y = sign(t), and the signed
+margin m = y z. Three kinds of rule differ in what w is a function of:
 
     of="abs"     |z|         needs no labels
     of="z"       z           needs no labels; labels are odd in x, so w(z) acts as the mean of
@@ -18,22 +18,17 @@ text and averages over |z| in the equations.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.numerics.gaussian import (
-    Array,
-    normal_cdf,
-    signed_margin_cdf,
-)
+from prunelaw.numerics.arrays import taken
+from prunelaw.numerics.gaussian import Array, normal_cdf, signed_margin_cdf
 
 # A fraction given beside a rule that implies one must agree to this, relative.
 SAME_FRACTION = 1e-6
-
-
 FAR = 40.0  # φ(40) underflows: no example lies beyond
 
 
@@ -49,9 +44,7 @@ class Segments(NamedTuple):
     weight: Array
     profile: Callable[[Array], Array] | None = None
 
-    def take(self, index: Any) -> Segments:
-        """The points `index`."""
-        return Segments(self.low[index], self.high[index], self.weight[index], self.profile)
+    take = taken
 
     @property
     def edge(self) -> Array:
@@ -85,16 +78,24 @@ class Slopes(NamedTuple):
 class KeepRule:
     """One rule, for any fraction f or with a fraction of its own.
 
-    `name` is its text form, which `as_rule` reads back where the rule has one; `uses_labels` says
-    whether it needs y.
+    Attributes:
+        form: how its text is written, as "band:LOW,HIGH", or "" if it has none. The decorator
+            `prunelaw.keep.register` makes it known.
+        uses_labels: whether the rule needs y.
     """
 
+    form: ClassVar[str] = ""
     uses_labels: bool = False
+
+    @classmethod
+    def from_text(cls, text: str) -> KeepRule:
+        """The rule from its text, which begins as `form` does."""
+        return cls()
 
     @property
     def name(self) -> str:
-        """The rule in the words of the command line."""
-        raise NotImplementedError
+        """The rule in the words of the command line; `as_rule` reads it back if it has a form."""
+        return self.form
 
     def fraction(self, theta: Array) -> Array | None:
         """The kept fraction that the rule implies at angle θ; None if it works at any f."""
@@ -116,7 +117,7 @@ class KeepRule:
         return None
 
     def weight(self, m: Any, f: Any = None, theta: Any = 0.0) -> Array:
-        """w at signed margins m (the sign is immaterial if no labels are used), any shape.
+        """w at signed margins m, any shape; their sign is immaterial if no labels are used.
 
         `f` may be left out if the rule implies it; θ matters to signed rules alone.
         """
@@ -133,7 +134,8 @@ class KeepRule:
 def checked_fraction(rule: KeepRule, f: Any, theta: Array) -> Array:
     """f ∈ (0, 1] for the rule at angles θ: as given, or as the rule implies where f is None.
 
-    Raises `InputError` if f is missing, outside its range, or contradicts the rule.
+    Raises:
+        InputError: if f is missing, outside its range, or contradicts the rule.
     """
     implied = rule.fraction(np.asarray(theta, dtype=float))
     if implied is None:
@@ -162,7 +164,7 @@ def signed_margin_mass(low: Array, high: Array, theta: Array) -> Array:
     return np.where(low > 0.0, above, below)
 
 
-def _mirrored(low: Array, high: Array, weight: Array | None = None) -> Segments:
+def mirrored(low: Array, high: Array, weight: Array | None = None) -> Segments:
     """low < |z| < high: the interval and its mirror image."""
     both = np.ones_like(low) if weight is None else weight
     return Segments(
@@ -170,7 +172,7 @@ def _mirrored(low: Array, high: Array, weight: Array | None = None) -> Segments:
     )
 
 
-def _interval(low: Array, high: Array, weight: Array | None = None) -> Segments:
+def interval(low: Array, high: Array, weight: Array | None = None) -> Segments:
     """low < m < high, cut at 0."""
     both = np.ones_like(low) if weight is None else weight
     return Segments(
@@ -180,18 +182,13 @@ def _interval(low: Array, high: Array, weight: Array | None = None) -> Segments:
     )
 
 
-def _moving(
-    low_f: Array, high_f: Array, low_theta: Array | None = None, high_theta: Array | None = None
-) -> Slopes:
+def moving(low_f: Array, high_f: Array, low_theta: Any = 0.0, high_theta: Any = 0.0) -> Slopes:
     """Slopes of edges, of layers whose weights stay."""
     zero = np.zeros_like(low_f)
-    return Slopes(
-        low_f, high_f, zero,
-        zero if low_theta is None else low_theta, zero if high_theta is None else high_theta,
-    )  # fmt: skip
+    return Slopes(low_f, high_f, zero, zero + low_theta, zero + high_theta)
 
 
-def _joined(*parts: Segments) -> Segments:
+def joined(*parts: Segments) -> Segments:
     """All layers side by side."""
     return Segments(
         np.concatenate([part.low for part in parts], axis=1),
@@ -200,7 +197,7 @@ def _joined(*parts: Segments) -> Segments:
     )
 
 
-def _mass(segments: Segments, theta: Array, uses_labels: bool) -> Array:
+def mass_of_layers(segments: Segments, theta: Array, uses_labels: bool) -> Array:
     """E[w] of layers without a profile."""
     low, high = segments.low, segments.high
     if uses_labels:

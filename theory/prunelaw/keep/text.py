@@ -1,91 +1,77 @@
-"""Rules from text: the names that people type, and fractions kept."""
+"""Rules from text: every class that is registered says how its text is written, and reads it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-from prunelaw.checks import check_choice, check_real
+from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep.general import Mixture
-from prunelaw.keep.plain import Band, Easy, Hard, Random, SignedBand, SignedEasy, SignedHard
-from prunelaw.keep.rule import (
-    KeepRule,
-)
-from prunelaw.numerics.gaussian import (
-    Array,
-    central_half_width,
-    outer_threshold,
-    signed_margin_quantile,
-)
+from prunelaw.keep.rule import KeepRule
+from prunelaw.numerics.gaussian import Array
 
-RULES = ("hard", "easy", "random")
-GRAMMAR = (
-    "hard, easy, random, signed-hard, signed-easy, band:LOW,HIGH, signed-band:LOW,HIGH "
-    "or mix:Q,RULE"
-)
+KINDS: dict[str, type[KeepRule]] = {}  # first word of a text → class
+Rule = TypeVar("Rule", bound=type[KeepRule])
 
 
-# --- from text and to fractions ---------------------------------------------------------------
+def register(rule: Rule) -> Rule:
+    """Make a class of rules known by its `form`, here and on the command line; a decorator."""
+    KINDS[rule.form.partition(":")[0]] = rule
+    return rule
 
-_SIMPLE = {rule.name: rule for rule in (Hard(), Easy(), Random(), SignedHard(), SignedEasy())}
+
+def grammar() -> str:
+    """How the texts of rules are written."""
+    *first, last = (rule.form for rule in KINDS.values())
+    return f"{', '.join(first)} or {last}"
 
 
 def as_rule(rule: Any, argument: str = "rule") -> KeepRule:
-    """A rule from its object or its text: hard, easy, random, signed-hard, signed-easy,
-    band:LOW,HIGH, signed-band:LOW,HIGH (of m = y z) or mix:Q,RULE.
+    """A rule from its object or from its text: hard, band:0.17,0.43, ... (`grammar`).
 
-    Raises `InputError`, which calls the rule `argument`, for any other text and for empty bands.
+    Raises:
+        InputError: for any other text, under the name `argument`, and for empty bands.
     """
     if isinstance(rule, KeepRule):
         return rule
     if not isinstance(rule, str):
         raise InputError(f"{argument} must be a name or a keep rule, got {rule!r}")
-    if rule in _SIMPLE:
-        return _SIMPLE[rule]
-    kind, _, rest = rule.partition(":")
-    if kind in ("band", "signed-band"):
-        return (Band if kind == "band" else SignedBand)(*_two_numbers(rule, rest))
-    if kind == "mix":
-        q, _, inner = rest.partition(",")
-        return Mixture(_number(rule, q), as_rule(inner))
-    raise InputError(f"{argument} must be {GRAMMAR}; got {rule!r}")
+    kind, colon, _ = rule.partition(":")
+    if kind not in KINDS or (colon and ":" not in KINDS[kind].form):
+        raise InputError(f"{argument} must be {grammar()}; got {rule!r}")
+    return KINDS[kind].from_text(rule)
 
 
-def _number(rule: str, text: str) -> float:
+def split_rules(text: str) -> list[str]:
+    """The rules of a list with commas between them, and inside those that have several numbers."""
+    rules: list[str] = []
+    for part in text.split(","):
+        if rules and _continues(rules[-1], part):
+            rules[-1] += "," + part
+        else:
+            rules.append(part)
+    return rules
+
+
+def _continues(text: str, part: str) -> bool:
+    """Whether `part`, after a comma, still belongs to the rule `text`, by that rule's form."""
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in KINDS:
+        return False
+    form = KINDS[kind].form
+    parts = rest.split(",", form.count(","))
+    if len(parts) > form.count(","):
+        return _continues(parts[-1], part)
+    return form.endswith("RULE") or part.partition(":")[0] not in KINDS
+
+
+def number_in(text: str, part: str) -> float:
+    """The number that `part` of a rule's text is; `InputError` otherwise."""
     try:
-        return float(text)
+        return float(part)
     except ValueError as cause:
-        raise InputError(f"rule {rule!r}: {text!r} is not a number") from cause
-
-
-def _two_numbers(rule: str, text: str) -> tuple[float, float]:
-    parts = text.split(",")
-    if len(parts) != 2:
-        raise InputError(f"rule {rule!r} must have two edges, as in band:0.17,0.43")
-    return _number(rule, parts[0]), _number(rule, parts[1])
-
-
-def threshold(rule: str, f: Any, theta: Any = 0.0) -> Array:
-    """γ of a one-sided rule that keeps the fraction f ∈ (0, 1].
-
-    hard: |z| < γ; easy: |z| > γ; signed-hard: m < γ; signed-easy: m > γ (these two depend on
-    θ ∈ [0, π/2], in radians).  Raises `InputError` for other rules and numbers out of range.
-    """
-    check_choice("rule", rule, ("hard", "easy", "signed-hard", "signed-easy"))
-    fraction = check_real("f", f, 0.0, 1.0, low_open=True)
-    angle = check_real("theta", theta, 0.0, np.pi / 2)
-    if rule in ("hard", "easy"):
-        gamma = central_half_width(fraction) if rule == "hard" else outer_threshold(fraction)
-        return gamma * np.ones_like(angle) if angle.ndim else gamma
-    fraction, angle = np.broadcast_arrays(fraction, angle)
-    return signed_margin_quantile(fraction, angle, upper=rule == "signed-easy")
+        raise InputError(f"rule {text!r}: {part!r} is not a number") from cause
 
 
 def kept_from_pruned(pruned: Any) -> Array:
     """f = 1 − (fraction pruned), for those who think in fractions removed; pruned ∈ [0, 1)."""
     return 1.0 - check_real("pruned", pruned, 0.0, 1.0, high_open=True)
-
-
-# --- segments ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Gaussian building blocks: densities, tails, thresholds and Gauss-Legendre panels.
 
 Notation of the papers: φ is the standard normal density, Φ its distribution function and
-H(x) = 1 − Φ(x) the tail.  The smoothed hinge
+H(x) = 1 − Φ(x) the tail. The smoothed hinge
 
     G(m; σ) = E_g[(m − σ g)₊²] = (m² + σ²) Φ(m/σ) + m σ φ(m/σ),      g ~ N(0, 1),
 
@@ -52,7 +52,7 @@ def hinge_slopes(m: Array, sigma: Array) -> tuple[Array, Array]:
 
 
 def central_half_width(fraction: Array) -> Array:
-    """γ with P(|z| < γ) = fraction, in (0, 1]; infinite at 1.  Accurate at both ends."""
+    """γ with P(|z| < γ) = fraction, in (0, 1]; infinite at 1. Accurate at both ends."""
     with np.errstate(divide="ignore"):
         return np.where(
             fraction < 0.5, SQRT_2 * erfinv(fraction), -ndtri(np.maximum(0.5 * (1 - fraction), 0))
@@ -60,7 +60,7 @@ def central_half_width(fraction: Array) -> Array:
 
 
 def outer_threshold(fraction: Array) -> Array:
-    """γ with P(|z| > γ) = fraction, in (0, 1]; zero at 1.  Accurate at both ends."""
+    """γ with P(|z| > γ) = fraction, in (0, 1]; zero at 1. Accurate at both ends."""
     return np.where(fraction < 0.5, -ndtri(0.5 * fraction), SQRT_2 * erfinv(1 - fraction))
 
 
@@ -77,7 +77,7 @@ def signed_margin_cdf(x: Array, theta: Array, *, upper: bool = False) -> Array:
 
 
 def signed_margin_quantile(fraction: Array, theta: Array, *, upper: bool = False) -> Array:
-    """x with P(m < x), or P(m > x), = fraction in (0, 1]; infinite at 1.  Bisection and Newton."""
+    """x with P(m < x), or P(m > x), = fraction in (0, 1]; infinite at 1. Bisection and Newton."""
     fraction, theta = np.broadcast_arrays(fraction, theta)
     low, high = np.full(fraction.shape, -REACH), np.full(fraction.shape, REACH)
     for _ in range(BISECTIONS):

@@ -1,18 +1,18 @@
 """Where the max-margin student's error goes for few and for many examples, in closed form.
 
-Few examples, α_prune = f α_tot ≪ 1.  Then κ ≈ 1/√α_prune is so large that every kept example lies
-on the margin, G(m; σ) = m² + σ², and Ψ of `prunelaw.perceptron.saddle` is a quadratic form.  With α
+Few examples, α_prune = f α_tot ≪ 1. Then κ ≈ 1/√α_prune is so large that every kept example lies
+on the margin, G(m; σ) = m² + σ², and Ψ of `prunelaw.perceptron.saddle` is a quadratic form. With α
 = α_tot, the conditional means μ = E[w y x]/f and M = E[w x xᵀ]/f in the plane of teacher and probe,
 and A = 1 + α_prune (M − 1),
 
     κ² = (1 − α_prune) / (α_prune (1 − α_prune μᵀA⁻¹μ)),     J_plane = α_prune κ A⁻¹μ.
 
-It is the minimum-norm interpolator of the labels (`prunelaw.students.ridge` with λ → 0).  What it
+It is the minimum-norm interpolator of the labels (`prunelaw.students.ridge` with λ → 0). What it
 neglects are examples beyond the margin, with probability about H(κ) ~ exp(−1/(2 α_prune)): no power
 of α_prune.
 
-Many examples, α_tot → ∞ at fixed f.  Only examples within t ~ 1/α_tot of the teacher's boundary
-t = 0 count.  There z = u sin θ, so the rule shows through W(u) = w(u sin θ) alone, u ~ N(0, 1).
+Many examples, α_tot → ∞ at fixed f. Only examples within t ~ 1/α_tot of the teacher's boundary
+t = 0 count. There z = u sin θ, so the rule shows through W(u) = w(u sin θ) alone, u ~ N(0, 1).
 With ω = √(σ² + b²), b along the probe's error, all divided by α_tot, and Γ = E_u[W g((κ − b u)/σ)],
 g(x) = E[(x − ξ)₊³]/3 over ξ ~ N(0, 1), the potential becomes √(2/π) σ³ Γ(κ/σ, b/σ) − σ², and
 
@@ -22,7 +22,7 @@ If W is even (every rule of |z|), β = 0 and Γ = E[W] g(q): q is universal, and
 
     q³ Φ(q) = (1 − q²) φ(q),     ε α_tot → C / E[W],     C = q² exp(q²/2) = 0.50048893.
 
-Corrections are of relative order 1/α_tot².  At θ = 0 the layer lies at the smallest kept |z|
+Corrections are of relative order 1/α_tot². At θ = 0 the layer lies at the smallest kept |z|
 instead, where φ(z) replaces φ(0): keep-easy reaches C exp(γ²/2).
 
 Sources: Opper & Kinzel in "Models of Neural Networks III" (1996) for C; Sorscher et al. 2022
@@ -31,18 +31,16 @@ Sources: Opper & Kinzel in "Models of Neural Networks III" (1996) for C; Sorsche
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar, root_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import erf, gammainc, ndtr
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep import FAR, Segments, checked_fraction
-from prunelaw.keep.arrays import rule_array
+from prunelaw.keep import FAR, Segments, points
 from prunelaw.numerics.arrays import broadcast
 from prunelaw.numerics.gaussian import (
     SQRT_2,
@@ -52,6 +50,7 @@ from prunelaw.numerics.gaussian import (
     normal_cdf,
     normal_pdf,
 )
+from prunelaw.numerics.roots import one_root
 
 NODES = 20  # Gauss-Legendre nodes on each unit of z, and of z/sin θ
 TINY = 1e-300  # kept densities below this count as 0
@@ -65,15 +64,7 @@ def _universal_ratio() -> float:
     def gap(q: float) -> float:
         return q**3 * ndtr(q) - (1 - q * q) * np.exp(-0.5 * q * q) / SQRT_2PI
 
-    return _root(gap, 0.0, 1.0)
-
-
-def _root(function: Callable[..., float], low: float, high: float, *args: float) -> float:
-    """The root between low and high, to rounding."""
-    found = root_scalar(
-        function, args, method="brentq", bracket=(low, high), xtol=1e-16, rtol=1e-15
-    )
-    return float(found.root)
+    return one_root(gap, 0.0, 1.0)
 
 
 def _powers(x: Array, highest: int) -> list[Array]:
@@ -87,13 +78,13 @@ def _powers(x: Array, highest: int) -> list[Array]:
 def _third_order(share: Array, spread: Array, bend: Array, lean: Array) -> Array:
     """C₃ of ε = C₁/α + C₃/α³ for W even, from its moments; arrays of one shape.
 
-    share = E[W], spread = E[W u²], bend = cos²θ E[w″(us)], lean = cos θ E[u w′(us)].  With
+    share = E[W], spread = E[W u²], bend = cos²θ E[w″(us)], lean = cos θ E[u w′(us)]. With
     σ = w/α, κ = q w/α, b = b₁/α², h_n = h_n(q), one order beyond the header,
 
         √(π/2) (α²Ψ + w²) = share w³ h₃/3 + α⁻² {w⁵ [share (h₃/6 − h₅/60) + bend h₅/60]
                                                   − lean b₁ w³ h₃/3 + spread b₁² w h₁}
 
-    where share (h₃/6 − h₅/60) comes from cos ω and φ(t).  Stationarity in b₁ first, then
+    where share (h₃/6 − h₅/60) comes from cos ω and φ(t). Stationarity in b₁ first, then
     first-order perturbation of Ψ = 0 and ∂Ψ/∂w = 0.
     """
     q, scale = MARGIN_RATIO, float(np.sqrt(2.0 / np.pi))
@@ -142,9 +133,11 @@ def interpolator(
 ) -> Interpolator:
     """The student for small α_prune, without its exponentially small corrections.
 
-    Arguments as in `prunelaw.solve`, with α_prune < 1.  Differs from the max-margin student by
-    about H(1/√α_prune): less than 1e-10 of the error for α_prune < .02.
-    Raises `InputError` for arguments out of range or α_prune ≥ 1.
+    Arguments as in `prunelaw.solve`, with α_prune < 1. Differs from the max-margin student by about
+    H(1/√α_prune): less than 1e-10 of the error for α_prune < .02.
+
+    Raises:
+        InputError: for arguments out of range or α_prune ≥ 1.
     """
     alpha = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
     alpha, theta, load, moments = _kept(alpha, f, theta, rule)
@@ -164,10 +157,12 @@ def interpolator(
 
 
 def small_load(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> SmallLoad:
-    """The expansion of `interpolator` in powers of α_prune.  The arguments broadcast.
+    """The expansion of `interpolator` in powers of α_prune. The arguments broadcast.
 
     `first` is the Hebbian student's E[|t|] over the kept examples, √(2/π) for random keeping.
-    Raises `InputError` for arguments out of range.
+
+    Raises:
+        InputError: for arguments out of range.
     """
     _, theta, _, (mean_z, mean_v, zz, zv, vv) = _kept(np.array(1.0), f, theta, rule)
     c, s = np.cos(theta), np.sin(theta)
@@ -180,7 +175,7 @@ def small_load(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> SmallLoad
 def _kept(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[Array, Array, Array, list[Array]]:
     """α, θ and f in the common shape, and the kept means of y z, y v, z², z v, v².
 
-    v is the field orthogonal to the probe in the teacher's plane.  With m = y z, τ = cot θ,
+    v is the field orthogonal to the probe in the teacher's plane. With m = y z, τ = cot θ,
 
         E[w (1, m², m, v, m v, v²)] = 2 ∫ w φ(m) (Φ, m² Φ, m Φ, φ, m φ, Φ − τ m φ) dm,
 
@@ -204,17 +199,19 @@ def _kept(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[Array, Array, Ar
 
 
 def limit_constant(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> Array:
-    """lim ε·α_tot for α_tot → ∞ at fixed f, θ and rule.  The arguments broadcast.
+    """lim ε·α_tot for α_tot → ∞ at fixed f, θ and rule. The arguments broadcast.
 
-    Arguments as in `prunelaw.solve`.  Times f, it is lim ε·α_prune.  The next order is
+    Arguments as in `prunelaw.solve`. Times f, it is lim ε·α_prune. The next order is
     `third_constant`/α_tot³; a power earlier, α_tot⁻², at θ = 0 if w has a slope or nothing is kept
-    at z = 0, and for rules of the signed margin.  The limits α_tot → ∞ and θ → 0 of keep-easy do
-    not commute: C exp(γ²/2) at θ = 0, and C/P(|u| > γ/sin θ), which diverges as θ → 0.
+    at z = 0, and for rules of the signed margin. The limits α_tot → ∞ and θ → 0 of keep-easy do not
+    commute: C exp(γ²/2) at θ = 0, and C/P(|u| > γ/sin θ), which diverges as θ → 0.
 
     Infinite where ε falls slower than 1/α_tot: w vanishes at the boundary, or (rules of the signed
-    margin) the kept part of the boundary lies on one side.  So signed-easy with γ > 0 tends to
-    ε = θ/π, and signed-hard with γ < 0 to 1/2.
-    Raises `InputError` for arguments out of range.
+    margin) the kept part of the boundary lies on one side. So signed-easy with γ > 0 tends to ε =
+    θ/π, and signed-hard with γ < 0 to 1/2.
+
+    Raises:
+        InputError: for arguments out of range.
 
     >>> round(float(limit_constant(f=0.5)), 6), round(float(limit_constant(1.0)), 6)
     (0.500489, 0.500489)
@@ -233,10 +230,12 @@ def limit_constant(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> Array
 def third_constant(f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> Array:
     """lim α_tot³ (ε − limit_constant/α_tot) at fixed f, θ and rule of |z|.
 
-    Arguments as in `prunelaw.solve`; they broadcast.  NaN where the next order is another power
-    (α_tot⁻²: θ = 0 and w has a slope, or nothing is kept, at z = 0), the limit is infinite, or
-    less than 1e-40 of the boundary is kept.
-    Raises `InputError` for arguments out of range and rules of the signed margin.
+    Arguments as in `prunelaw.solve`; they broadcast. NaN where the next order is another power
+    (α_tot⁻²: θ = 0 and w has a slope, or nothing is kept, at z = 0), the limit is infinite, or less
+    than 1e-40 of the boundary is kept.
+
+    Raises:
+        InputError: for arguments out of range and rules of the signed margin.
     """
     arrays = _arrays(np.array(1.0), f, theta, rule)
     share, spread = np.zeros((2, arrays[0].size))
@@ -263,9 +262,9 @@ def f_min(theta: Any, excess: Any = 0.1) -> Array:
     """Minimum useful fraction of keep-hard at angle θ ∈ [0, π/2]: pruning below it gains nothing.
 
     At α_prune → ∞, ε α_prune → C f/P(|u| < γ/sin θ), u ~ N(0, 1): C f far above f = sin θ, and
-    C sin θ far below.  This infimum is reached by no f > 0, and no rule of |z| goes below it.
+    C sin θ far below. This infimum is reached by no f > 0, and no rule of |z| goes below it.
     f_min is the f whose limit is `excess` > 0 above it, relatively: .6155 θ for θ → 0 and
-    excess = .1.  It is 1 where not pruning at all is no worse than that.
+    excess = .1. It is 1 where not pruning at all is no worse than that.
     At finite α_prune the best fraction is `best_fraction`.
     """
     theta = check_real("theta", theta, 0.0, np.pi / 2)
@@ -285,22 +284,25 @@ def _useful(sine: float, excess: float) -> float:
         return float(erf(x * sine / SQRT_2) - target * erf(x / SQRT_2))
 
     low = 1e-4 * np.sqrt(min(excess, 1.0))
-    return float(erf(_root(gap, low, FAR / sine) * sine / SQRT_2))
+    return float(erf(one_root(gap, low, FAR / sine) * sine / SQRT_2))
 
 
 def best_fraction(alpha_prune: Any, theta: Any) -> Array:
-    """The fraction at which keep-hard errs least at fixed α_prune.  The arguments broadcast.
-
-    alpha_prune  kept examples per dimension, at least 8
-    theta        angle between probe and teacher in radians, in (0, π/2)
+    """The fraction at which keep-hard errs least at fixed α_prune. The arguments broadcast.
 
     Minimises C₁ f + C₃ f³/α_prune², `limit_constant` and `third_constant`: the first gains as f
-    falls, until the second grows because the window comes near the margin.  For α_prune → ∞
+    falls, until the second grows because the window comes near the margin. For α_prune → ∞
 
         f = √(2/π) sin θ (√13.5 πC/α_prune)^(1/3) = 1.4318 sin θ/α_prune^(1/3).
 
     Next order in 1/α_prune²: at α_prune = 8 up to 6 % from the true minimum, at 50 up to .3 %.
-    Raises `InputError` for arguments out of range.
+
+    Args:
+        alpha_prune: kept examples per dimension, at least 8.
+        theta: angle between probe and teacher in radians, in (0, π/2).
+
+    Raises:
+        InputError: for arguments out of range.
     """
     load = check_real("alpha_prune", alpha_prune, 8.0)
     theta = check_real("theta", theta, 0.0, np.pi / 2, low_open=True, high_open=True)
@@ -375,7 +377,7 @@ def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> 
         reach = 1.0
         while slope(reach, q) > 0.0 or slope(-reach, q) < 0.0:
             reach *= 2.0
-        return _root(slope, -reach, reach, q)
+        return one_root(slope, -reach, reach, q)
 
     def gap(q: float) -> float:
         *_, square, cube = _powers(q - tilt(q) * u, 3)
@@ -384,7 +386,7 @@ def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> 
     high = 1.0
     while gap(high) > 0.0:
         high *= 2.0
-    q = _root(gap, 0.0, high)
+    q = one_root(gap, 0.0, high)
     beta = tilt(q)
     return float(np.hypot(1.0, beta) / (SQRT_2PI * (weight @ _powers(q - beta * u, 3)[3]) / 3.0))
 
@@ -393,18 +395,8 @@ def _asymmetric(u: Float[np.ndarray, " k"], weight: Float[np.ndarray, " k"]) -> 
 
 
 def _arrays(alpha: Array, f: Any, theta: Any, rule: Any) -> tuple[np.ndarray, ...]:
-    """(α, f, θ, rules) in their common shape, f as given or as the rules imply."""
-    fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
-    theta = check_real("theta", theta, 0.0, np.pi / 2)
-    alpha, f, theta, rules = broadcast(
-        alpha_tot=alpha, f=fraction, theta=theta, rule=rule_array(rule)
-    )
-    f = np.array(f)
-    for one in dict.fromkeys(rules.flat):
-        mine = np.equal(rules, one).astype(bool)
-        given = None if np.isnan(f[mine]).any() else f[mine]
-        f[mine] = checked_fraction(one, given, theta[mine])
-    return alpha, f, theta, rules
+    """(α, f, θ, rules) in their common shape."""
+    return tuple(points(f, theta, rule, alpha_tot=alpha).values())
 
 
 def _groups(alpha: Array, f: Array, theta: Array, rules: np.ndarray):

@@ -2,7 +2,7 @@
 
 Given the probe field z, the part M − ζ u' of the margin (M = κ − ρ z) is linear in the in-plane
 field u' orthogonal to the probe, the teacher's half-plane is u' > −k with k = z cot θ, and a field
-σ g out of the plane blurs the margin.  With D² = σ² + ζ² = 1 − ρ² and
+σ g out of the plane blurs the margin. With D² = σ² + ζ² = 1 − ρ² and
 
     h = M/D,     x = (M + ζ k)/σ at the teacher's edge,     q = (ζ M/D² + k) D/σ,
 
@@ -16,7 +16,7 @@ and the powers of u' follow by parts from these, E = φ(k) Φ(x) and e = φ(k) �
     F₁ = μ F₀ + τ² e,     F₂ = (μ² + τ²) F₀ + τ² (μ − k) e,      μ = ζM/D²,  τ = σ/D.
 
 The terms cancel down to G ~ σ²/α from their own size, D² + M²; this serves where `cancellation` is
-small enough.  Elsewhere `prunelaw.perceptron.moments` integrates positive terms.
+small enough. Elsewhere `prunelaw.perceptron.moments` integrates positive terms.
 """
 
 from __future__ import annotations
@@ -220,9 +220,4 @@ def _turn(
     A3 = k * k * E + 2.0 * A1 - ratio * F2
     g_1, g_2 = M * A1 - zeta * A2 + sigma * F1, M * A2 - zeta * A3 + sigma * F2
     G = sigma**2 * A1 + M * M * A1 - 2.0 * M * zeta * A2 + zeta**2 * A3
-    return [
-        G + sigma * (M * F1 - zeta * F2),
-        c * z * g_1 + s * g_2,
-        s * z * g_1 - c * g_2,
-        A1,
-    ]
+    return [G + sigma * (M * F1 - zeta * F2), c * z * g_1 + s * g_2, s * z * g_1 - c * g_2, A1]

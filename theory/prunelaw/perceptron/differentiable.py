@@ -4,16 +4,16 @@
     jax.grad(differentiable.error, argnums=1)(3.0, 0.5, 0.3)     # ∂ε/∂f
 
 The saddle point is solved on the host, in float64, by `prunelaw.solve`; derivatives are the exact
-ones of `prunelaw.perceptron.sensitivity`, not those of an iteration.  A batch, whether it comes
+ones of `prunelaw.perceptron.sensitivity`, not those of an iteration. A batch, whether it comes
 from broadcasting or from vmap, is solved in one call.
 
 Sharp bits:
 
-- Precision.  Importing this module leaves JAX's configuration alone.  Results have the type to
+- Precision. Importing this module leaves JAX's configuration alone. Results have the type to
   which JAX promotes the arguments: float32 unless `jax_enable_x64` is on, then float64 for Python
-  numbers and float64 arrays.  In float32, ε is solved in float64 at the rounded arguments, then
+  numbers and float64 arrays. In float32, ε is solved in float64 at the rounded arguments, then
   rounded.
-- Errors.  Arguments whose values are known are checked at once (`InputError`).  Under jit, vmap or
+- Errors. Arguments whose values are known are checked at once (`InputError`). Under jit, vmap or
   grad the host notices, and JAX raises an error of its own that ends with the same message:
   `jax.errors.JaxRuntimeError` under jit, else `ValueError`.
 - A point that cannot be solved has error NaN and derivatives NaN, as with `throw=False`.
@@ -53,15 +53,14 @@ Points = tuple[Any, Any, Any]
 def error(alpha_tot: Any, f: Any = None, theta: Any = 0.0, rule: Any = "hard") -> jax.Array:
     """ε of `prunelaw.solve`, differentiable in α_tot, f and θ; the arguments broadcast.
 
-    alpha_tot  examples per dimension before pruning, in (0, ∞)
-    f          fraction kept, in (0, 1]; None for rules that imply it (bands).  ∂ε/∂f at f = 1
-               is that from below; it is NaN for rules that imply f, so leave f out there
-    theta      angle between probe and teacher in radians, in [0, π/2]; the derivative for rules
-               that imply f is at fixed edges, not at fixed f
-    rule       one rule, by name or as an object of `prunelaw.keep`; static
+    Args:
+        alpha_tot, f, theta: as in `prunelaw.solve`. ∂ε/∂f at f = 1 is that from below. For rules
+            that imply f, leave it out: ∂ε/∂f is NaN, and ∂ε/∂θ that at fixed edges.
+        rule: one rule, by name or as an object of `prunelaw.keep`; static.
 
-    Raises `InputError` as described in the module; first derivatives of rules given as functions
-    raise it at θ > 0.
+    Raises:
+        InputError: as described in the module; first derivatives of rules given as functions raise
+            it at θ > 0.
 
     >>> from prunelaw import differentiable
     >>> round(float(differentiable.error(3.0, 0.5, 0.3)), 4)
@@ -93,10 +92,7 @@ def _typed(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Host:
-    """What runs outside JAX: ε, or with `derivatives` ε and ∂ε/∂(α_tot, f, θ), in one call.
-
-    Equal for equal rules, so that JAX compiles once for each.
-    """
+    """What runs outside JAX: ε, or with `derivatives` ε and ∂ε/∂(α_tot, f, θ), in one call."""
 
     rule: KeepRule
     derivatives: bool

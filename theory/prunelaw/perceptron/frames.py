@@ -2,7 +2,7 @@
 
 A student lies close to one of three directions of the plane: the teacher (enough data), the probe
 (keep-easy: the margin is all but the gap between the kept examples) or the orthogonal u' of the
-probe (keep-hard with f → 0: all |z| ≈ 0 say nothing about the probe).  How far off it is, and to
+probe (keep-hard with f → 0: all |z| ≈ 0 say nothing about the probe). How far off it is, and to
 which side, varies smoothly with the problem on the scale of that distance, which can be 1e-6; in
 polar coordinates about another direction the same student is lost to rounding of a fit.
 """

@@ -6,12 +6,12 @@ in the kept intervals, of the smoothed hinge G(m; σ) and its derivatives at
     m = κ − h(t, u),      h = a t + b u,      z = c t + s u,      c = cos θ, s = sin θ,
 
 where (a, b, σ) are the student's components along the teacher, along the in-plane direction
-orthogonal to it, and out of the plane.  All integrands are positive, so sums keep their
+orthogonal to it, and out of the plane. All integrands are positive, so sums keep their
 *relative* accuracy down to the tiny values that decide the answer at large α.
 
 The outer variable is z, whose intervals have fixed edges (`prunelaw.perceptron.panels` cuts them);
 the inner one is u' = s t − c u, the in-plane field orthogonal to z, in which the teacher's
-half-plane is u' > L(z) = −z c/s and m = κ − ρ z − ζ u' is linear.  The inner integral is taken in
+half-plane is u' > L(z) = −z c/s and m = κ − ρ z − ζ u' is linear. The inner integral is taken in
 closed form (`prunelaw.perceptron.closed_form`) where rounding allows, else by quadrature: its nodes
 follow a sinh map centred on the corner m = 0, which is smoothed over σ/|ζ|.
 """
@@ -188,7 +188,7 @@ def _axis_values(t: Array, x: Array, sigma: Array, weight: Array) -> list[Array]
 class _Rows(NamedTuple):
     """One inner integral per outer node: v = u' − origin runs over [start, stop].
 
-    m = margin − ζ v;  t = t0 + s v;  u = u0 − c v.  `place` counts the nodes before those with an
+    m = margin − ζ v;  t = t0 + s v;  u = u0 − c v. `place` counts the nodes before those with an
     empty interval were dropped; the other arrays have shape (rows, 1).
     """
 

@@ -7,12 +7,13 @@ small it is.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from prunelaw.keep import Segments
+from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import Array
 
 # exp(−REACH²/2) = 1e−18 relative to the largest value in the window: beyond, nothing counts.
@@ -42,9 +43,7 @@ class Fields(NamedTuple):
     slack: Array
     edge: Array  # smallest kept |z|
 
-    def take(self, index: Any) -> Fields:
-        """The points `index`."""
-        return Fields(*(column[index] for column in self))
+    take = taken
 
 
 class Resolution(NamedTuple):
@@ -103,7 +102,7 @@ def _side_panels(
 ) -> Panels:
     """Panels of [low, high] cut where the inner integral changes character.
 
-    `margin` = κ − ρ·anchor.  The changes: z = 0, where the teacher's edge L(z) enters the
+    `margin` = κ − ρ·anchor. The changes: z = 0, where the teacher's edge L(z) enters the
     Gaussian (scale tan θ); z = κ/ρ, where the corner m = 0 does (scale √(1−ρ²)/ρ); and
     z = κ s/b, where the two meet (scale s σ/b).
     """

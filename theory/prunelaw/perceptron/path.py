@@ -92,7 +92,7 @@ def follow_path(
     """Coarse solutions by continuation in log α_prune from the Hebbian student.
 
     Each point takes its own strides: longer after success, shorter after a failed Newton
-    iteration, given up below SMALLEST_STRIDE or after `strides` of them.  Returns the states,
+    iteration, given up below SMALLEST_STRIDE or after `strides` of them. Returns the states,
     which points arrived, and every solution met on the way.
     """
     target = np.log(problem.alpha * fraction)

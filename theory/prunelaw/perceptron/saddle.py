@@ -9,7 +9,7 @@ and the student solves Ψ = 0, ∂Ψ/∂ω = 0, ∂Ψ/∂χ = 0 in the angles
 
     J = cos ω T + sin ω (cos χ e_u + sin χ e_⊥),     so     R = cos ω and ε = ω/π,
 
-which lose nothing to cancellation when ε is 1e−12.  The unknowns are log ω, log tan(χ/2) and κ.
+which lose nothing to cancellation when ε is 1e−12. The unknowns are log ω, log tan(χ/2) and κ.
 At θ = 0 the plane is a line: χ = π/2 and two equations remain.
 
 Newton's method starts where `prunelaw.perceptron.path` leads; its last steps are repeated on finer
@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from prunelaw.keep import Segments
+from prunelaw.numerics.arrays import overwritten, taken
 from prunelaw.numerics.gaussian import Array, normal_cdf
 from prunelaw.perceptron.closed_form import cancellation
 from prunelaw.perceptron.moments import (
@@ -68,14 +69,7 @@ class State(NamedTuple):
         """n points of which nothing is known yet."""
         return State(*np.full((4, n), np.nan))
 
-    def take(self, index: Any) -> State:
-        """The points `index`."""
-        return State(*(column[index] for column in self))
-
-    def put(self, index: Any, values: State) -> None:
-        """Overwrite the points `index`."""
-        for column, value in zip(self, values, strict=True):
-            column[index] = value
+    take, put = taken, overwritten
 
     def copy(self) -> State:
         """One that can be overwritten."""
@@ -83,16 +77,14 @@ class State(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Points that are solved together; all arrays of shape (n,).  `planar` is False at θ = 0."""
+    """Points that are solved together; all arrays of shape (n,). `planar` is False at θ = 0."""
 
     alpha: Array
     theta: Array
     segments: Segments
     planar: bool
 
-    def take(self, index: Any) -> Problem:
-        """The points `index`."""
-        return Problem(self.alpha[index], self.theta[index], self.segments.take(index), self.planar)
+    take = taken
 
     def moments(self, state: State, resolution: Resolution) -> Moments:
         """Averages over the kept examples."""
@@ -144,15 +136,7 @@ class Outcome(NamedTuple):
     converged: Bool[np.ndarray, " n"]
     started: Bool[np.ndarray, " n"]
 
-    def take(self, index: Any) -> Outcome:
-        """The points `index`."""
-        return Outcome(self.state.take(index), *(column[index] for column in self[1:]))
-
-    def put(self, index: Any, other: Outcome) -> None:
-        """Overwrite the points `index`."""
-        self.state.put(index, other.state)
-        for column, value in zip(self[1:], other[1:], strict=True):
-            column[index] = value
+    take, put = taken, overwritten
 
 
 # --- equations --------------------------------------------------------------------------------
@@ -165,8 +149,7 @@ class _Angles(NamedTuple):
     h_c: tuple[Array, Array]
     s_w: Array
     s_c: Array
-    balance: Array
-    """factors of the three equations, shape (n, 3): their terms become of order 1"""
+    balance: Array  # factors of the equations, shape (n, 3): their terms become of order 1
 
 
 def _angles(state: State, fields: Fields) -> _Angles:

@@ -4,13 +4,13 @@ The saddle point is F(x; p) = 0 in the unknowns x = (log ω, log tan χ/2, log �
 
     dx/dp = −(∂F/∂x)⁻¹ ∂F/∂p        (implicit-function theorem)
 
-for every parameter p: α_tot, f, θ, or the keep rule itself.  F is linear in w, and ∂F/∂w(m) is
+for every parameter p: α_tot, f, θ, or the keep rule itself. F is linear in w, and ∂F/∂w(m) is
 the integrand of the moments at signed margin m; the row λ of −(∂F/∂x)⁻¹ that belongs to log ω
 (the adjoint) turns it into the influence of one kept example:
 
     I(m) = dε/d(kept mass at m),     dε = ∫ I(m) δw(m) p(m) dm
 
-Negative influence is good.  Derivatives of the thresholds come from the rule (`KeepRule.slopes`).
+Negative influence is good. Derivatives of the thresholds come from the rule (`KeepRule.slopes`).
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ FINE = Resolution(outer=16, inner=40, width=1.5, closed=1e-12)
 class Sensitivity:
     """The error and its exact first derivatives; all arrays have the broadcast shape.
 
-    error        ε
-    d_alpha_tot  ∂ε/∂α_tot at fixed f and θ
-    d_f          ∂ε/∂f at fixed α_tot and θ (NaN for rules that imply f); at f = 1 from below
-                 (signed-easy at θ > 0: NaN, its threshold is at −∞ there)
-    d_theta      ∂ε/∂θ at fixed α_tot and f (of a band: at fixed edges), per radian; at θ = 0 NaN
-                 for signed rules whose weight jumps at m = 0
-    converged    as in `Solution`; where False all others are NaN
+    Attributes:
+        error: ε.
+        d_alpha_tot: ∂ε/∂α_tot at fixed f and θ.
+        d_f: ∂ε/∂f at fixed α_tot and θ (NaN for rules that imply f); at f = 1 from below
+            (signed-easy at θ > 0: NaN, its threshold is at −∞ there).
+        d_theta: ∂ε/∂θ at fixed α_tot and f (of a band: at fixed edges), per radian; at θ = 0 NaN
+            for signed rules whose weight jumps at m = 0.
+        converged: as in `Solution`; where False all others are NaN.
     """
 
     error: Float[np.ndarray, "*shape"]
@@ -63,15 +64,16 @@ def sensitivity(
 ) -> Sensitivity:
     """∂ε/∂α_tot, ∂ε/∂f and ∂ε/∂θ by implicit differentiation; arguments as in `prunelaw.solve`.
 
-    Raises what `solve` raises, and `InputError` for rules given as functions at θ > 0, whose
-    derivative in θ would need that of w.
+    Raises:
+        InputError: where `solve` raises it, and for rules given as functions at θ > 0, whose
+            derivative in θ would need that of w.
     """
     solved = solved_points(alpha_tot, f, theta, rule, throw=throw)
     shape = solved.solution.error.shape
     values = {name: np.full(shape, np.nan).ravel() for name in ("alpha_tot", "f", "theta")}
     for part in (part.good() for part in solved.parts):
         for name, value in _derivatives(part).items():
-            values[name][part.index] = value
+            values[name][part.place] = value
     return Sensitivity(
         solved.solution.error,
         *(value.reshape(shape) for value in values.values()),
@@ -90,12 +92,15 @@ def influence(
 ) -> Array:
     """I(m) = dε/d(kept mass at m), shape (*shape of the point, number of m).
 
-    m       probe fields |z| ≥ 0, or signed margins y z with `signed`; one-dimensional
-    others  as in `prunelaw.solve`, one point or an array
-
     Adding a fraction δ of all examples at |z| (or at margin) m changes ε by I(m) δ at first order;
     where examples have no probability at all (m < 0 at θ = 0) it is 0.
-    Raises `InputError` for negative |z|, and what `solve` raises.
+
+    Args:
+        m: probe fields |z| ≥ 0, or signed margins y z with `signed`; one-dimensional.
+        others: as in `prunelaw.solve`, one point or an array.
+
+    Raises:
+        InputError: for negative |z|, and where `solve` raises it.
     """
     fields = check_real("m", m, -np.inf if signed else 0.0)
     if fields.ndim != 1:
@@ -106,8 +111,8 @@ def influence(
     for part in solved.parts:
         problem = part.problem_of_rule()
         adjoint = adjoint_of_error(problem, part.state)
-        lines = np.broadcast_to(fields, (len(part.index), len(fields)))
-        result[part.index] = influence_at(problem, part.state, adjoint, lines, signed=signed)
+        lines = np.broadcast_to(fields, (len(part.place), len(fields)))
+        result[part.place] = influence_at(problem, part.state, adjoint, lines, signed=signed)
     return result.reshape(*shape, len(fields))
 
 

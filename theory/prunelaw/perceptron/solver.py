@@ -2,24 +2,23 @@
 
 Setting (Sorscher, Geirhos, Shekhar, Ganguli, Morcos, NeurIPS 2022, arXiv 2206.14486):
 inputs x ~ N(0, I_N), labels sign(T·x) from a teacher T, P = α_tot N examples; a probe at angle θ
-from the teacher ranks them by |z|, z = J_probe·x, and a fraction f is kept.  The student J is the
-max-margin separator of the kept examples.  For N → ∞ its test error is ε = arccos(J·T)/π.
+from the teacher ranks them by |z|, z = J_probe·x, and a fraction f is kept. The student J is the
+max-margin separator of the kept examples. For N → ∞ its test error is ε = arccos(J·T)/π.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
-from prunelaw.keep import KeepRule, Random, checked_fraction
-from prunelaw.keep.arrays import rule_array
-from prunelaw.numerics.arrays import broadcast
+from prunelaw.keep import KeepRule, Random, points
+from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import Array
 from prunelaw.perceptron.path import follow_path
 from prunelaw.perceptron.saddle import Outcome, Problem, State, refined
@@ -42,17 +41,18 @@ STATUS = (
 
 @dataclass(frozen=True)
 class Solution:
-    """Order parameters of the student, with their proof.  All arrays have the broadcast shape.
+    """Order parameters of the student, with their proof. All arrays have the broadcast shape.
 
-    error      ε = arccos(R)/π, test error probability
-    R          J·T, overlap with the teacher
-    rho        J·J_probe, overlap with the probe
-    kappa      margin at |J| = 1
-    residual   largest scaled residual of the saddle-point equations on the finest quadrature
-               used, before the last Newton step removed it
-    change     largest relative difference of the unknowns between the last two quadratures
-    converged  True where `change` < 2e-11; elsewhere error, R, rho and kappa are NaN
-    status     index into `prunelaw.perceptron.STATUS`
+    Attributes:
+        error: ε = arccos(R)/π, test error probability.
+        R: J·T, overlap with the teacher.
+        rho: J·J_probe, overlap with the probe.
+        kappa: margin at |J| = 1.
+        residual: largest scaled residual of the saddle-point equations on the finest quadrature
+            used, before the last Newton step removed it.
+        change: largest relative difference of the unknowns between the last two quadratures.
+        converged: True where `change` < 2e-11; elsewhere error, R, rho and kappa are NaN.
+        status: index into `prunelaw.perceptron.STATUS`.
     """
 
     alpha_tot: Float[np.ndarray, "*shape"]
@@ -85,21 +85,23 @@ def solve(
 ) -> Solution:
     """Solve the replica saddle point of the pruned max-margin perceptron, N → ∞.
 
-    The arguments broadcast against each other and are solved as one batch:
-
-    alpha_tot  examples per dimension before pruning, P/N, in (0, ∞); checked on [1e-3, 1e6]
-    f          fraction kept, in (0, 1]; checked on [1e-4, 1]; None: as the rule implies (bands)
-    theta      angle between probe and teacher in radians, in [0, π/2]
-    rule       "hard" (keep small |z|), "easy" (keep large |z|), "random", or another text or
-               object of `prunelaw.keep` (bands, signed margins, mixtures, any w); or an array
-    throw      True: raise `ConvergenceError` if a point cannot be solved.
-               False: flag it in `converged`, with NaN in error, R, rho and kappa.
-    executor   a `concurrent.futures` executor of processes, to share many points among cores;
-               threads would wait for each other
-
+    The arguments broadcast against each other and are solved as one batch.
     Solves Ψ = 0 and ∂Ψ = 0 (`prunelaw.perceptron.saddle`), whose gradient gives the published
-    equations (arXiv 2206.14486, appendix A).  Relative accuracy of the error 1e-10 or better.
-    Raises `InputError` for arguments outside their range.
+    equations (arXiv 2206.14486, appendix A). Relative accuracy of the error 1e-10 or better.
+
+    Args:
+        alpha_tot: examples per dimension before pruning, P/N, in (0, ∞); checked on [1e-3, 1e6].
+        f: fraction kept, in (0, 1]; checked on [1e-4, 1]; None: as the rule implies (bands).
+        theta: angle between probe and teacher in radians, in [0, π/2].
+        rule: "hard" (keep small |z|), "easy" (keep large |z|), "random", or another text or object
+            of `prunelaw.keep` (bands, signed margins, mixtures, any w); or an array.
+        throw: True: raise `ConvergenceError` if a point cannot be solved. False: flag it in
+            `converged`, with NaN in error, R, rho and kappa.
+        executor: a `concurrent.futures` executor of processes, to share many points among cores;
+            threads would wait for each other.
+
+    Raises:
+        InputError: for arguments outside their range.
 
     >>> import prunelaw
     >>> solution = prunelaw.solve(alpha_tot=3.0, f=0.5, theta=0.3, rule="hard")
@@ -109,15 +111,14 @@ def solve(
     return solved_points(alpha_tot, f, theta, rule, throw=throw, executor=executor).solution
 
 
-@dataclass(frozen=True)
-class Solved:
+class Solved(NamedTuple):
     """Solved points of one rule, with what their derivatives need.
 
-    `index` is where they stand in the flattened batch, `theta` the angle of their probe; `problem`
+    `place` is where they stand in the flattened batch, `theta` the angle of their probe; `problem`
     has θ = 0 where the probe does not matter.
     """
 
-    index: Int[np.ndarray, " n"]
+    place: Int[np.ndarray, " n"]
     rule: KeepRule
     problem: Problem
     fraction: Array
@@ -134,11 +135,7 @@ class Solved:
         """The converged points."""
         if self.outcome.converged.all():
             return self
-        take = np.flatnonzero(self.outcome.converged)
-        return Solved(
-            self.index[take], self.rule, self.problem.take(take), self.fraction[take],
-            self.theta[take], self.alpha_tot[take], self.outcome.take(take),
-        )  # fmt: skip
+        return taken(self, np.flatnonzero(self.outcome.converged))
 
     def problem_of_rule(self) -> Problem:
         """The problem with the rule's own layers, of which `state` is the solution.
@@ -152,8 +149,7 @@ class Solved:
         return Problem(self.alpha_tot, theta, layers, planar)
 
 
-@dataclass(frozen=True)
-class SolvedBatch:
+class SolvedBatch(NamedTuple):
     """A `Solution`, and its points by rule."""
 
     solution: Solution
@@ -171,12 +167,10 @@ def solved_points(
 ) -> SolvedBatch:
     """`solve`, with the saddle points themselves for those who differentiate through them."""
     alpha_tot = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
-    theta = check_real("theta", theta, 0.0, np.pi / 2)
-    fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
-    arrays = broadcast(alpha_tot=alpha_tot, f=fraction, theta=theta, rule=rule_array(rule))
-    shape = arrays[0].shape
-    alpha_tot, fraction, theta, rules = (array.ravel() for array in arrays)
-    flat, parts = _solve_flat(alpha_tot, fraction, theta, rules, executor)
+    given = points(f, theta, rule, alpha_tot=alpha_tot)
+    shape = given["f"].shape
+    alpha_tot, fraction, angle, rules = (array.ravel() for array in given.values())
+    flat, parts = _solve_flat(alpha_tot, fraction, angle, rules, executor)
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure_text(flat))
     solution = Solution(**{name: value.reshape(shape) for name, value in flat.items()})
@@ -201,7 +195,6 @@ def _solve_flat(
     n = len(alpha_tot)
     numbers = {rule: i for i, rule in enumerate(dict.fromkeys(rules.tolist()))}
     number = np.array([numbers[rule] for rule in rules.tolist()], dtype=int)
-    f = _fractions(f, theta, numbers, number)
     result = {name: np.full(n, np.nan) for name in ("error", "R", "rho", "kappa")}
     result |= {name: np.full(n, np.inf) for name in ("residual", "change")}
     result |= {"converged": np.zeros(n, bool), "status": np.zeros(n, np.int8)}
@@ -218,16 +211,6 @@ def _solve_flat(
         _store(result, part)
     names = np.array([rule.name for rule in numbers] or ["hard"])[number]
     return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": names, **result}, parts
-
-
-def _fractions(f, theta, numbers: dict[KeepRule, int], number) -> Array:
-    """The kept fractions: as given, or as the rules imply."""
-    result = np.array(f)
-    for rule, i in numbers.items():
-        mine = number == i
-        missing = bool(np.isnan(result[mine]).any())
-        result[mine] = checked_fraction(rule, None if missing else result[mine], theta[mine])
-    return result
 
 
 def solve_points(problem: Problem, fraction: Array, rule: str = "") -> Outcome:
@@ -280,7 +263,7 @@ def _shared_out(index: Int[np.ndarray, " n"], most: int):
 
 def _store(result: dict[str, np.ndarray], part: Solved) -> None:
     """Write one part's outcome into the result arrays."""
-    outcome, index, problem = part.outcome, part.index, part.problem
+    outcome, index, problem = part.outcome, part.place, part.problem
     good = outcome.converged
     if problem.planar:
         rho = problem.fields(outcome.state).rho

@@ -11,7 +11,7 @@ and ρ, so that
 
     p₀(m) = (2/f) φ(m) ∫ dz w(z) N(z; ρ m, 1 − ρ²) Φ(E[t | z, m] / sd[t | z, m]),
 
-one integral.  The saddle point says α_prune ∫_{−∞}^κ (κ − m)² p₀(m) dm = 1 − |in-plane part of J|².
+one integral. The saddle point says α_prune ∫_{−∞}^κ (κ − m)² p₀(m) dm = 1 − |in-plane part of J|².
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ _NEAREST = 1e-9  # width of the panel of margins next to κ
 class Stabilities:
     """Margins of the kept examples; arrays have the shape of `margin`.
 
-    margin     m = y J·x, at |J| = 1
-    density    p(m) above κ, 0 below: what is moved is in `at_kappa`
-    untrained  p₀(m), the margins of new examples that the rule keeps
-    at_kappa   share of the kept examples that lie at the margin κ itself, in [0, 1]
-    solution   the saddle point behind them
+    Attributes:
+        margin: m = y J·x, at |J| = 1.
+        density: p(m) above κ, 0 below: what is moved is in `at_kappa`.
+        untrained: p₀(m), the margins of new examples that the rule keeps.
+        at_kappa: share of the kept examples that lie at the margin κ itself, in [0, 1].
+        solution: the saddle point behind them.
     """
 
     margin: Float[np.ndarray, "..."]
@@ -53,16 +54,15 @@ class Stabilities:
 
 
 def stabilities(
-    margin: Any,
-    alpha_tot: Any,
-    f: Any = None,
-    theta: Any = 0.0,
-    rule: Any = "hard",
+    margin: Any, alpha_tot: Any, f: Any = None, theta: Any = 0.0, rule: Any = "hard"
 ) -> Stabilities:
     """The distribution of margins of the max-margin student's own (kept) examples, N → ∞.
 
     `margin` are the places m at which densities are wanted, any shape; (alpha_tot, f, theta, rule)
-    is one point of `prunelaw.solve`.  Raises what `solve` raises, and `InputError` for more points.
+    is one point of `prunelaw.solve`.
+
+    Raises:
+        InputError: where `solve` raises it, and for more points than one.
 
     >>> from prunelaw.perceptron.stability import stabilities
     >>> round(stabilities(0.0, 3.0, 0.5, 0.3).at_kappa, 4)
@@ -84,9 +84,7 @@ def _mass_below(keep: KeepRule, solution: Solution) -> float:
     return float(np.clip(weights @ _untrained(nodes, keep, solution), 0.0, 1.0))
 
 
-def below_kappa(
-    kappa: float,
-) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+def below_kappa(kappa: float) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
     """Nodes and weights on (−∞, κ], in panels that double away from κ: p₀ is as narrow as 1/α."""
     farthest = int(np.ceil(np.log2((_REACH + abs(kappa)) / _NEAREST)))
     edges = kappa - _NEAREST * 2.0 ** np.arange(farthest, -1.0, -1.0)

@@ -5,7 +5,7 @@ I of the examples at the two edges:
 
     dε/dx = I(high) − I(low)        (kept mass leaves at `low` and enters at `high`).
 
-Hard (x = 0) and easy (x = 1 − f, high = ∞) are the two ends.  Some points are scanned for their
+Hard (x = 0) and easy (x = 1 − f, high = ∞) are the two ends. Some points are scanned for their
 minima, the others follow their neighbours; from each start `prunelaw.pruning.band_descent` goes
 down to the minimum, a root of dε/dx.
 """
@@ -55,16 +55,17 @@ PASSES = 4  # over points beside which another minimum was found
 class BestBand:
     """The band low < |z| < high of least error among those that keep f; arrays of one shape.
 
-    x            P(|z| < low), in [0, 1 − f]; 0 is hard, 1 − f is easy
-    low, high    its edges
-    error        ε
-    residual     (I(high) − I(low)) f/ε: 0 inside (to about 1e-5), ≥ 0 at the hard end; at the
-                 easy end ≤ 0, or what cutting off the far tail would change ε by is below 1e-10 ε
-    at_end       "" inside, "hard" or "easy" where an end is best, "flat" where the error does not
-                 depend on where the band lies (θ = 0, large α_tot)
-    rival        error of the best other local minimum met, NaN if none was
-    converged    the saddle point is, and the influences at the edges agree to 1e-4 unless
-                 at an end; where False, x, low, high, error and residual are NaN
+    Attributes:
+        x: P(|z| < low), in [0, 1 − f]; 0 is hard, 1 − f is easy.
+        low, high: its edges.
+        error: ε.
+        residual: (I(high) − I(low)) f/ε: 0 inside (to about 1e-5), ≥ 0 at the hard end; at the easy
+            end ≤ 0, or what cutting off the far tail would change ε by is below 1e-10 ε.
+        at_end: "" inside, "hard" or "easy" where an end is best, "flat" where the error does not
+            depend on where the band lies (θ = 0, large α_tot).
+        rival: error of the best other local minimum met, NaN if none was.
+        converged: the saddle point is, and the influences at the edges agree to 1e-4 unless at an
+            end; where False, x, low, high, error and residual are NaN.
     """
 
     alpha_tot: Float[np.ndarray, "*shape"]
@@ -83,12 +84,16 @@ class BestBand:
 def best_band(alpha_tot: Any, f: Any, theta: Any = 0.0) -> BestBand:
     """The best band of |z| that keeps f, by root finding on dε/dx = I(high) − I(low).
 
-    alpha_tot  in (0, ∞); f in (0, 1); theta in [0, π/2] rad; they broadcast
-
     Up to 64 points are scanned at 11 bands each, and every bracketed minimum is followed to its
-    root.  Of more points, one in 48 is; the others start from fits through their neighbours, one
+    root. Of more points, one in 48 is; the others start from fits through their neighbours, one
     start for each minimum those are in, so minima of regions smaller than that can be missed.
-    Nothing is raised for a point that fails: see `converged`.  Raises `InputError`.
+    Nothing is raised for a point that fails: see `converged`.
+
+    Args:
+        alpha_tot: in (0, ∞); f in (0, 1); theta in [0, π/2] rad; they broadcast.
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     alpha = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
     fraction = check_real("f", f, 0.0, 1.0, low_open=True, high_open=True)
@@ -226,10 +231,7 @@ def _scanned(points: Points) -> Starts:
 
 
 def _looks_at_bands(points: Points) -> tuple[State, Float[np.ndarray, " m"]]:
-    """Students of every scanned band, flat, and g there (NaN where there is none).
-
-    From both ends, which are charted, by the tangent to the middle.
-    """
+    """Students of every scanned band, flat, and g there (NaN where there is none)."""
     n, places = len(points.alpha), place_of(SCANNED)
     count = len(places)
     state, g = [State.unknown(n)] * count, np.full((count, n), np.nan)

@@ -1,7 +1,7 @@
 """From a start to the best band nearby: student and band are improved side by side.
 
 Bands that keep the fraction f are places s = log((y + BEND)/(1 − y)), y = x/(1 − f) ∈ [0, 1], with
-x = P(|z| < low).  A look at a place takes one Newton step of the student and asks the influence of
+x = P(|z| < low). A look at a place takes one Newton step of the student and asks the influence of
 the examples at the two edges for the sign of dε/ds; a safeguarded secant moves s.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prunelaw.keep import Segments
+from prunelaw.numerics.arrays import overwritten, taken
 from prunelaw.numerics.gaussian import Array, central_half_width, normal_pdf, outer_threshold
 from prunelaw.perceptron.path import PATH
 from prunelaw.perceptron.saddle import (
@@ -86,8 +87,7 @@ class Points(NamedTuple):
     theta: Array
     planar: bool
 
-    def take(self, index: Any) -> Points:
-        return Points(self.alpha[index], self.f[index], self.theta[index], self.planar)
+    take = taken
 
     def problem(self, s: Array) -> Problem:
         """The saddle point of the band at s."""
@@ -119,16 +119,7 @@ class Found(NamedTuple):
         good, flat = np.zeros((2, n), bool)
         return Found(s, error, residual, State.unknown(n), good, flat)
 
-    def take(self, index: Any) -> Found:
-        s, error, residual, state, good, flat = self
-        return Found(
-            s[index], error[index], residual[index], state.take(index), good[index], flat[index]
-        )
-
-    def put(self, index: Any, other: Found) -> None:
-        self.state.put(index, other.state)
-        for name in ("s", "error", "residual", "good", "flat"):
-            getattr(self, name)[index] = getattr(other, name)
+    take, put = taken, overwritten
 
 
 class Starts(NamedTuple):
@@ -141,11 +132,7 @@ class Starts(NamedTuple):
     slope: Array
     state: State
 
-    def take(self, index: Any) -> Starts:
-        owner, s, low, high, slope, state = self
-        return Starts(
-            owner[index], s[index], low[index], high[index], slope[index], state.take(index)
-        )
+    take = taken
 
 
 class _Look(NamedTuple):

@@ -1,16 +1,16 @@
 """Where the best band of |z| is keep-hard, where keep-easy, and what a band gains between them.
 
 A *band* keeps low < |z| < high; hard (x = 0) and easy
-(x = 1 − f, high = ∞) are its two ends.  What is found about them (checked on
+(x = 1 − f, high = ∞) are its two ends. What is found about them (checked on
 f ∈ [.05, .8], θ ∈ [0, 1], α_tot ∈ [.1, 1e6]):
 
-- θ > 0: hard is *exactly* the best band above some α_tot.  `band_boundary("hard", …)` finds where
+- θ > 0: hard is *exactly* the best band above some α_tot. `band_boundary("hard", …)` finds where
   I(γ) = I(0), below which moving outward pays; for small θ another band is still better there and
   hard takes over later, by a jump (`transition`, `jump`).
 - θ = 0: I(γ) < I(0) for every α_tot: hard is never exactly the best band, but its loss dies out
-  exponentially in α_tot.  There, boundaries exist by tolerance only: `gain_boundary`.
+  exponentially in α_tot. There, boundaries exist by tolerance only: `gain_boundary`.
 - easy is the best band where I(γ) > 0 = I(∞), i.e. where an example just below the threshold
-  harms: small α_tot and large f.  Elsewhere the best band drops the far tail, which at small
+  harms: small α_tot and large f. Elsewhere the best band drops the far tail, which at small
   α_tot holds exponentially little mass: again a matter of tolerance.
 
 """
@@ -27,7 +27,7 @@ from jaxtyping import Bool, Float, Shaped
 from prunelaw.checks import check_choice, check_real
 from prunelaw.keep import threshold
 from prunelaw.numerics.gaussian import Array
-from prunelaw.numerics.roots import bracketed_roots, common, log_grid, sign_changes
+from prunelaw.numerics.roots import bracketed_roots, common, log_grid, scanned_roots
 from prunelaw.perceptron.sensitivity import influence
 from prunelaw.perceptron.solver import solve
 from prunelaw.pruning.band import ALL_SCANNED, BestBand, best_band
@@ -40,9 +40,10 @@ NOISE = 1e-10  # log ratios of errors below this are rounding, not a difference
 class BandGain:
     """What the best band gains over the plain rules; arrays of one shape.
 
-    gain    1 − ε_band/min(ε_hard, ε_easy, ε_random), NaN where anything failed
-    plain   which of the three is best
-    band    the best band
+    Attributes:
+        gain: 1 − ε_band/min(ε_hard, ε_easy, ε_random), NaN where anything failed.
+        plain: which of the three is best.
+        band: the best band.
     """
 
     gain: Float[np.ndarray, "*shape"]
@@ -70,11 +71,12 @@ def band_gain(alpha_tot: Any, f: Any, theta: Any = 0.0) -> BandGain:
 class Boundary:
     """A line α_tot(f, θ) between phases of the best band; arrays have the shape of (theta, f).
 
-    alpha_tot   the boundary, NaN if there is none in the range (`reason`)
-    transition  band_boundary: where the rule becomes (hard) or ceases to be (easy) the best band;
-                equal to alpha_tot unless another band is better there, which is the `jump`
-    residual    what is left of the equation at alpha_tot
-    roots       per point (flattened), all roots found, ascending
+    Attributes:
+        alpha_tot: the boundary, NaN if there is none in the range (`reason`).
+        transition: band_boundary: where the rule becomes (hard) or ceases to be (easy) the best
+            band; equal to alpha_tot unless another band is better there, which is the `jump`.
+        residual: what is left of the equation at alpha_tot.
+        roots: per point (flattened), all roots found, ascending.
     """
 
     kind: str
@@ -94,16 +96,18 @@ def band_boundary(
 ) -> Boundary:
     """Where the hard, or the easy, rule stops being optimal among bands near it.
 
-    kind  "hard": I(0) = I(γ) under the hard rule; above alpha_tot (the largest root) moving the
-          band outward harms.  "easy": I(γ) = 0 = I(∞) under the easy rule; below alpha_tot (the
-          smallest root) moving it inward harms.
-    theta, f  broadcast; f in (0, 1), θ in [0, π/2] rad
-
     `transition` is where the rule is the best of all bands: beyond alpha_tot where a distant band
-    is still better (small θ), found as the root of log ε_rule − log ε_of the other minimum.
-    At θ = 0 the hard boundary does not exist; easy needs f above a bound between .5 and .6
-    (`reason`).
-    Raises `InputError`.
+    is still better (small θ), found as the root of log ε_rule − log ε_of the other minimum. At θ =
+    0 the hard boundary does not exist; easy needs f above a bound between .5 and .6 (`reason`).
+
+    Args:
+        kind: "hard": I(0) = I(γ) under the hard rule; above alpha_tot (the largest root) moving the
+            band outward harms.  "easy": I(γ) = 0 = I(∞) under the easy rule; below alpha_tot (the
+            smallest root) moving it inward harms.
+        theta, f: broadcast; f in (0, 1), θ in [0, π/2] rad.
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     check_choice("kind", kind, ("hard", "easy"))
     angle = check_real("theta", theta, 0.0, np.pi / 2)
@@ -126,15 +130,10 @@ def band_boundary(
 
     values = slope(np.repeat(np.arange(n), SCAN), np.tile(grid, n)).reshape(n, SCAN)
     values = np.where(np.abs(values) < NOISE, 0.0, values)
-    point, before, after = sign_changes(values)
-    # The rule is best nearby above a rise (hard), below a fall (easy).
-    wanted = (values[point, after] > 0.0) == (kind == "hard")
-    root, left = bracketed_roots(
-        lambda k, x: slope(point[k], x),
-        grid[before], grid[after], values[point, before], values[point, after],
-    )  # fmt: skip
+    point, root, left, rises = scanned_roots(slope, np.tile(grid, (n, 1)), values)
     alpha, residual = np.full(n, np.nan), np.full(n, np.nan)
-    order = np.flatnonzero(wanted)
+    # The rule is best nearby above a rise (hard), below a fall (easy).
+    order = np.flatnonzero(rises == (kind == "hard"))
     for k in order if kind == "hard" else order[::-1]:  # the last written stays
         alpha[point[k]], residual[point[k]] = np.exp(root[k]), left[k]
     transition, jump = _transition(kind, alpha, fraction, angle, grid)
@@ -143,12 +142,20 @@ def band_boundary(
     ]
     always = np.isnan(alpha) & (values > 0.0).all(axis=1)
     reason = np.where(always, f"{kind} is the best band nearby in the whole range", reason)
-    roots = tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(n))
+    columns = (angle, fraction, alpha, transition, jump, residual, reason)
+    return _boundary(kind, alpha_range, shape, columns, point, root)
+
+
+def _boundary(kind: str, alpha_range: Any, shape: Any, columns: Any, point: Any, root: Any):
+    """The arrays in their shape, and the roots of each point."""
+    angle, fraction, alpha, transition, jump, residual, reason = (
+        column.reshape(shape) for column in columns
+    )
+    low, high = alpha_range
+    roots = tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(angle.size))
     return Boundary(
-        kind, (float(alpha_range[0]), float(alpha_range[1])),
-        angle.reshape(shape), fraction.reshape(shape), alpha.reshape(shape),
-        transition.reshape(shape), jump.reshape(shape), residual.reshape(shape),
-        roots, reason.reshape(shape),
+        kind, (float(low), float(high)), angle, fraction, alpha, transition, jump, residual,
+        roots, reason,
     )  # fmt: skip
 
 
@@ -180,28 +187,30 @@ def _transition(
         if not better.size or better[-1] + 1 >= len(values):
             continue
         k = int(better[-1])
-        ends = beyond[k : k + 1], beyond[k + 1 : k + 2]
-        at = values[k : k + 1], np.maximum(values[k + 1 : k + 2], -1.0)
         root, _ = bracketed_roots(
-            lambda _, x, i=i: np.maximum(ahead(int(i), x), -1.0), *ends, *at, tolerance=1e-9
-        )
-        result[i], jump[i] = np.exp(root[0]), True
+            lambda _, x, i=i: np.maximum(ahead(int(i), x), -1.0),
+            beyond[k : k + 1], beyond[k + 1 : k + 2], 1e-9,
+        )  # fmt: skip
+        # Beyond may be better still, by no more than rounding.
+        last = root[0] if np.isfinite(root[0]) else beyond[k + 1]
+        result[i], jump[i] = np.exp(last), True
     return result, jump
 
 
 def gain_boundary(
-    theta: Any,
-    f: Any,
-    tolerance: float = 0.01,
-    alpha_range: Sequence[float | int] = (1e-1, 1e4),
+    theta: Any, f: Any, tolerance: float = 0.01, alpha_range: Sequence[float | int] = (1e-1, 1e4)
 ) -> Boundary:
     """The largest α_tot at which the best band gains `tolerance` over hard, easy and random.
 
-    theta, f   broadcast; f in (0, 1), θ in [0, π/2] rad
-    tolerance  of `band_gain`, in (0, 1)
+    `roots` holds both ends of every range of α_tot in which the gain is above the tolerance. Unlike
+    `band_boundary` this exists at θ = 0 too.
 
-    `roots` holds both ends of every range of α_tot in which the gain is above the tolerance.
-    Unlike `band_boundary` this exists at θ = 0 too.  Raises `InputError`.
+    Args:
+        theta, f: broadcast; f in (0, 1), θ in [0, π/2] rad.
+        tolerance: of `band_gain`, in (0, 1).
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     level = float(check_real("tolerance", tolerance, 0.0, 1.0, low_open=True, high_open=True))
     angle = check_real("theta", theta, 0.0, np.pi / 2)
@@ -218,18 +227,10 @@ def gain_boundary(
         return np.concatenate(gains) - level
 
     values = excess(np.repeat(np.arange(n), SCAN), np.tile(grid, n)).reshape(n, SCAN)
-    point, before, after = sign_changes(values)
-    root, left = bracketed_roots(
-        lambda k, x: excess(point[k], x),
-        grid[before], grid[after], values[point, before], values[point, after], 1e-9,
-    )  # fmt: skip
+    point, root, left, rises = scanned_roots(excess, np.tile(grid, (n, 1)), values, 1e-9)
     alpha, residual = np.full(n, np.nan), np.full(n, np.nan)
-    for k in np.flatnonzero(values[point, after] < 0.0):
+    for k in np.flatnonzero(~rises):
         alpha[point[k]], residual[point[k]] = np.exp(root[k]), left[k]
     reason = np.where(np.isfinite(alpha), "", "the gain does not fall through it in the range")
-    return Boundary(
-        f"gain {level:g}", (float(alpha_range[0]), float(alpha_range[1])),
-        angle.reshape(shape), fraction.reshape(shape), alpha.reshape(shape),
-        alpha.reshape(shape), np.zeros(shape, bool), residual.reshape(shape),
-        tuple(tuple(np.exp(root[point == i]).tolist()) for i in range(n)), reason.reshape(shape),
-    )  # fmt: skip
+    columns = (angle, fraction, alpha, alpha, np.zeros(n, bool), residual, reason)
+    return _boundary(f"gain {level:g}", alpha_range, shape, columns, point, root)

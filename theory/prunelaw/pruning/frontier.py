@@ -1,7 +1,7 @@
 """Best fractions, Pareto frontiers, and where one keep rule takes over from another.
 
 All places are roots of exact quantities, never minima of grids: ∂ε/∂f and ∂ε/∂α come from
-`prunelaw.perceptron.sensitivity`.  A coarse scan only brackets.
+`prunelaw.perceptron.sensitivity`. A coarse scan only brackets.
 
 Setting: Sorscher et al. 2022 (arXiv 2206.14486).
 """
@@ -19,7 +19,7 @@ from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.keep import as_rule
 from prunelaw.numerics.gaussian import Array
-from prunelaw.numerics.roots import bracketed_roots, common, log_grid, sign_changes
+from prunelaw.numerics.roots import bracketed_roots, common, log_grid, scanned_roots
 from prunelaw.perceptron.sensitivity import sensitivity
 from prunelaw.perceptron.solver import solve
 
@@ -32,12 +32,13 @@ NOISE = 1e-10  # log ratios of errors below this are rounding, not a difference
 class BestFraction:
     """The fraction of least error; arrays have the broadcast shape of alpha and theta.
 
-    fixed        "alpha_tot" or "alpha_prune": which was held
-    f, error     where ε is least in `f_range`, and ε there
-    derivative   d log ε/d log f at f: about 0 inside, one-sided at an end
-    at_end       "" inside; "low" or "high": the least error lies at that end of `f_range`
-    minima       per point (flattened), all local minima found as (f, error), best first
-    converged    False if part of the scan failed: the minimum may have been missed
+    Attributes:
+        fixed: "alpha_tot" or "alpha_prune": which was held.
+        f, error: where ε is least in `f_range`, and ε there.
+        derivative: d log ε/d log f at f: about 0 inside, one-sided at an end.
+        at_end: "" inside; "low" or "high": the least error lies at that end of `f_range`.
+        minima: per point (flattened), all local minima found as (f, error), best first.
+        converged: False if part of the scan failed: the minimum may have been missed.
     """
 
     fixed: str
@@ -63,14 +64,18 @@ def best_fraction(
 ) -> BestFraction:
     """The kept fraction of least error, at fixed α_tot (what to keep) or α_prune (what to buy).
 
-    alpha_tot, alpha_prune  exactly one of them, in (0, ∞); at fixed α_prune, α_tot = α_prune/f
-    theta                   in [0, π/2] rad; broadcasts with alpha
-    rule                    any rule that works at every f
-    f_range                 where to look, within (0, 1]
+    Roots of d log ε/d log f, bracketed by a scan of 33 f, polished to 1e-11 in log f; minima closer
+    than a scan step may be missed. With a perfect probe (θ = 0) and α_prune > 2 the best f runs to
+    the low end of any range: `at_end` says so.
 
-    Roots of d log ε/d log f, bracketed by a scan of 33 f, polished to 1e-11 in log f; minima
-    closer than a scan step may be missed.  With a perfect probe (θ = 0) and α_prune > 2 the best f
-    runs to the low end of any range: `at_end` says so.  Raises `InputError`.
+    Args:
+        alpha_tot, alpha_prune: exactly one of them, in (0, ∞); at fixed α_prune, α_tot = α_prune/f.
+        theta: in [0, π/2] rad; broadcasts with alpha.
+        rule: any rule that works at every f.
+        f_range: where to look, within (0, 1].
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     if (alpha_tot is None) == (alpha_prune is None):
         raise InputError("exactly one of alpha_tot and alpha_prune must be given")
@@ -97,44 +102,32 @@ def best_fraction(
     owner, place = np.repeat(np.arange(n), SCAN), np.tile(grid, n)
     error, change = (value.reshape(n, SCAN) for value in slope(owner, place))
     point, cell = np.nonzero((change[:, :-1] < 0.0) & (change[:, 1:] > 0.0))
-    root, _ = bracketed_roots(
-        lambda k, x: slope(point[k], x)[1],
-        grid[cell], grid[cell + 1], change[point, cell], change[point, cell + 1],
-    )  # fmt: skip
+    root, _ = bracketed_roots(lambda k, x: slope(point[k], x)[1], grid[cell], grid[cell + 1])
     at_root, left = slope(point, np.where(np.isnan(root), grid[cell], root))
-    columns = [(point, np.exp(root), at_root, left, np.full(len(point), "", dtype="<U4"))]
-    # At f = 1 a hard rule's derivative is 0, the influence of examples at infinity.
-    for end, column, name, here in (
-        (change[:, 0] > 0.0, 0, "low", change[:, 0]),
-        ((change[:, -1] <= 0.0) & (change[:, -2] <= 0.0), -1, "high", change[:, -1]),
-    ):
-        k = np.flatnonzero(end)
-        f = np.full(len(k), min(float(np.exp(grid[column])), 1.0))
-        columns.append((k, f, error[k, column], here[k], np.full(len(k), name, dtype="<U4")))
-    owner, f, at, left, end = (np.concatenate(part) for part in zip(*columns, strict=True))
-    order = np.lexsort((at, owner))
-    owner, f, at, left, end = (part[order] for part in (owner, f, at, left, end))
-    first = np.searchsorted(owner, np.arange(n))
-    minima = tuple(
-        tuple(zip(f[owner == i].tolist(), at[owner == i].tolist(), strict=True)) for i in range(n)
-    )
-    has = np.array([len(found) > 0 for found in minima], dtype=bool)
-    pick = np.minimum(first, max(len(owner) - 1, 0))
-
-    def best(values: Array) -> Array:
-        chosen = values[pick] if len(values) else np.full(n, np.nan)
-        return np.where(has, chosen, np.nan).reshape(shape)
-
-    fraction = best(f)
-    names = np.where(has, end[pick] if len(end) else "", "").reshape(shape)
+    minima: list[list[tuple[float, float, float, str]]] = [[] for _ in range(n)]
+    for i, at, f, slope_left in zip(point, at_root, np.exp(root), left, strict=True):
+        minima[i].append((float(at), float(f), float(slope_left), ""))
+    ends = float(np.exp(grid[0])), min(float(np.exp(grid[-1])), 1.0)
+    for i in range(n):
+        if change[i, 0] > 0.0:
+            minima[i].append((float(error[i, 0]), ends[0], float(change[i, 0]), "low"))
+        # At f = 1 a hard rule's derivative is 0, the influence of examples at infinity.
+        if change[i, -1] <= 0.0 and change[i, -2] <= 0.0:
+            minima[i].append((float(error[i, -1]), ends[1], float(change[i, -1]), "high"))
+        minima[i].sort(key=lambda found: np.nan_to_num(found[0], nan=np.inf))
+    nothing = (np.nan, np.nan, np.nan, "")
+    best = np.array([tuple(found[0]) if found else nothing for found in minima], dtype=object)
+    best = best.reshape(n, 4)
+    least, fraction, derivative = (best[:, k].astype(float).reshape(shape) for k in range(3))
     given = alpha.reshape(shape)
-    total = given * np.ones_like(fraction) if fixed == "alpha_tot" else given / fraction
-    kept = given * fraction if fixed == "alpha_tot" else given * np.ones_like(fraction)
-    sound = has & np.isfinite(error).all(axis=1)
-    total, kept = np.asarray(total), np.asarray(kept)
+    total = given if fixed == "alpha_tot" else np.asarray(given / fraction)
+    kept = given if fixed == "alpha_prune" else np.asarray(given * fraction)
+    sound = np.array([len(found) > 0 for found in minima]) & np.isfinite(error).all(axis=1)
     return BestFraction(
         fixed, keep.name, (float(f_range[0]), float(f_range[1])), total, kept,
-        angle.reshape(shape), fraction, best(at), best(left), names, minima, sound.reshape(shape),
+        angle.reshape(shape), fraction, least, derivative,
+        best[:, 3].astype(str).reshape(shape),
+        tuple(tuple((f, at) for at, f, *_ in found) for found in minima), sound.reshape(shape),
     )  # fmt: skip
 
 
@@ -142,9 +135,10 @@ def best_fraction(
 class Frontier:
     """ε*(α_prune): the least error over f in `f_range`, over `rules`, and over not pruning.
 
-    f, rule      what reaches it; rule "unpruned" where f = 1 is best
-    at_end       as in `BestFraction`: where "low", the frontier is that of the range
-    derivative   d log ε/d log f at fixed α_prune
+    Attributes:
+        f, rule: what reaches it; rule "unpruned" where f = 1 is best.
+        at_end: as in `BestFraction`: where "low", the frontier is that of the range.
+        derivative: d log ε/d log f at fixed α_prune.
     """
 
     f_range: tuple[float, float]
@@ -168,7 +162,9 @@ def pareto(
     """The frontier ε*(α_prune) = min over f and rules, f = 1 included; arguments broadcast.
 
     With θ = 0 it depends on `f_range` above α_prune = 2 (see `best_fraction`): state the range.
-    Raises `InputError`.
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     if not rules:
         raise InputError("rules must name at least one rule, got none")
@@ -202,13 +198,14 @@ def pareto(
 
 @dataclass(frozen=True, eq=False)
 class Switch:
-    """The α_tot at which two rules have the same error.  Arrays have the shape of (theta, f).
+    """The α_tot at which two rules have the same error. Arrays have the shape of (theta, f).
 
-    alpha_tot   the first crossing above which `second` is better; NaN if there is none
-    error       ε of both there
-    residual    log(ε_first/ε_second) there
-    crossings   per point (flattened): all α_tot found, ascending, with the rule better above
-    reason      "" or why there is none
+    Attributes:
+        alpha_tot: the first crossing above which `second` is better; NaN if there is none.
+        error: ε of both there.
+        residual: log(ε_first/ε_second) there.
+        crossings: per point (flattened): all α_tot found, ascending, with the rule better above.
+        reason: "" or why there is none.
     """
 
     first: str
@@ -233,13 +230,17 @@ def switch(
 ) -> Switch:
     """Where `second` overtakes `first` as α_tot grows: roots of log(ε_first/ε_second) in log α_tot.
 
-    theta, f       broadcast; f may be None where a rule implies it
-    first, second  any rules of `prunelaw.solve`
-    alpha_range    where to look
-
     Bracketed by a scan of 33 α_tot, whose exact slopes also find pairs of crossings inside one
-    step; polished to 1e-11 in log α_tot.  Published at θ = 0 (easy → hard): 9.67, 4.93, 5.05,
-    5.76, 7.21, 10.3, 20.1 for f = .8, .6, .5, .4, .3, .2, .1.  Raises `InputError`.
+    step; polished to 1e-11 in log α_tot. Published at θ = 0 (easy → hard): 9.67, 4.93, 5.05, 5.76,
+    7.21, 10.3, 20.1 for f = .8, .6, .5, .4, .3, .2, .1.
+
+    Args:
+        theta, f: broadcast; f may be None where a rule implies it.
+        first, second: any rules of `prunelaw.solve`.
+        alpha_range: where to look.
+
+    Raises:
+        InputError: for an argument outside its range.
     """
     angle = check_real("theta", theta, 0.0, np.pi / 2)
     rules = as_rule(first), as_rule(second)
@@ -269,13 +270,8 @@ def switch(
     )
     places, gap = _with_dips(both, places, gap, slope)
     gap = np.where(np.abs(gap) < NOISE, 0.0, gap)
-    point, cell, after = sign_changes(gap)
-    root, _ = bracketed_roots(
-        lambda k, x: both(point[k], x)[0],
-        places[point, cell], places[point, after], gap[point, cell], gap[point, after],
-    )  # fmt: skip
+    point, root, _, upward = scanned_roots(lambda k, x: both(k, x)[0], places, gap)
     left, _, error = both(point, np.where(np.isnan(root), grid[0], root))
-    upward = gap[point, after] > 0.0
     results = {name: np.full(n, np.nan) for name in ("alpha_tot", "error", "residual")}
     for k in np.flatnonzero(upward)[::-1]:
         results["alpha_tot"][point[k]] = np.exp(root[k])

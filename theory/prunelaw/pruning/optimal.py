@@ -6,10 +6,10 @@ optimal only if it keeps what has the least influence I = dε/d(kept mass):
     w = 1 where I < c,    w = 0 where I > c,    with c such that E[w] = f.
 
 ε is not convex in w, so this is necessary, not sufficient: every optimum found here is a *local*
-one.  What is offered against that is a search from several starts (hard, easy, random, bands),
+one. What is offered against that is a search from several starts (hard, easy, random, bands),
 and the statement which of them arrived where.
 
-The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length.  It moves
+The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length. It moves
 the edges of the kept intervals downhill, solves I(edge) = c, E[w] = f for them, and where the
 condition is still violated exchanges kept examples for better ones elsewhere.
 """
@@ -17,7 +17,6 @@ condition is still violated exchanges kept examples for better ones elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,14 +26,11 @@ from scipy.optimize import minimize, root
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
 from prunelaw.keep import Piecewise
-from prunelaw.numerics.gaussian import (
-    Array,
-    central_half_width,
-    signed_margin_quantile,
-)
+from prunelaw.numerics.gaussian import Array, central_half_width, signed_margin_quantile
 from prunelaw.perceptron.saddle import REFINEMENTS, Outcome, Problem, State, newton, refined
 from prunelaw.perceptron.sensitivity import adjoint_of_error, influence_at
 from prunelaw.perceptron.solver import SMALLEST_ANGLE, solve, solve_points
+from prunelaw.pruning.ranks import between, least, of_length
 
 GRID = (
     240  # ranks at which the influence is looked at during the search; thrice for the certificate
@@ -49,29 +45,33 @@ EXTREME = 1e-9  # the grid of ranks ends so far from 0 and 1
 
 @dataclass(frozen=True)
 class Start:
-    """One start of the search, and where it led."""
+    """One start of the search, and where it led.
+
+    Attributes:
+        violation: largest violation of the first-order condition, relative to the spread of I.
+    """
 
     name: str
     error: float
     intervals: tuple[tuple[float, float], ...]
     violation: float
-    """largest violation of the first-order condition, relative to the spread of I"""
 
 
 @dataclass(frozen=True)
 class OptimalRule:
     """The best keep rule found, and what speaks for it.
 
-    rule        as a `Piecewise` of |z| or of the signed margin; hand it to `solve`
-    intervals   what is kept: (low, high) of |z|, or of m = y z if `signed`
-    error       ε under this rule
-    errors      ε of hard, easy and random keeping (and their signed versions) at the same f
-    gain        1 − error/(the least of these)
-    z, influence   I(z) = dε/d(kept mass), on a grid of |z| or m, and its level `cut` = c
-    violation   the certificate: the largest amount by which a kept example's influence exceeds
-                c, or a dropped one's falls below it, relative to the spread of I over the grid
-    starts      every start of the search with the error it reached
-    certified   violation < 1e-6, and no other start found a smaller error
+    Attributes:
+        rule: as a `Piecewise` of |z| or of the signed margin; hand it to `solve`.
+        intervals: what is kept: (low, high) of |z|, or of m = y z if `signed`.
+        error: ε under this rule.
+        errors: ε of hard, easy and random keeping (and their signed versions) at the same f.
+        gain: 1 − error/(the least of these).
+        z, influence: I(z) = dε/d(kept mass), on a grid of |z| or m, and its level `cut` = c.
+        violation: the certificate: the largest amount by which a kept example's influence exceeds
+            c, or a dropped one's falls below it, relative to the spread of I over the grid.
+        starts: every start of the search with the error it reached.
+        certified: violation < 1e-6, and no other start found a smaller error.
     """
 
     alpha_tot: float
@@ -110,17 +110,19 @@ def optimal_rule(
 ) -> OptimalRule:
     """The keep rule of least error at one point: rules of |z|, or of the signed margin.
 
-    alpha_tot  examples per dimension before pruning, in (0, ∞)
-    f          fraction kept, in (0, 1)
-    theta      angle of probe and teacher in radians, in [0, π/2]
-    signed     True: rules may use labels and rank by m = y z
-    throw      False: return the best found even if its certificate fails (`certified`)
-
     Optimality is local (see the module): the condition is of first order.
-    Raises `InputError` for arguments out of range, `ConvergenceError` if no start reaches a rule
-    that satisfies it.
 
-    Source: the influence function is this package's; the setting Sorscher et al. 2022.
+    Args:
+        alpha_tot, f, theta: one point, as in `prunelaw.solve`, f below 1.
+        signed: True: rules may use labels and rank by m = y z.
+        throw: False: return the best found even if its certificate fails (`certified`).
+
+    Raises:
+        InputError: for arguments out of range.
+        ConvergenceError: if no start reaches a rule that satisfies it.
+
+    Source:
+        the influence function is this package's; the setting Sorscher et al. 2022.
     """
     alpha = float(check_real("alpha_tot", alpha_tot, 0.0, low_open=True))
     fraction = float(check_real("f", f, 0.0, 1.0, low_open=True, high_open=True))
@@ -276,7 +278,7 @@ class _Search:
                 point = self._judged(name, ranks, outcome)
                 if point.violation < OPTIMAL:
                     break
-            wanted = _least(self.grid, self.influence(ranks, outcome, self.z), self.f)
+            wanted = least(self.grid, self.influence(ranks, outcome, self.z), self.f)
             moved, outcome = self._step(ranks, wanted, outcome)
             if moved is ranks:
                 break
@@ -315,7 +317,7 @@ class _Search:
             options={"maxiter": 30, "ftol": 1e-7},
         )  # fmt: skip
         # Its constraint holds to rounding only; what is kept must be f.
-        trial = _of_length(best["ranks"], self.f)
+        trial = of_length(best["ranks"], self.f)
         found = self.solved(trial, best["outcome"].state)
         if found.converged.all() and float(found.state.omega[0]) <= floor:
             return trial, found
@@ -334,7 +336,7 @@ class _Search:
         """
         before, length = float(outcome.state.omega[0]) if len(ranks) else np.inf, 1.0
         while length >= SHORTEST:
-            trial = _of_length(_between(ranks, wanted, length), self.f)
+            trial = of_length(between(ranks, wanted, length), self.f)
             found = self.solved(trial, outcome.state)
             if found.converged.all() and float(found.state.omega[0]) < before:
                 return trial, found
@@ -385,81 +387,3 @@ class _Search:
         excess = np.where(kept, values - cut, cut - values)
         spread = values.max() - values.min()
         return z, values, cut, float(max(excess.max(), 0.0) / spread)
-
-
-def _least(grid: Array, values: Array, f: float) -> Float[np.ndarray, "intervals 2"]:
-    """The ranks of total length f on which `values`, linear between grid points, are least."""
-    low, high = float(values.min()), float(values.max())
-    for _ in range(60):
-        cut = 0.5 * (low + high)
-        if _length(_below(grid, values, cut)) < f:
-            low = cut
-        else:
-            high = cut
-    return _below(grid, values, high)
-
-
-def _below(grid: Array, values: Array, cut: float) -> Float[np.ndarray, "intervals 2"]:
-    """Intervals on which the piecewise-linear function is below `cut`."""
-    inside = values <= cut
-    crossing = np.flatnonzero(inside[1:] != inside[:-1])
-    share = (cut - values[crossing]) / (values[crossing + 1] - values[crossing])
-    edges = grid[crossing] + share * (grid[crossing + 1] - grid[crossing])
-    edges = np.concatenate([[0.0] if inside[0] else [], edges, [1.0] if inside[-1] else []])
-    return edges.reshape(-1, 2)
-
-
-def _length(ranks: Array) -> float:
-    return float(np.sum(ranks[:, 1] - ranks[:, 0])) if len(ranks) else 0.0
-
-
-def _of_length(ranks: Array, f: float) -> Array:
-    """The intervals with their edges moved, all by the same mass, so that f is kept exactly."""
-    for _ in range(4):
-        inner = (ranks > 0.0) & (ranks < 1.0)
-        missing = f - _length(ranks)
-        if not inner.any() or abs(missing) < 1e-15:
-            break
-        share = missing / inner.sum()
-        ranks = np.clip(ranks + np.where(inner, [-share, share], 0.0), 0.0, 1.0)
-    return ranks
-
-
-def _between(ranks: Array, wanted: Array, length: float) -> Array:
-    """Part of the way: edges move if both have as many, else the share of mass that changes.
-
-    The second case trades, of what would be dropped and what would be taken, the same share:
-    intervals that appear or vanish do so gradually.
-    """
-    if length >= 1.0 or not len(ranks):
-        return wanted
-    if len(ranks) == len(wanted):
-        return ranks + length * (wanted - ranks)
-    shrunk = [_part_kept(interval, wanted, 1.0 - length) for interval in ranks]
-    grown = [_part_kept(interval, ranks, length) for interval in wanted]
-    return _united(np.concatenate([*shrunk, *grown]))
-
-
-def _part_kept(interval: Array, other: Array, share: float) -> Float[np.ndarray, "pieces 2"]:
-    """The part of `interval` inside `other` and, outside it, pieces shortened to `share`."""
-    cuts = np.unique(np.clip(np.concatenate([interval, other.ravel()]), *interval))
-    pieces = []
-    for low, high in pairwise(cuts):
-        middle = 0.5 * (low + high)
-        common = ((other[:, 0] <= middle) & (middle <= other[:, 1])).any()
-        half = 0.5 * (high - low) * (1.0 if common else share)
-        touches_left = np.isin(low, other)
-        start = low if touches_left or common else high - 2 * half
-        pieces.append((start, start + 2 * half))
-    return np.array(pieces).reshape(-1, 2)
-
-
-def _united(ranks: Array) -> Float[np.ndarray, "intervals 2"]:
-    """Overlapping or touching intervals joined, in order; those of no length dropped."""
-    result: list[list[float]] = []
-    for low, high in ranks[np.argsort(ranks[:, 0])].tolist():
-        if result and low <= result[-1][1] + 1e-12:
-            result[-1][1] = max(result[-1][1], high)
-        elif high - low > 1e-12:
-            result.append([low, high])
-    return np.array(result)

@@ -6,15 +6,15 @@ Three kinds of plane, one of them with an angle that is the same everywhere:
     ("alpha_tot", "theta")    at fixed f      how good the probe must be
     ("alpha_prune", "theta")  at fixed f      the same at equal size after pruning
 
-Rules are hard, easy, random and the best band of |z| (`prunelaw.pruning.band.best_band`).  Hard and
+Rules are hard, easy, random and the best band of |z| (`prunelaw.pruning.band.best_band`). Hard and
 easy are the two ends of the family of bands; "band" is called best only where it beats both, and
 random, by more than a stated relative gain, since at first order some band always does.
 
-The sharp change at α_prune = 2 (θ = 0, f → 0).  Keep-hard with a perfect probe leaves examples on
-the teacher's border, where labels say nothing about T beyond the border itself.  A perceptron can
+The sharp change at α_prune = 2 (θ = 0, f → 0). Keep-hard with a perfect probe leaves examples on
+the teacher's border, where labels say nothing about T beyond the border itself. A perceptron can
 satisfy any labels of up to 2N such examples (its capacity, Cover 1965): below α_prune = 2 the
 max-margin student finds a direction that has nothing to do with the teacher, ε → 1/2; above it
-only directions within a distance ∝ f of T remain, and ε ∝ f.  At finite f the change is smooth
+only directions within a distance ∝ f of T remain, and ε ∝ f. At finite f the change is smooth
 over Δ log α ~ f.
 """
 
@@ -44,13 +44,14 @@ BLOCK = 2048  # points solved together: enough to share their starts, few enough
 
 @dataclass(frozen=True)
 class PhaseDiagram:
-    """Errors of all rules over a plane.  Arrays have shape (len(y), len(x)) unless said otherwise.
+    """Errors of all rules over a plane. Arrays have shape (len(y), len(x)) unless said otherwise.
 
-    x_name, y_name, x, y    the axes, as labelled one-dimensional arrays
-    fixed                   the third parameter, by name
-    error                   rule → ε, for each of `rules` and "band" if asked for
-    band_low, band_high     edges of the best band of |z| (NaN without "band")
-    converged               False where a rule was not solved; its error is NaN
+    Attributes:
+        x_name, y_name, x, y: the axes, as labelled one-dimensional arrays.
+        fixed: the third parameter, by name.
+        error: rule → ε, for each of `rules` and "band" if asked for.
+        band_low, band_high: edges of the best band of |z| (NaN without "band").
+        converged: False where a rule was not solved; its error is NaN.
     """
 
     x_name: str
@@ -105,18 +106,21 @@ def phase_diagram(
 ) -> PhaseDiagram:
     """Solve every rule at every point of a plane.
 
-    x, y      (name, ascending values): ("alpha_tot", ...) and ("f", ...), ("alpha_tot", ...) and
-              ("theta", ...), or ("alpha_prune", ...) and ("theta", ...); at least two values each
-    theta, f  the parameter that is not an axis
-    rules     some of hard, easy, random, band
-    done      what an interrupted run handed to `save`, to go on from
-    save      called after each block of points with all results so far, as arrays by name
-    progress  called with (points done, points in all)
-    executor  a `concurrent.futures` executor of processes, to share the blocks among cores
-
     Nothing is raised for points that cannot be solved: they are flagged in `converged`.
-    Raises `InputError` for other axes, values out of range, a grid with one point on an axis, or
-    `done` of another grid.
+
+    Args:
+        x, y: (name, ascending values): ("alpha_tot", ...) and ("f", ...), ("alpha_tot", ...) and
+            ("theta", ...), or ("alpha_prune", ...) and ("theta", ...); at least two values each.
+        theta, f: the parameter that is not an axis.
+        rules: some of hard, easy, random, band.
+        done: what an interrupted run handed to `save`, to go on from.
+        save: called after each block of points with all results so far, as arrays by name.
+        progress: called with (points done, points in all).
+        executor: a `concurrent.futures` executor of processes, to share the blocks among cores.
+
+    Raises:
+        InputError: for other axes, values out of range, a grid with one point on an axis, or `done`
+            of another grid.
     """
     axes = (x[0], y[0])
     if axes not in PLANES:

@@ -1,8 +1,8 @@
 """What a kept example tells: the Gibbs student (a random consistent perceptron) on pruned data.
 
 The student J is drawn uniformly from the version space, the directions that give every kept
-example the teacher's label.  The probe is the teacher (θ = 0), so an example with teacher field t
-is kept with probability w(|t|).  With q the overlap of two such students, R the overlap of
+example the teacher's label. The probe is the teacher (θ = 0), so an example with teacher field t
+is kept with probability w(|t|). With q the overlap of two such students, R the overlap of
 student and teacher, and
 
     A = R/√(1−q),    B = √(q−R²)/√(1−q),    u = A t + B x,    x ~ N(0, 1),
@@ -11,7 +11,7 @@ two replica-symmetric order parameters make the entropy of the version space per
 
     s(q, R) = ½ log(1−q) + (q−R²)/(2(1−q)) + α_tot · 2 ∫_{t>0} Dt w(t) ∫ Dx log Φ(u)
 
-stationary (the version space is convex: replica symmetry is exact).  With r = φ/Φ the conditions
+stationary (the version space is convex: replica symmetry is exact). With r = φ/Φ the conditions
 ∂s/∂A = 0 and ∂s/∂B = 0 read, after Stein's lemma in x,
 
     A/(1+A²+B²) = α_tot · 2 ∫ Dt w t ∫ Dx r(u),     q = α_tot · 2 ∫ Dt w ∫ Dx r(u) (u + r(u)).
@@ -19,8 +19,8 @@ stationary (the version space is convex: replica symmetry is exact).  With r = �
 Unpruned data give q = R, because teacher and student are then two draws from one posterior.
 A student that does not know the keep rule has another posterior: a kept example also says that
 the *teacher's* field lies in the window, and the likelihood of a Bayesian who knows the rule
-would hold the factor w(|J·x|).  So q = R fails: q > R for keep-hard, q < R for keep-easy, with
-q/R → f / ∫ Dt w |t| √(π/2) as α → 0.  Keep-hard comes back to q = R, exponentially fast, once
+would hold the factor w(|J·x|). So q = R fails: q > R for keep-hard, q < R for keep-easy, with
+q/R → f / ∫ Dt w |t| √(π/2) as α → 0. Keep-hard comes back to q = R, exponentially fast, once
 √(1−R) is far below the window γ; keep-easy goes to q = R² instead.
 
 The published information per kept example (arXiv 2206.14486, appendix on information gain) sets
@@ -30,28 +30,19 @@ Replica method: Engel & Van den Broeck, "Statistical Mechanics of Learning", CUP
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
-from scipy.optimize import brentq
-from scipy.special import log_ndtr
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
-from prunelaw.keep import KeepRule, as_rule, checked_fraction
+from prunelaw.keep import KeepRule, points
+from prunelaw.numerics.arrays import taken
 from prunelaw.numerics.gaussian import SQRT_2PI, Array, gauss_legendre, normal_cdf, normal_pdf
-
-# exp(−REACH²/2) = 1e−18 relative to the largest value of an integrand: beyond, nothing counts.
-REACH_SQUARED = 82.0
-# Cuts around each place where the integrand changes, in units of its scale there.
-CUTS = np.array([-9.0, -6.0, -3.5, -1.5, 0.0, 1.5, 3.5, 6.0, 9.0])
-# u < 0: log Φ turns algebraic; geometric cuts reach the scale B of the distribution of u.
-TAIL_CUTS = -9.0 * 4.0 ** np.arange(1, 9)
-TAIL_START = -3.0  # below, r(u) + u comes from its continued fraction
-TAIL_TERMS = 48
+from prunelaw.numerics.roots import one_root
+from prunelaw.students.gibbs_averages import Averages, Resolution, Windows, averages, inverse_mills
 
 PATH, COARSE, FINE = (8, 24), (16, 64), (24, 96)  # nodes a panel in u, nodes in t
 CHUNK = 16  # points solved together: temporaries of some megabytes
@@ -64,19 +55,20 @@ AGREEMENT = 1e-9  # of two quadratures on log A and log B, and of the equations 
 
 @dataclass(frozen=True)
 class GibbsSolution:
-    """The Gibbs student and its proof.  All arrays have the broadcast shape of the arguments.
+    """The Gibbs student and its proof. All arrays have the broadcast shape of the arguments.
 
-    error        ε = arccos(R)/π, test error probability
-    vote_error   arccos(R/√q)/π, of the majority vote of the version space (its centre of mass);
-                 the Bayes-optimal error where the data are unpruned
-    R            overlap of student and teacher
-    q            overlap of two students
-    entropy      s, log volume of the version space per dimension, nats; 0 without data
-    information  −ds/dα_prune at fixed rule and f, nats per kept example: minus the mean log of the
-                 factor by which one more kept example shrinks the version space
-    residual     largest residual of the logarithms of the two sides of the equations
-    change       largest difference of log A, log B between two quadratures
-    converged    both below 1e-9; elsewhere error, vote_error, R, q, entropy, information are NaN
+    Attributes:
+        error: ε = arccos(R)/π, test error probability.
+        vote_error: arccos(R/√q)/π, of the majority vote of the version space (its centre of mass);
+            the Bayes-optimal error where the data are unpruned.
+        R: overlap of student and teacher.
+        q: overlap of two students.
+        entropy: s, log volume of the version space per dimension, nats; 0 without data.
+        information: −ds/dα_prune at fixed rule and f, nats per kept example: minus the mean log of
+            the factor by which one more kept example shrinks the version space.
+        residual: largest residual of the logarithms of the two sides of the equations.
+        change: largest difference of log A, log B between two quadratures.
+        converged: both below 1e-9; elsewhere error, vote_error, R, q, entropy, information are NaN.
     """
 
     alpha_tot: Float[np.ndarray, "*shape"]
@@ -93,21 +85,6 @@ class GibbsSolution:
     converged: Bool[np.ndarray, "*shape"]
 
 
-class Resolution(NamedTuple):
-    """Gauss-Legendre nodes per panel in u, and in t."""
-
-    outer: int
-    inner: int
-
-
-class Windows(NamedTuple):
-    """Kept are low < |t| < high, with probability `weight`; shape (n,) each."""
-
-    low: Array
-    high: Array
-    weight: Array
-
-
 class Load(NamedTuple):
     """The data of each point: α_tot, the kept windows of |t| and f = E[w]; shape (n,)."""
 
@@ -115,21 +92,7 @@ class Load(NamedTuple):
     kept: Windows
     f: Array
 
-    def take(self, index) -> Load:
-        kept = Windows(*(column[index] for column in self.kept))
-        return Load(self.alpha[index], kept, self.f[index])
-
-
-class Averages(NamedTuple):
-    """2 ∫_{t>0} Dt w(t) ∫ Dx of the quantities below, shape (n,) each; k = r (r + u) = −r′."""
-
-    log_cdf: Array
-    t_r: Array
-    k: Array
-    tt_k: Array
-    tx_k: Array
-    t_slope: Array  # t k′(u)
-    x_slope: Array  # x k′(u)
+    take = taken
 
 
 def gibbs(
@@ -140,27 +103,27 @@ def gibbs(
     equal_overlaps: bool = False,
     throw: bool = True,
 ) -> GibbsSolution:
-    """Solve the Gibbs student on pruned data with a perfect probe, N → ∞.  Arguments broadcast.
+    """Solve the Gibbs student on pruned data with a perfect probe, N → ∞. Arguments broadcast.
 
-    alpha_tot       examples per dimension before pruning, in (0, ∞); checked on [1e-3, 1e6]
-    f               fraction kept, in (0, 1]; checked on [1e-3, 1]; None for a rule that implies it
-    rule            "hard", "easy", "random" or "band:LOW,HIGH" (`prunelaw.keep`: any rule that
-                    keeps one window of |z|); one, or an array of texts
-    equal_overlaps  True: force q = R as published, and solve ∂s/∂R = 0 alone there; ∂s/∂q = 0
-                    then fails unless the data are unpruned.
-    throw           True: raise `ConvergenceError` if a point cannot be solved.
-                    False: flag it in `converged`, with NaN in its numbers.
+    Args:
+        alpha_tot, f: as in `prunelaw.solve`; checked on [1e-3, 1e6] and [1e-3, 1].
+        rule: as there, of those that keep one window of |z|.
+        equal_overlaps: True: force q = R as published, and solve ∂s/∂R = 0 alone there; ∂s/∂q = 0
+            then fails unless the data are unpruned.
+        throw: as in `prunelaw.solve`.
 
-    Raises `InputError` for arguments outside their range.
+    Raises:
+        InputError: for arguments outside their range.
 
     >>> from prunelaw.students.gibbs import gibbs
     >>> student = gibbs(alpha_tot=10.0, f=0.2, rule="hard")
     >>> [round(float(number), 6) for number in (student.q, student.R, student.information)]
     [0.950981, 0.886484, 1.204775]
     """
-    columns = _columns(alpha_tot, f, rule)
-    shape = columns[0].shape
-    alpha, fraction, rules = (column.ravel() for column in columns)
+    load = check_real("alpha_tot", alpha_tot, 0.0, low_open=True)
+    given = points(f, 0.0, rule, alpha_tot=load)
+    shape = given["f"].shape
+    alpha, fraction, _, rules = (column.ravel() for column in given.values())
     solver = _solve_equal if equal_overlaps else _solve_pair
     names = ("A", "B", "residual", "change", "entropy", "information")
     flat = {name: np.full(len(alpha), np.nan) for name in names}
@@ -169,7 +132,8 @@ def gibbs(
             solved = solver(load)
         for name, value in solved.items():
             flat[name][index] = value
-    solution = _solution(alpha, fraction, rules, flat, shape)
+    names = np.array([one.name for one in rules], dtype=str)
+    solution = _solution(alpha, fraction, names, flat, shape)
     if throw and not solution.converged.all():
         raise ConvergenceError(_failure_text(solution))
     return solution
@@ -180,137 +144,46 @@ def published_information(R: Any, f: Any = None, rule: Any = "hard") -> Float[np
 
         −(2/f) ∫ Dt [H(a t) − H((γ + √R t)/√(1−R))] log H(a t),    a = √(R/(1−R)),
 
-    for keep-hard with window γ, and likewise for the other rules.  R in (0, 1), f in (0, 1]
-    broadcast.  Limits: log 2 as R → 0; for f → 0 it is −∫ Dt log H(√R t), which rises to 1 nat as
-    R → 1.  The limits do not commute: at fixed f it falls to (c/f) √(2(1−R)/π), c = ∫ φ²/Φ dx, as
-    R → 1, which is 1/α_prune.  The 1 nat needs γ ≪ √(1−R) ≪ 1.  No Gibbs student gets there: as
-    f → 0 it has R → 0 below α_prune = 2, where its information grows about like f^(−4/5), and
-    above it √(1−R) ∝ γ.
-    Source: arXiv 2206.14486, appendix on information gain, without a factor α quoted there.
+    for keep-hard with window γ, and likewise for the other rules. R in (0, 1), f in (0, 1]
+    broadcast. Limits: log 2 as R → 0; for f → 0 it is −∫ Dt log H(√R t), which rises to 1 nat as R
+    → 1. The limits do not commute: at fixed f it falls to (c/f) √(2(1−R)/π), c = ∫ φ²/Φ dx, as R →
+    1, which is 1/α_prune. The 1 nat needs γ ≪ √(1−R) ≪ 1. No Gibbs student gets there: as f → 0 it
+    has R → 0 below α_prune = 2, where its information grows about like f^(−4/5), and above it
+    √(1−R) ∝ γ.
+
+    Source:
+        arXiv 2206.14486, appendix on information gain, without a factor α quoted there.
     """
-    columns = _columns(R, f, rule, first="R", high=1.0)
-    overlap, fraction, rules = (column.ravel() for column in columns)
+    overlap = check_real("R", R, 0.0, 1.0, low_open=True, high_open=True)
+    given = points(f, 0.0, rule, R=overlap)
+    overlap, fraction, _, rules = (column.ravel() for column in given.values())
     value = np.empty(len(overlap))
     for index, load in _chunks(overlap, fraction, rules):
         A, B = _equal_fields(load.alpha)
         value[index] = -averages(A, B, load.kept, Resolution(*FINE)).log_cdf / load.f
-    return value.reshape(columns[0].shape)
+    return value.reshape(given["f"].shape)
 
 
 def learning_constant(student: str) -> float:
     """lim ε·α for unpruned data, of a "gibbs", "bayes" or "max_margin" student (≈ .62, .44, .50).
 
-    With c = ∫ φ²/Φ dx: Gibbs 1/(c√π), Bayes 1/(c√(2π)).  Max margin: 1/(√(2π)(xΦ(x) + φ(x)))
+    With c = ∫ φ²/Φ dx: Gibbs 1/(c√π), Bayes 1/(c√(2π)). Max margin: 1/(√(2π)(xΦ(x) + φ(x)))
     at the root of x³Φ(x) + (x²−1)φ(x) = 0, the large-α limit of the two equations of
-    `prunelaw.solve` with x = κ/(πε) and ∫G = ((x³+3x)Φ + (x²+2)φ)/3.  About 14 digits.
+    `prunelaw.solve` with x = κ/(πε) and ∫G = ((x³+3x)Φ + (x²+2)φ)/3. About 14 digits.
     """
     check_choice("student", student, ("gibbs", "bayes", "max_margin"))
     if student == "max_margin":
-        x = np.array(_root(_margin_balance, 0.1, 2.0))
+        x = np.array(one_root(_margin_balance, 0.1, 2.0))
         return float(1 / (SQRT_2PI * (x * normal_cdf(x) + normal_pdf(x))))
     nodes, weights = gauss_legendre(200)
     x = 40.0 * nodes - 20.0
-    c = 40.0 * float(weights @ (normal_pdf(x) * _inverse_mills(x)[0]))
+    c = 40.0 * float(weights @ (normal_pdf(x) * inverse_mills(x)[0]))
     return 1 / (c * np.sqrt(np.pi if student == "gibbs" else 2 * np.pi))
 
 
 def _margin_balance(x: float) -> float:
     at = np.array(x)
     return float(at**3 * normal_cdf(at) + (at * at - 1) * normal_pdf(at))
-
-
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """The root between two arguments of opposite sign, to the last digits."""
-    root: Any = brentq(function, low, high, xtol=1e-15)
-    return float(root)
-
-
-# --- averages ---------------------------------------------------------------------------------
-
-
-def averages(A: Array, B: Array, kept: Windows, resolution: Resolution) -> Averages:
-    """The averages of the free entropy and its derivatives; A, B > 0 of shape (n,).
-
-    The variables are (u, t) instead of (x, t): functions of u are computed once per u, and the
-    window moments ∫ t^k over the kept t are sums of positive terms without cancellation.
-    """
-    u, weight = _outer_nodes(A, B, kept, resolution.outer)
-    t0, t1, t2 = _window_moments(u, A, B, kept, resolution.inner, weight)
-    r, rest = _inverse_mills(u)
-    k = r * rest
-    slope = r * (1.0 - k) - k * rest
-    a, b = A[:, None], B[:, None]
-    return Averages(
-        log_cdf=_total(t0, log_ndtr(u)),
-        t_r=_total(t1, r),
-        k=_total(t0, k),
-        tt_k=_total(t2, k),
-        tx_k=_total((u * t1 - a * t2) / b, k),
-        t_slope=_total(t1, slope),
-        x_slope=_total((u * t0 - a * t1) / b, slope),
-    )
-
-
-def _total(moment: Float[np.ndarray, "n m"], value: Float[np.ndarray, "n m"]) -> Array:
-    return (moment * value).sum(axis=1)
-
-
-def _inverse_mills(u: Array) -> tuple[Array, Array]:
-    """(r, r + u) with r = φ/Φ, to full relative accuracy; below −3 by Laplace's fraction."""
-    y = np.maximum(-u, -TAIL_START)
-    rest = np.zeros_like(y)
-    for term in range(TAIL_TERMS, 0, -1):
-        rest = term / (y + rest)
-    middle = np.maximum(u, TAIL_START)
-    r = np.exp(-0.5 * middle * middle - log_ndtr(middle)) / SQRT_2PI
-    tail = u < TAIL_START
-    return np.where(tail, y + rest, r), np.where(tail, rest, r + u)
-
-
-def _outer_nodes(A: Array, B: Array, kept: Windows, order: int) -> tuple[Array, Array]:
-    """Nodes and weights in u, shape (n, m), where the averages of r, k, log Φ have their mass.
-
-    Integrands are bounded by exp(−max(u, 0)²/2 − max(A low − u, 0)²/(2B²)), whose largest value
-    lies at `peak` with width `width`; the window's edges are blurred over B.
-    """
-    low, high = A * kept.low, A * np.minimum(kept.high, np.sqrt(kept.low**2 + REACH_SQUARED))
-    reach = np.sqrt(REACH_SQUARED)
-    peak, width = low / (1 + B * B), B / np.sqrt(1 + B * B)
-    rest = np.sqrt(REACH_SQUARED + low**2 / (1 + B * B))
-    inside = peak - reach * width
-    first = np.where(inside > 0, inside, low - B * rest)
-    above = peak + reach * width
-    last = np.minimum(np.where(above < low, above, rest), high + B * reach)
-    zero = np.zeros_like(A)
-    centres = ((low, B), (high, B), (peak, width), (zero, zero + 1.0))
-    cuts = [centre[:, None] + scale[:, None] * CUTS for centre, scale in centres]
-    cuts += [first[:, None], last[:, None], np.tile(TAIL_CUTS, (len(A), 1))]
-    ends = np.sort(np.clip(np.concatenate(cuts, axis=1), first[:, None], last[:, None]), axis=1)
-    size = np.diff(ends, axis=1)[..., None]
-    nodes, weights = gauss_legendre(order)
-    return (ends[:, :-1, None] + size * nodes).reshape(len(A), -1), (size * weights).reshape(
-        len(A), -1
-    )
-
-
-def _window_moments(u, A, B, kept: Windows, order: int, weight) -> Float[np.ndarray, "3 n m"]:
-    """weight · 2 ∫_kept dt t^k φ(t) φ((u − A t)/B)/B · w for k = 0, 1, 2."""
-    spread = np.sqrt(A * A + B * B)[:, None]
-    a, b, low = A[:, None], B[:, None], kept.low[:, None]
-    mean, tau = a * u / spread**2, b / spread
-    high = np.minimum(kept.high, np.sqrt(kept.low**2 + REACH_SQUARED))[:, None]
-    nearest = (np.clip(mean, low, high) - mean) / tau
-    reach = tau * np.sqrt(nearest**2 + REACH_SQUARED)
-    start = np.maximum(low, mean - reach)
-    size = np.maximum(np.minimum(high, mean + reach) - start, 0.0)
-    nodes, weights = gauss_legendre(order)
-    t = start[..., None] + size[..., None] * nodes
-    # t²+ (u − A t)²/B² about the conditional mean of t, where nothing cancels.
-    density = np.exp(-0.5 * ((t - mean[..., None]) / tau[..., None]) ** 2) * weights
-    scale = kept.weight[:, None] * normal_pdf(u / spread) / (spread * tau * SQRT_2PI)
-    common = 2.0 * weight * scale * size
-    first = density * t
-    return common * np.stack([term.sum(axis=-1) for term in (density, first, first * t)])
 
 
 # --- saddle point -----------------------------------------------------------------------------
@@ -402,10 +275,7 @@ def _newton(logs: Float[np.ndarray, "n 2"], load: Load, resolution: Resolution):
 def _entropy(A: Array, B: Array, load: Load, mean: Averages) -> dict[str, Array]:
     """Entropy s, and information per kept example: the explicit α-derivative of s (envelope)."""
     free = 0.5 * B * B - 0.5 * np.log1p(A * A + B * B)
-    return {
-        "entropy": free + load.alpha * mean.log_cdf,
-        "information": -mean.log_cdf / load.f,
-    }
+    return {"entropy": free + load.alpha * mean.log_cdf, "information": -mean.log_cdf / load.f}
 
 
 # --- q = R ------------------------------------------------------------------------------------
@@ -439,7 +309,7 @@ def _equal_root(load: Load, resolution: Resolution) -> float:
         low, high = high, high + 0.5
     if low == high or not np.isfinite(_equal_balance(high, load, resolution)):
         return np.nan
-    return _root(lambda log_A: _equal_balance(log_A, load, resolution), low, high)
+    return one_root(lambda log_A: _equal_balance(log_A, load, resolution), low, high)
 
 
 def _on_diagonal(log_A: float) -> tuple[Array, Array]:
@@ -458,42 +328,25 @@ def _equal_balance(log_A: float, load: Load, resolution: Resolution) -> float:
 # --- input and output -------------------------------------------------------------------------
 
 
-def _columns(first_value, f, rule, *, first: str = "alpha_tot", high: float = np.inf):
-    """The checked arguments in their common shape."""
-    value = check_real(first, first_value, 0.0, high, low_open=True, high_open=True)
-    rules = np.asarray(rule.name if isinstance(rule, KeepRule) else rule)
-    if f is None and rules.ndim == 0:
-        f = checked_fraction(as_rule(str(rules)), None, np.zeros(()))
-    fraction = check_real("f", f, 0.0, 1.0, low_open=True)
-    try:
-        return np.broadcast_arrays(value, fraction, rules)
-    except ValueError as cause:
-        shapes = f"{first} {value.shape}, f {fraction.shape}, rule {rules.shape}"
-        raise InputError(f"arguments must broadcast to one shape, got {shapes}") from cause
-
-
-def _chunks(alpha, f, rules):
+def _chunks(alpha: Array, f: Array, rules: np.ndarray):
     """(index, load) of points with one rule, few enough to be solved together.
 
     Random keeping is unpruned learning at α_prune: w = f enters as the weight of one window.
     """
-    for name in np.unique(rules):
-        chosen = np.flatnonzero(rules == name)
+    for rule in dict.fromkeys(rules):
+        chosen = np.flatnonzero(np.equal(rules, rule))
         for first in range(0, len(chosen), CHUNK):
             index = chosen[first : first + CHUNK]
-            kept = one_window(str(name), f[index])
-            fraction = checked_fraction(as_rule(str(name)), f[index], np.zeros(len(index)))
-            yield index, Load(alpha[index], kept, fraction)
+            yield index, Load(alpha[index], one_window(rule, f[index]), f[index])
 
 
-def one_window(rule: str, f: Array) -> Windows:
+def one_window(rule: KeepRule, f: Array) -> Windows:
     """The kept teacher fields of `rule` at fractions f, shape (n,), and θ = 0.
 
-    Raises `InputError` for rules that are not one interval of |z| with one weight, and for an f
-    that contradicts the rule.
+    Raises:
+        InputError: for rules that are not one interval of |z| with one weight.
     """
-    keep, angle = as_rule(rule), np.zeros_like(f)
-    parts = keep.segments(checked_fraction(keep, f, angle), angle)
+    parts = rule.segments(f, np.zeros_like(f))
     positive = ((parts.low >= 0.0) & (parts.high > parts.low)).any(axis=0)
     if len(f) and (parts.profile is not None or positive.sum() != 1):
         raise InputError(f"rule must keep one window of |z| with one weight, got {rule}")

@@ -1,19 +1,19 @@
 """Test error of a ridge classifier trained on pruned data: `solve_ridge` and its `RidgeSolution`.
 
 A second solvable student behind the calling convention of `prunelaw.solve`, to ask whether a
-finding about pruning belongs to the data or to the max-margin student.  Inputs x ~ N(0, I_d),
+finding about pruning belongs to the data or to the max-margin student. Inputs x ~ N(0, I_d),
 n = α_tot d examples before pruning, labels y = sign(T·x), q_μ = 1 for the kept ones; the student is
 
     w = argmin (1/n) Σ_μ q_μ (y_μ − w·x_μ)² + λ |w|²
 
-with n counting the examples BEFORE pruning.  For d → ∞ at fixed φ = d/n = 1/α_tot its error is a
+with n counting the examples BEFORE pruning. For d → ∞ at fixed φ = d/n = 1/α_tot its error is a
 closed form (Dohmatob, Pezeshki, Askari-Hemmat, arXiv 2511.03492; Feng, Dohmatob, Yang, Charton,
-Kempe, arXiv 2502.15588 for the setting).  Labels may also come from a generator that differs from
+Kempe, arXiv 2502.15588 for the setting). Labels may also come from a generator that differs from
 the teacher on whom the student is tested.
 
-How it follows.  Split w into its part in the span of probe and label direction and the rest.
+How it follows. Split w into its part in the span of probe and label direction and the rest.
 Integrating out the rest multiplies the weight of every example by 1/(1 + φm), m = m(−λ) the
-Stieltjes transform of the kept data's covariance, m (p/(1 + φm) + λ) = 1 with p = E q.  What
+Stieltjes transform of the kept data's covariance, m (p/(1 + φm) + λ) = 1 with p = E q. What
 remains is ridge regression in two dimensions, diagonal in (probe, orthogonal) with curvatures
 γ = E[q z²] and p, and linear terms β̃ = E[q y z] and β = E[q y u], sums over the layers of the rule:
 
@@ -21,8 +21,8 @@ remains is ridge regression in two dimensions, diagonal in (probe, orthogonal) w
     (1 + φm)² |w_rest|² = φ m′ E[q (y − w_plane·v)²]
 
 Their sum is the papers' ν₀ = pφm′ + r′ − 2φm′r/(1 + φm), r = β²m + β̃²m̃, written without its
-cancellation.  (With √(1 − ρ²) β in place of β in r, a version met in print, the overlap R can
-exceed 1, and simulation disagrees; tests/sim/simulation/test_ridge_reference.py.)
+cancellation. (With √(1 − ρ²) β in place of β in r, a version met in print, the overlap R can
+exceed 1, and simulation disagrees; tests/sim/students/test_ridge.py.)
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ from scipy.special import erf, erfc, gammainc, gammaincc
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
-from prunelaw.keep import KeepRule, Segments, checked_fraction
-from prunelaw.keep.arrays import rule_array
-from prunelaw.numerics.arrays import broadcast
+from prunelaw.keep import KeepRule, Segments, points
+from prunelaw.keep.points import rule_array
 from prunelaw.numerics.gaussian import SQRT_2, Array, gauss_legendre, normal_pdf
 
 SQRT_2_OVER_PI = float(np.sqrt(2.0 / np.pi))
@@ -55,13 +54,15 @@ SMALL_FIELD = 0.5
 
 @dataclass(frozen=True)
 class RidgeSolution:
-    """The ridge student in the limit d → ∞.  All arrays have the broadcast shape.
+    """The ridge student in the limit d → ∞. All arrays have the broadcast shape.
 
-    error            ε = arccos(R)/π, probability of disagreeing with the teacher
-    R                w·T/|w|, overlap with the teacher
-    rho              w·J_probe/|w|, overlap with the probe
-    residual         |m (p/(1 + φm) + λ) − 1|, by which m misses its self-consistent equation
-    alpha_tot, f, theta, rule, ridge, generator_theta, generator_turn    the arguments; rule by name
+    Attributes:
+        error: ε = arccos(R)/π, probability of disagreeing with the teacher.
+        R: w·T/|w|, overlap with the teacher.
+        rho: w·J_probe/|w|, overlap with the probe.
+        residual: |m (p/(1 + φm) + λ) − 1|, by which m misses its self-consistent equation.
+        alpha_tot, f, theta, rule, ridge, generator_theta, generator_turn: the arguments; rule by
+            name.
     """
 
     alpha_tot: Float[np.ndarray, "*shape"]
@@ -92,49 +93,47 @@ def solve_ridge(
     generator_theta: Any = 0.0,
     generator_turn: Any = np.pi / 2,
 ) -> RidgeSolution:
-    """Error of the ridge classifier on pruned data, d → ∞.  The arguments broadcast.
+    """Error of the ridge classifier on pruned data, d → ∞. The arguments broadcast.
 
-    alpha_tot        examples per dimension before pruning, n/d, in (0, ∞); checked on [1e-3, 1e6]
-    f                fraction kept, in (0, 1], checked on [1e-3, 1]; None: as the rule implies
-    theta            angle between probe and teacher in radians, in [0, π/2]
-    rule             "hard" (keep small |z|), "easy" (large |z|), "random", or another text or
-                     object of `prunelaw.keep` that is made of layers of |z|; or an array of them
-    ridge            λ of the objective above, in (0, ∞); checked on [1e-12, 1e6]
-    generator_theta  angle between the label generator and the teacher in radians, in [0, π/2]
-    generator_turn   angle around the teacher from the probe's error to the generator's, in [0, π]:
-                     0 the same error, π/2 unrelated errors, π opposite ones.  No effect where
-                     theta or generator_theta is 0
+    A given λ weighs more the fewer examples are kept: random keeping equals unpruned learning at f
+    α_tot with λ/f. With a generator far from the teacher the error may exceed 1/2. Relative
+    accuracy 1e-10 or better for hard, easy and random; narrow bands lose a further (b/(b − a))².
 
-    A given λ weighs more the fewer examples are kept: random keeping equals unpruned learning at
-    f α_tot with λ/f.  With a generator far from the teacher the error may exceed 1/2.
-    Relative accuracy 1e-10 or better for hard, easy and random; narrow bands lose a further
-    (b/(b − a))².
-    Raises `InputError` for arguments outside their range, an f that contradicts the rule, and for
-    rules of the signed margin and rules that are functions, which have no closed form here.
+    Args:
+        alpha_tot, f, theta: as in `prunelaw.solve`, α_tot = n/d.
+        rule: as there, of those that are made of layers of |z|.
+        ridge: λ of the objective above, in (0, ∞); checked on [1e-12, 1e6].
+        generator_theta: angle between the label generator and the teacher in radians, in [0, π/2].
+        generator_turn: angle around the teacher from the probe's error to the generator's, in [0,
+            π]: 0 the same error, π/2 unrelated errors, π opposite ones. No effect where theta or
+            generator_theta is 0.
 
-    Source: arXiv 2511.03492 (error, m, m̃, p, γ, β, β̃); `generator_*`: the derivation above, with
-    the label direction in place of the teacher.
+    Raises:
+        InputError: for arguments outside their range, an f that contradicts the rule, and for rules
+            of the signed margin and rules that are functions, which have no closed form here.
+
+    Source:
+        arXiv 2511.03492 (error, m, m̃, p, γ, β, β̃); `generator_*`: the derivation above, with the
+        label direction in place of the teacher.
 
     >>> round(float(solve_ridge(alpha_tot=10 / 3, f=0.5, theta=0.451, rule="hard").error), 4)
     0.1628
     """
-    right_angle = np.pi / 2
-    names = ("alpha_tot", "f", "theta", "rule", "ridge", "generator_theta", "generator_turn")
-    fraction = np.array(np.nan) if f is None else check_real("f", f, 0.0, 1.0, low_open=True)
-    arrays = broadcast(
+    for one in dict.fromkeys(rule_array(rule).flat):
+        check_layers(one)
+    given = points(
+        f,
+        theta,
+        rule,
         alpha_tot=check_real("alpha_tot", alpha_tot, 0.0, low_open=True),
-        f=fraction,
-        theta=check_real("theta", theta, 0.0, right_angle),
-        rule=rule_array(rule),
         ridge=check_real("ridge", ridge, 0.0, low_open=True),
-        generator_theta=check_real("generator_theta", generator_theta, 0.0, right_angle),
+        generator_theta=check_real("generator_theta", generator_theta, 0.0, np.pi / 2),
         generator_turn=check_real("generator_turn", generator_turn, 0.0, np.pi),
     )
-    given = dict(zip(names, arrays, strict=True))
     geometry = _geometry(given["theta"], given["generator_theta"], given["generator_turn"])
-    given["f"], moments = rule_moments(given["rule"], given["f"], given["theta"], geometry)
+    moments = rule_moments(given["rule"], given["f"], given["theta"], geometry)
     student = _student(given["alpha_tot"], geometry, moments, given["ridge"])
-    given["rule"] = _names(given["rule"])
+    given["rule"] = np.array([one.name for one in given["rule"].flat]).reshape(given["f"].shape)
     norm = np.hypot(student.along, student.across)
     return RidgeSolution(
         **given,
@@ -143,24 +142,6 @@ def solve_ridge(
         rho=np.asarray(student.probe / norm),
         residual=np.asarray(student.residual),
     )
-
-
-def ridge_error(
-    alpha_tot: Array, theta: Array, low: Array, high: Array, weight: Array, ridge: Array
-) -> Array:
-    """ε for keeping examples with low < |z| < high with probability `weight`, in (0, 1].
-
-    alpha_tot, theta and ridge as in `solve_ridge`; labels from the teacher; no argument is checked.
-    """
-    geometry = _geometry(theta, 0.0 * theta, 0.0 * theta)
-    moments = window_moments(geometry.label_cos, geometry.label_sin, Window(low, high, weight))
-    student = _student(alpha_tot, geometry, moments, ridge)
-    return np.arctan2(student.across, student.along) / np.pi
-
-
-def _names(rules: Shaped[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
-    """The rules' names, in an array of text."""
-    return np.array([rule.name for rule in rules.flat], dtype=str).reshape(rules.shape)
 
 
 class Geometry(NamedTuple):
@@ -172,11 +153,7 @@ class Geometry(NamedTuple):
 
 
 def _geometry(theta: Array, generator_theta: Array, turn: Array) -> Geometry:
-    """From the angles at the teacher to the probe's frame, without cancellation at small angles.
-
-    With T = e_z and the probe in the xz plane, the label direction has the parts `inward`, towards
-    T, and `sideways` orthogonal to the probe.
-    """
+    """From the angles at the teacher to the probe's frame, without cancellation at small angles."""
     cos, sin = np.cos(theta), np.sin(theta)
     offset = np.sin(generator_theta) * np.cos(turn)
     inward = np.cos(generator_theta) * sin - cos * offset
@@ -206,29 +183,20 @@ class Moments(NamedTuple):
     beta_tilde: Array  # E[q y z] = 2 E[q z Φ(τz)]
 
 
-def rule_moments(
-    rules: Shaped[np.ndarray, "*shape"], f: Array, theta: Array, geometry: Geometry
-) -> tuple[Array, Moments]:
-    """The kept fractions, NaN filled in as the rules imply, and the moments of `KeepRule`s.
-
-    All moments are linear in the weight, so those of a rule are sums over its layers.
-    Raises `InputError` for rules that are not made of layers of |z|, and for f that contradict.
-    """
-    f, moments = np.array(f), Moments(*(np.zeros(f.shape) for _ in Moments._fields))
+def rule_moments(rules: np.ndarray, f: Array, theta: Array, geometry: Geometry) -> Moments:
+    """The moments of `KeepRule`s: linear in the weight, so sums over a rule's layers."""
+    moments = Moments(*(np.zeros(f.shape) for _ in Moments._fields))
     for rule in dict.fromkeys(rules.flat):
-        check_layers(rule)
         mine = np.equal(rules, rule).astype(bool)
-        given = None if np.isnan(f[mine]).any() else f[mine]
-        f[mine] = checked_fraction(rule, given, theta[mine]) * np.ones(np.shape(f[mine]))
         layers = layer_windows(rule.segments(f[mine], theta[mine]))
         cos, sin = geometry.label_cos[mine][:, None], geometry.label_sin[mine][:, None]
         for total, part in zip(moments, window_moments(cos, sin, layers), strict=True):
             total[mine] = part.sum(axis=-1)
-    return f, moments
+    return moments
 
 
 def check_layers(rule: KeepRule) -> None:
-    """Raises `InputError` if the rule is not made of layers of |z|."""
+    """`InputError` if the rule is not made of layers of |z|."""
     if rule.uses_labels or rule.profile_of() is not None:
         kind = "acts on the signed margin" if rule.uses_labels else "is a function"
         raise InputError(

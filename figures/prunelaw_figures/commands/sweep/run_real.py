@@ -33,7 +33,10 @@ RECIPE = ("epochs", "steps", "batch_size", "optimizer", "learning_rate", "schedu
 @click.option("--size", type=NumberList(), help="Examples before pruning, P.")
 @click.option("--keep", type=NumberList(), help="Fractions KEPT, f in (0, 1].")
 @click.option(
-    "--rule", "rules", type=NameList(), help="hard, easy, random, band:LO,HI.  [the first three]"
+    "--rule",
+    "rules",
+    type=NameList(),
+    help="hard, easy, random, quantiles:LO,HI.  [the first three]",
 )
 @click.option("--epochs", type=NumberList(), help="Passes over the kept examples.  [20]")
 @click.option("--steps", type=NumberList(), help="Batches in all, instead of --epochs.")
@@ -67,8 +70,8 @@ def run_real(store: Path, workers: int, dask: str | None, as_json: bool, **asked
       prunelaw sweep export real.db --trials --output real.csv
 
     Every combination of data set, model, epochs, score and size is a point; all fractions and rules
-    of a point share their pools, scores, tests and first weights. Needs pip install
-    'prunelaw[real]'. See docs/real_sweeps.md.
+    of a point share their pools, scores, tests and first weights. MNIST needs pip
+    install 'prunelaw[real]'. See docs/real_sweeps.md.
     """
     run_design(_design(store, **asked), store, workers, dask, as_json)
 

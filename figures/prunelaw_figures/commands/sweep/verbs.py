@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunelaw_figures.commands.sweep.run_real import run_real
-from prunelaw_figures.terminal.output import NumberList, make_table, print_json, print_table
+from prunelaw_figures.terminal.output import NumberList, print_json, print_table
 from prunelaw_figures.terminal.sweep_output import (
     DASK,
     JSON,
     STORE,
     WORKERS,
-    check_new_file,
     run_design,
     whole_number,
-    write_csv,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +119,7 @@ def status(store: Path, as_json: bool) -> None:
         print_json(values)
         return
     rows = [(key.replace("_", " "), str(value)) for key, value in values.items() if key != "failed"]
-    print_table(make_table(f"sweep {store}", ("", ""), rows))
+    print_table(f"sweep {store}", ("", ""), rows)
     for failure in failed:
         click.echo(f"failed: {failure['point']}, from trial {failure['first_trial']}: ", nl=False)
         click.echo(failure["why"])
@@ -139,14 +137,15 @@ def export(store: Path, output: Path, trials: bool, as_json: bool) -> None:
     prunelaw sweep export runs.db --output runs.csv
     prunelaw sweep export runs.db --output trials.csv --trials
     """
+    from prunelaw_sim.common.new_file import check_new_file, write_new_file
     from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.sweeps.tables import points_table, trials_table
 
-    check_new_file(output)
+    check_new_file("--output", output)
     with Store.open(store) as opened:
         table = trials_table(opened) if trials else points_table(opened)
         complete = opened.status().complete
-    write_csv(table, output)
+    write_new_file("--output", output, table.to_csv(index=False))
     values = {"file": str(output), "rows": len(table), "complete": complete}
     if as_json:
         print_json(values)
@@ -175,16 +174,16 @@ def check(store: Path, order: int | None, output: Path | None, points: int, as_j
     for their number. Exit code 1 if they disagree (p < 0.001 for the three together).
     """
     from prunelaw.checks import check_integer
+    from prunelaw_sim.common.new_file import check_new_file, write_new_file
     from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.verification.store_check import check_theory
 
     check_integer("--points", points, 0)
-    if output is not None:
-        check_new_file(output)
+    check_new_file("--output", output)
     with Store.open(store) as opened:
         found = check_theory(opened, order=order)
     if output is not None:
-        write_csv(found.table, output)
+        write_new_file("--output", output, found.table.to_csv(index=False))
     judged = found.agreement
     values = {
         "store": str(store),
@@ -229,7 +228,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
         for row in table.to_dict("records")
     )
     if rows:
-        print_table(make_table(f"the {len(rows)} points farthest from the theory", columns, rows))
+        print_table(f"the {len(rows)} points farthest from the theory", columns, rows)
     dims = ", ".join(f"{dim:g}" for dim in values["dims"])
     percent = f"{100 * values['common']:+.3f} ± {100 * values['common_stderr']:.3f} %"
     tests = (
@@ -240,7 +239,7 @@ def _print_check(values: dict[str, Any], table: "DataFrame") -> None:
         ("verdict", f"{'agree' if values['agrees'] else 'DISAGREE'}, p {values['p_value']:.3g}"),
         ("would be caught", f"a theory {100 * values['detectable']:.2f} % off at every point"),
     )
-    print_table(make_table("theory against simulation", ("", ""), tests))
+    print_table("theory against simulation", ("", ""), tests)
 
 
 def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any) -> "SweepDesign":

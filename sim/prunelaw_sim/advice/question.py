@@ -1,0 +1,193 @@
+"""The question of an advice on pruning, the cells that could answer it, and the next run.
+
+    examples P    the data set there is: which rule and fraction of it
+    kept n        the examples that can be trained on: which rule, from a data set of n/f
+    both          of P examples at most n are kept
+
+The next run is the one that says most of the difference D between two choices.  Over the replicates
+D and the outcome m of a run are correlated; a run with scatter σ leaves of the variance of D
+
+    var(D | y) = var D − cov(D, m)² / (var m + σ²),
+
+if both are normal.  Runs are ranked by it; of equal ones the cheaper comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunelaw.checks import check_integer, hold_number
+from prunelaw.errors import InputError, TableError
+from prunelaw_sim.advice.cell_laws import RANDOM, Cell, CellLaws, measured_curves, stated_errors
+from prunelaw_sim.advice.choice import KeepChoice
+from prunelaw_sim.laws.pruning import PruningFit
+from prunelaw_sim.tables.sweep import Sweep
+
+FRACTIONS = 12  # of the theory's curves, in equal ratios from the least measured one to 1
+AROUND = 8.0  # random keeping is compared from an eighth of the least size to 8 of the largest
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked; `InputError` for what is out of range, and if nothing is given."""
+
+    examples: Any
+    kept: Any
+    level: Any
+    replicates: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.examples is not None:
+            hold_number(self, "examples", 1.0)
+        elif self.kept is None:
+            raise InputError("examples or kept must be given: a data set, or how many are kept")
+        if self.kept is not None:
+            hold_number(self, "kept", 1.0, np.inf if self.examples is None else self.examples)
+        hold_number(self, "level", 0.0, 1.0, low_open=True, high_open=True)
+        check_integer("replicates", self.replicates, 2)
+        check_integer("seed", self.seed, 0)
+
+    def size(self, f: float) -> float:
+        """Of the data set that a fraction f is kept of."""
+        return self.kept / f if self.examples is None else self.examples
+
+    @property
+    def most(self) -> float:
+        """The largest fraction that may be kept."""
+        return 1.0 if self.examples is None or self.kept is None else self.kept / self.examples
+
+
+def cells_to_choose(
+    sweep: Sweep, points: pd.DataFrame, describes: bool, question: Question
+) -> dict[str, list[Cell]]:
+    """Rule → cells over the fraction; one of them is the most that may be kept.
+
+    Of random keeping only its size matters: where a number of kept examples is given it has one
+    cell, a data set of that size.
+    """
+    most, fractions = question.most, points["keep_fraction"].to_numpy(float)
+    if describes:
+        even = np.geomspace(min(float(fractions.min()), most), 1.0, FRACTIONS)
+        known = [(float(f), r) for r in sorted(set(points["rule"])) for f in {*even, most}]
+    else:
+        known = [pair for pair in measured_curves(points) if pair != RANDOM]
+        if RANDOM in measured_curves(points):
+            known += [(float(f), "random") for f in {*fractions.tolist(), most}]
+    known = [(f, r) for f, r in known if f <= widest(r)]
+    found: dict[str, list[Cell]] = {}
+    for f, rule in sorted(known):
+        if rule == "random" and question.examples is None and f < 1.0:
+            continue
+        found.setdefault(rule, []).append(Cell(question.size(f), f, rule))
+    if "random" not in found:
+        raise TableError(
+            f"{sweep.source}: no runs of rule random, or that keep everything, at two sizes or "
+            "more: nothing tells whether pruning pays"
+        )
+    return found
+
+
+def widest(rule: str) -> float:
+    """The largest fraction that a rule can keep."""
+    edges = [float(x) for x in rule.partition(":")[2].split(",") if x]
+    return edges[1] - edges[0] if len(edges) == 2 else 1.0
+
+
+def sizes_to_compare(points: pd.DataFrame, question: Question) -> tuple[float, float]:
+    """Data-set sizes at which a rule is held against random keeping."""
+    measured = points["dataset_size"].to_numpy(float)
+    asked = question.examples or question.kept or 1.0
+    return float(min(measured.min(), asked)) / AROUND, float(max(measured.max(), asked)) * AROUND
+
+
+def next_runs(
+    laws: CellLaws,
+    choice: KeepChoice,
+    points: pd.DataFrame,
+    describes: bool,
+    fit: PruningFit | None,
+) -> tuple[CellRun, ...]:
+    """Both choices and their rules at measured fractions, from the largest measured size on."""
+    best, rival = choice.best, choice.rival
+    if rival is None:
+        return ()
+    rules = sorted({best.rule, rival.rule})
+    fractions = {float(f) for f in points["keep_fraction"]} | (
+        {best.keep_fraction} if describes else set()
+    )
+    pairs = {(f, r) for r in rules for f in fractions if f <= widest(r)}
+    if not describes:
+        known = measured_curves(points)
+        pairs = {(f, r) for f, r in pairs if (f, r) in known or r == "random"}
+    largest = float(points["dataset_size"].to_numpy(float).max())
+    most = max(largest, best.dataset_size / 2.0)
+    sizes = [largest * 2.0**k for k in range(1 + int(np.log2(most / largest)))]
+    runs = {Cell(size, f, "random" if f == 1.0 else r) for size in sizes for f, r in pairs}
+    ends = [Cell(keep.dataset_size, keep.keep_fraction, keep.rule) for keep in (best, rival)]
+    return rank_cells(laws, ends[0], ends[1], sorted(runs), _one_run(points, fit))
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """A run that could be trained, and what it would tell.
+
+    Attributes:
+        kept: examples trained on: its cost.
+        spread: standard deviation of the outcome over the replicates, without scatter.
+        doubt_now: standard deviation of the difference between the two choices today.
+        doubt_after: the same once the outcome is known.
+    """
+
+    rule: str
+    keep_fraction: float
+    dataset_size: float
+    kept: float
+    predicted: float
+    spread: float
+    doubt_now: float
+    doubt_after: float
+
+
+def rank_cells(
+    laws: CellLaws, choice: Cell, rival: Cell, runs: Sequence[Cell], scatter: float
+) -> tuple[CellRun, ...]:
+    """The runs, those first that leave least doubt of the error of `rival` minus `choice`.
+
+    Args:
+        scatter: standard deviation of one run's error about the law, above 0.
+    """
+    errors = laws.errors([choice, rival, *runs])
+    difference = errors[1:, 1] - errors[1:, 0]
+    now = float(difference.var())
+    found = []
+    for i, cell in enumerate(runs, start=2):
+        outcome = errors[1:, i]
+        shared = float(np.mean((outcome - outcome.mean()) * (difference - difference.mean())))
+        left = max(now - shared**2 / (float(outcome.var()) + scatter**2), 0.0)
+        found.append(
+            CellRun(
+                rule=cell.rule,
+                keep_fraction=cell.keep_fraction,
+                dataset_size=cell.size,
+                kept=cell.kept,
+                predicted=float(errors[0, i]),
+                spread=float(outcome.std()),
+                doubt_now=now**0.5,
+                doubt_after=left**0.5,
+            )
+        )
+    return tuple(sorted(found, key=lambda run: (run.doubt_after, run.kept)))
+
+
+def _one_run(points: pd.DataFrame, fit: PruningFit | None) -> float:
+    """Standard deviation of one run about the law."""
+    se = stated_errors(points)
+    if se is not None:
+        return float(np.sqrt(np.mean(se**2 * points["replicates"].to_numpy(float))))
+    return fit.rmse if fit is not None else float(points["error"].to_numpy(float).std())

@@ -1,0 +1,35 @@
+"""The files of a phase diagram: whole partial results, and three new files at the end."""
+
+import numpy as np
+import pytest
+
+from prunelaw.errors import InputError
+from prunelaw.pruning.phase import PhaseDiagram
+from prunelaw_figures.terminal.phase_store import PhaseStore
+
+
+def test_partial_results_go_when_the_three_files_are_there(tmp_path):
+    store = PhaseStore(tmp_path / "plane")
+    assert store.partial() is None
+    store.save_partial({"error": np.array([0.1, 0.2])})
+    store.save_partial({"error": np.array([0.1, 0.3])})
+    found = PhaseStore(tmp_path / "plane").partial()
+    assert found is not None and found["error"].tolist() == [0.1, 0.3]
+    plane = np.array([[0.1, 0.2], [0.3, 0.4]])
+    ends, solved = np.array([1.0, 2.0]), np.ones((2, 2), bool)
+    diagram = PhaseDiagram(
+        "alpha_tot", "f", ends, ends / 4, {"theta": 0.3}, {"hard": plane}, plane, plane, solved
+    )
+    files = store.finish(diagram, b"png", b"svg")
+    assert sorted(map(str, tmp_path.iterdir())) == sorted(files)
+    with np.load(files[0]) as data:
+        np.testing.assert_array_equal(data["error_hard"], plane)
+        assert data["axes"].tolist() == ["f", "alpha_tot"] and data["theta"] == 0.3
+    with pytest.raises(InputError, match="--out must be a new file"):
+        PhaseStore(tmp_path / "plane")
+
+
+def test_damaged_partial_results_are_named(tmp_path):
+    (tmp_path / "plane.partial.npz").write_bytes(b"half")
+    with pytest.raises(InputError, match=r"plane\.partial\.npz is damaged"):
+        PhaseStore(tmp_path / "plane").partial()
