@@ -28,7 +28,7 @@ from prunelaw.features.newton import (
 from prunelaw.features.probes import as_probe, setting_for
 from prunelaw.features.rules import Part, Setting, Soft, checked_keep, part_of, thresholds
 from prunelaw.keep import SAME_FRACTION, KeepRule, Mixture, Random
-from prunelaw.keep.arrays import rule_array
+from prunelaw.keep.points import rule_array
 from prunelaw.numerics.arrays import broadcast
 from prunelaw.numerics.gaussian import Array
 
