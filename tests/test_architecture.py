@@ -4,6 +4,7 @@
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -241,6 +242,27 @@ def test_every_module_has_a_test(package, room):
         and (ROOT / f"tests/figures/commands/test_{m.split('.')[2]}.py").exists()
     }
     assert sorted(mine - inner - verbs - imported_by_tests()) == []
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_what_there_is(page):
+    """Files of tests, and modules or public names in dotted paths; the changelog may look back."""
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"\btests/[\w/]*test_\w+\.py", text):
+        assert (ROOT / name).exists(), name
+    if page.name == "CHANGELOG.md":
+        return
+    for path in re.findall(r"(?<![\w./-])(prunelaw(?:_sim|_figures)?(?:\.[A-Za-z_]\w*)+)", text):
+        package, *rest = path.split(".")
+        while rest and f"{package}.{rest[0]}" in modules():
+            package = f"{package}.{rest.pop(0)}"
+        if rest:
+            source = modules()[package].read_text(encoding="utf-8")
+            known = rest[0] in reexported(package) or re.search(rf"\b{rest[0]}\b", source)
+            assert known, f"{path}: no {rest[0]} in {package}"
 
 
 def test_theory_does_no_input_or_output():

@@ -24,13 +24,12 @@ _ENDS = 2**22  # ends of passes, times pools, that are gone through one by one
 _DEAD = 46.0  # exp(−46) < 1e-19: a utility that weak changes no digit
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
+Points = Float[np.ndarray, " n"]
+Pools = Float[np.ndarray, " pools"]
+Ends = Float[np.ndarray, " ends"]
 
-def effective_mixture(
-    passes: Float[np.ndarray, " n"],
-    share: Float[np.ndarray, " pools"],
-    b: Float[np.ndarray, " pools"],
-    rate: Float[np.ndarray, " pools"],
-) -> Float[np.ndarray, " n"]:
+
+def effective_mixture(passes: Points, share: Pools, b: Pools, rate: Pools) -> Points:
     """Σ_k b_eff(k) log(E_{k+1}/E_k) of `mixture_error`: 0 for the first pass, part of the last."""
     again = passes > 1.0
     whole = np.floor(passes[again])
@@ -44,13 +43,7 @@ def effective_mixture(
     return growth
 
 
-def effective_draws(
-    seen: Float[np.ndarray, " n"],
-    size: Float[np.ndarray, " pools"],
-    share: Float[np.ndarray, " pools"],
-    b: Float[np.ndarray, " pools"],
-    rate: Float[np.ndarray, " pools"],
-) -> Float[np.ndarray, " n"]:
+def effective_draws(seen: Points, size: Pools, share: Pools, b: Pools, rate: Pools) -> Points:
     """∫ Σ w_i b_i δ_i^⌊k_i⌋/E dn from the first end of a pass on, k_i = w_i n/N_i; 0 before it.
 
     Between ends of passes E grows by Σ w_i δ_i^⌊k_i⌋ a sample, and the integral is a logarithm.
@@ -59,18 +52,15 @@ def effective_draws(
     alive = np.exp(-rate * counts)
     useful, mean = alive @ (share * b), alive @ share
     effective = np.cumsum(np.concatenate([marks[:1], mean[:-1] * np.diff(marks)]))
-    whole = np.concatenate([[0.0], np.cumsum(_part(useful, mean, effective, marks)[:-1])])
+    # The integral from each end of a pass to the next.
+    length, at_end = np.diff(marks), effective[:-1]
+    parts = useful[:-1] * length / at_end * _log_ratio(mean[:-1] * length / at_end)
+    whole = np.concatenate([[0.0], np.cumsum(parts)])
     at = np.searchsorted(marks, seen, side="right") - 1
     after, at = at >= 0, np.maximum(at, 0)
     part = np.where(after, seen - marks[at], 0.0)
     step = mean[at] * part / effective[at]
     return np.where(after, whole[at], 0.0) + useful[at] * part / effective[at] * _log_ratio(step)
-
-
-def _part(useful, mean, effective, marks) -> Float[np.ndarray, " ends"]:
-    """The integral from each end of a pass to the next; 0 for the last, which has no next."""
-    length = np.diff(marks, append=marks[-1])
-    return useful * length / effective * _log_ratio(mean * length / effective)
 
 
 def _log_ratio(x: Array) -> Array:
@@ -79,8 +69,8 @@ def _log_ratio(x: Array) -> Array:
 
 
 def _pass_ends(
-    last: float, ends: Float[np.ndarray, " pools"], rate: Float[np.ndarray, " pools"]
-) -> tuple[Float[np.ndarray, " ends"], Float[np.ndarray, "ends pools"]]:
+    last: float, ends: Pools, rate: Pools
+) -> tuple[Ends, Float[np.ndarray, "ends pools"]]:
     """Samples at which a pass of some pool ends, up to `last`, and the passes made from there on.
 
     A pool whose repeats have died out needs no more of them.
@@ -101,13 +91,7 @@ def _pass_ends(
     return marks[order], np.cumsum(passed, axis=0, dtype=np.float64)
 
 
-def _effective_term(
-    share: Float[np.ndarray, " pools"],
-    b: Float[np.ndarray, " pools"],
-    rate: Float[np.ndarray, " pools"],
-    k: Array,
-    part: Any,
-) -> Array:
+def _effective_term(share: Pools, b: Pools, rate: Pools, k: Array, part: Any) -> Array:
     """b_eff(k) log(1 + part · m(k)/E_k), m(k) = Σ w_i δ_i^k.
 
     Decay is taken relative to the slowest pool, so that b_eff never becomes 0/0.
@@ -120,9 +104,7 @@ def _effective_term(
     return np.tensordot(share * b, alive, 1) / mean * np.log1p(part * step)
 
 
-def _sum_terms(
-    term: Callable[[Any], Any], last: Float[np.ndarray, " n"], slowest: float
-) -> Float[np.ndarray, " n"]:
+def _sum_terms(term: Callable[[Any], Any], last: Points, slowest: float) -> Points:
     """Σ_{k=1}^{last} term(k) for every entry; the terms die like exp(−slowest k)."""
     alive = _DEAD / slowest + 1.0 if slowest > 0.0 else np.inf
     top = int(min(last.max(), _SUMMED, alive))
@@ -135,9 +117,7 @@ def _sum_terms(
     return sums
 
 
-def _integrated(
-    term: Callable[[Any], Any], top: float, end: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
+def _integrated(term: Callable[[Any], Any], top: float, end: Points) -> Points:
     """Σ_{k=top+1}^{end} f(k) = ∫_{top+½}^{end+½} f dt − [f′]/24 + O(f‴), Gauss–Legendre in log t.
 
     The first term left out is 7/5760 [f‴]; with f < 1/k and k > 2^17 it is below 1e-20.

@@ -111,21 +111,18 @@ def best_filter(
 
     `pools` are ordered best to worst and share a, d and convention. Unions equal to 1e-13
     (relative) count as a tie and the smallest of them is named. With `selection_cost` c > 0,
-    `samples_seen` is the budget in units of one sample of training, from which scoring is paid
-    (`training_samples`).
-
-    Raises:
-        InputError: for bad input.
+    `samples_seen` is the budget from which scoring is paid (`training_samples`).
     """
     seen = check_real("samples_seen", samples_seen, 1.0)
     errors = union_errors(pools, seen, selection_cost=selection_cost)
     best = _best_union(errors)
+    others = np.arange(len(errors)).reshape(-1, *[1] * best.ndim) != best
     error = np.asarray(np.take_along_axis(errors, best[None], axis=0)[0])
     return FilterChoice(
         samples_seen=seen,
         n_pools=np.asarray(best + 1),
         error=error,
-        advantage=np.asarray(_runner_up(errors, best) - error),
+        advantage=np.asarray(np.min(errors, axis=0, where=others, initial=np.inf) - error),
         errors=errors,
         names=tuple(pool.name for pool in pools),
     )
@@ -143,7 +140,7 @@ def switch_points(
     in `best_filter`; a union that becomes affordable with an error already lower switches there,
     with the jump as `residual`.
     """
-    follow = _Envelope.of(pools, low, high, selection_cost)
+    follow = _Envelope(pools, low, high, selection_cost)
     best = _best_union(follow.errors(follow.grid))
     found: list[SwitchPoint] = []
     for i in np.flatnonzero(np.diff(best)):
@@ -207,21 +204,11 @@ def _best_union(errors: Float[np.ndarray, "n_unions ..."]) -> Int[np.ndarray, ".
     return np.asarray(np.argmax(errors <= errors.min(axis=0) * (1.0 + _TIE), axis=0))
 
 
-def _runner_up(errors: Float[np.ndarray, "n_unions ..."], best: Int[np.ndarray, "..."]) -> Array:
-    others = np.arange(len(errors)).reshape(-1, *[1] * best.ndim) != best
-    return np.asarray(np.min(errors, axis=0, where=others, initial=np.inf))
-
-
-@dataclass(frozen=True, eq=False)
 class _Envelope:
     """The unions' errors as functions of the budget, and where to look at them first."""
 
-    pools: Sequence[Pool]
-    cost: float
-    grid: Float[np.ndarray, " n"]
-
-    @classmethod
-    def of(cls, pools: Sequence[Pool], low: Real, high: Real, cost: Real) -> _Envelope:
+    def __init__(self, pools: Sequence[Pool], low: Real, high: Real, cost: Real):
+        self.pools, self.cost = pools, cost
         low = check_number("low", low, 1.0)
         high = check_number("high", high, low, low_open=True)
         spent = high - training_samples(pools, high, cost)  # on scores, for each union
@@ -230,31 +217,41 @@ class _Envelope:
         affordable = (1.0 + spent) * (1.0 + 1e-15)  # rounding must not leave less than one sample
         kinks = np.concatenate([ends, affordable])
         inside = kinks[(kinks > low) & (kinks < high)]
-        grid = np.unique(np.concatenate([np.geomspace(low, high, _GRID), inside]))
-        first = cls(pools, float(cost), grid)
+        self.grid = np.unique(np.concatenate([np.geomspace(low, high, _GRID), inside]))
         for _ in range(_ROUNDS):
-            grid = np.unique(np.concatenate([grid, first.around_dips(grid)]))
-        return cls(pools, float(cost), grid)
+            self.grid = np.unique(np.concatenate([self.grid, self.around_dips()]))
 
     def errors(self, budget: Any) -> Float[np.ndarray, "n_unions ..."]:
         return union_errors(self.pools, budget, selection_cost=self.cost)
 
-    def around_dips(self, grid: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+    def around_dips(self) -> Float[np.ndarray, " m"]:
         """Points around every local minimum of how far a union lies above the best one.
 
         A union that wins only between two grid points shows as a dip of its distance from the
         best one, and nowhere else: each dip is looked at again, on a grid 4 times finer.
         """
-        errors = self.errors(grid)
+        errors = self.errors(self.grid)
         gap = errors - errors.min(axis=0)
         inner = gap[:, 1:-1]
         dips = (inner > 0.0) & (inner <= gap[:, :-2]) & (inner <= gap[:, 2:]) & np.isfinite(inner)
         middle = np.flatnonzero(dips.any(axis=0)) + 1
-        return np.geomspace(grid[middle - 1], grid[middle + 1], 9).ravel()
+        return np.geomspace(self.grid[middle - 1], self.grid[middle + 1], 9).ravel()
 
     def split(self, low: float, high: float, before: int, after: int) -> list[SwitchPoint]:
         """The switches between `low`, where `before` is best, and `high`, where `after` is."""
-        place = self._crossing(low, high, before, after)
+
+        def gap(log_budget: float) -> float:
+            errors = self.errors(math.exp(log_budget))
+            return float(errors[before] - errors[after])
+
+        ends = math.log(low), math.log(high)
+        values = gap(ends[0]), gap(ends[1])
+        if not math.isfinite(values[0]):  # `after` is affordable at the next point of the grid
+            place = high
+        elif values[0] * values[1] >= 0.0:  # an end that ties is the root
+            place = low if abs(values[0]) < abs(values[1]) else high
+        else:
+            place = math.exp(one_root(gap, *ends))
         errors = self.errors(place)
         best = int(_best_union(errors))
         level = min(errors[before], errors[after])
@@ -263,21 +260,3 @@ class _Envelope:
             return left + self.split(place, high, best, after)
         residual = float(errors[before] - errors[after])
         return [SwitchPoint(place, before + 1, after + 1, float(errors[after]), residual)]
-
-    def _crossing(self, low: float, high: float, before: int, after: int) -> float:
-        """Root of error(before) − error(after) in log budget; an end that ties is the root.
-
-        Where `after` cannot be afforded at `low`, it is at `high`, the next point of the grid.
-        """
-
-        def gap(log_budget: float) -> float:
-            errors = self.errors(math.exp(log_budget))
-            return float(errors[before] - errors[after])
-
-        ends = math.log(low), math.log(high)
-        values = gap(ends[0]), gap(ends[1])
-        if not math.isfinite(values[0]):
-            return high
-        if values[0] * values[1] >= 0.0:
-            return low if abs(values[0]) < abs(values[1]) else high
-        return math.exp(one_root(gap, *ends))

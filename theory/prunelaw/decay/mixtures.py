@@ -32,6 +32,7 @@ from prunelaw.decay.utility import (
     shared_law,
 )
 from prunelaw.errors import InputError
+from prunelaw.numerics.gaussian import Array
 
 _AT_END = 1e-9  # relative; so near the end of a pass, both slopes count
 _POINTS = 33  # of a look along a line; each look is 16 times closer
@@ -39,6 +40,8 @@ _NARROW = 1e-13  # where the looks end
 _SETTLED = 1e-9  # of the error: slopes below it are rounding
 _GAIN = 1e-14  # of the error: exchanges that gain less are rounding
 _MOVES = 500  # exchanges of probability from one start, far more than a descent takes
+
+Weights = Float[np.ndarray, " pools"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,7 @@ class MixtureChoice(MayExceedOne):
 
     samples_seen: float
     names: tuple[str, ...]
-    weights: Float[np.ndarray, " pools"]
+    weights: Weights
     error: float
     violation: float
     optimum: str
@@ -126,7 +129,9 @@ def best_weights(pools: Sequence[Pool], samples_seen: Any, *, stretch: Real = 1.
     starts = search.starts()
     ends = [search.descend(start) for start in starts]
     weights = ends[int(np.argmin(search.errors(np.stack(ends))))]
-    union, union_error = _best_uniform(pools, search.seen, search.stretch)
+    groups = [tuple(pools[:p]) for p in range(1, len(pools) + 1)] + [(p,) for p in pools[1:]]
+    errors = [float(mixture_error(one, search.seen, stretch=search.stretch)) for one in groups]
+    best = int(np.argmin(errors))
     convex = search.stretch == 0.0 and (search.d == 0.0 or not search.official)
     return MixtureChoice(
         samples_seen=search.seen,
@@ -135,20 +140,10 @@ def best_weights(pools: Sequence[Pool], samples_seen: Any, *, stretch: Real = 1.
         error=float(search.errors(weights[None])[0]),
         violation=max(0.0, -float(search.slopes(weights).min())),
         optimum="global" if convex else "local",
-        union=union,
-        union_error=union_error,
+        union=tuple(pool.name for pool in groups[best]),
+        union_error=errors[best],
         starts=len(starts),
     )
-
-
-def _best_uniform(
-    pools: Sequence[Pool], seen: float, stretch: float
-) -> tuple[tuple[str, ...], float]:
-    """Names and error of the best union of the first p pools, or of the best single pool."""
-    groups = [tuple(pools[:p]) for p in range(1, len(pools) + 1)] + [(p,) for p in pools[1:]]
-    errors = [float(mixture_error(group, seen, stretch=stretch)) for group in groups]
-    best = int(np.argmin(errors))
-    return tuple(pool.name for pool in groups[best]), errors[best]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +152,9 @@ class _Search:
 
     seen: float
     stretch: float
-    size: Float[np.ndarray, " pools"]
-    b: Float[np.ndarray, " pools"]
-    tau: Float[np.ndarray, " pools"]
+    size: Weights
+    b: Weights
+    tau: Weights
     log_x: float  # A = log(a n/1e5)
     d: float
     official: bool
@@ -183,7 +178,7 @@ class _Search:
             law.convention == "official_code",
         )
 
-    def starts(self) -> list[Float[np.ndarray, " pools"]]:
+    def starts(self) -> list[Weights]:
         m = self.size.size
         unions = [np.where(np.arange(m) < p, self.size, 0.0) for p in range(1, m + 1)]
         starts = [w / w.sum() for w in unions] + list(np.eye(m)[1:]) + [np.full(m, 1.0 / m)]
@@ -199,7 +194,7 @@ class _Search:
                 return np.exp(exponent) + self.d
             return np.exp(exponent) + self.d * np.exp(exponent - self._first(weights)[0])
 
-    def slopes(self, weights: Float[np.ndarray, " pools"]) -> Float[np.ndarray, "pools pools"]:
+    def slopes(self, weights: Weights) -> Float[np.ndarray, "pools pools"]:
         """[i, j]: slope of the error as probability moves from pool i to j; 0 if i has none."""
         right, left = self._one_sided(weights, 1.0), self._one_sided(weights, -1.0)
         change = right[None, :] - left[:, None]
@@ -213,7 +208,7 @@ class _Search:
         np.fill_diagonal(slopes, 0.0)
         return slopes
 
-    def descend(self, weights: Float[np.ndarray, " pools"]) -> Float[np.ndarray, " pools"]:
+    def descend(self, weights: Weights) -> Weights:
         """Exchange probability between pairs until no pair has a slope, or none gains."""
         error = float(self.errors(weights[None])[0])
         for _ in range(_MOVES):
@@ -230,9 +225,7 @@ class _Search:
                 return weights
         return weights
 
-    def _exchange(
-        self, weights: Float[np.ndarray, " pools"], i: int, j: int
-    ) -> tuple[Float[np.ndarray, " pools"], float]:
+    def _exchange(self, weights: Weights, i: int, j: int) -> tuple[Weights, float]:
         """The best weights on the line from pool i to pool j, and their error."""
         low, high, best = 0.0, float(weights[i]), 0
         line, errors = weights[None], np.zeros(1)
@@ -248,16 +241,12 @@ class _Search:
             low, high = moved[max(best - 1, 0)], moved[min(best + 1, _POINTS - 1)]
         return line[best], float(errors[best])
 
-    def _clock(
-        self, weights: Float[np.ndarray, "... pools"]
-    ) -> tuple[Float[np.ndarray, "... pools"], Float[np.ndarray, "... pools"]]:
+    def _clock(self, weights: Array) -> tuple[Array, Array]:
         """Passes over each pool, held above 0, and its half-life."""
         share = np.maximum(weights, 1e-30)
         return share * self.seen / self.size, self.tau / share**self.stretch
 
-    def _one_sided(
-        self, weights: Float[np.ndarray, " pools"], side: float
-    ) -> Float[np.ndarray, " pools"]:
+    def _one_sided(self, weights: Weights, side: float) -> Weights:
         """dL_i/dw_i from the right (side 1) or from the left (side −1)."""
         made, tau = self._clock(weights)
         growth, slope = growth_and_slope(made, tau, "paper")
@@ -267,9 +256,7 @@ class _Search:
         level = self.log_x - np.log(np.maximum(made, 1.0))
         return self.b * (level + growth - lost - self.stretch * slope)
 
-    def _first(
-        self, weights: Float[np.ndarray, "... pools"]
-    ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "pools pools"]]:
+    def _first(self, weights: Array) -> tuple[Array, Float[np.ndarray, "pools pools"]]:
         """log of the factor up to the first end of a pass, and its slopes [i, j] at one weights."""
         weights = np.atleast_2d(weights)
         ends = self.size / np.maximum(weights, 1e-30)

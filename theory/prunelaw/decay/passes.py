@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -43,22 +43,16 @@ _ZETA_SLOPES = (  # ζ′(−n) (−1)^n/n!
     *(-0.000896429392962383524, 0.000332658810427859345, 4.77488316832196004e-6),
 )
 
-
-class _Rule(NamedTuple):
-    """Nodes t and, for both integrals, weights; of the integrand (1 − x^M) / ((1 − x) e^t)."""
-
-    t: Float[np.ndarray, " nodes"]
-    growing: Float[np.ndarray, " nodes"]  # e^t − 1
-    weights: Float[np.ndarray, "nodes 2"]
+Nodes = Float[np.ndarray, " nodes"]
 
 
 def decayed_log(passes: Array, rate: Array) -> tuple[Array, Array]:
     """G of the utility law and dG/dlog τ, broadcast; 0 up to the end of the first pass."""
     shape = np.broadcast_shapes(passes.shape, rate.shape)
-    whole, part, rate = _aligned(passes, rate)
+    passes, whole, part, rate = _aligned(passes, rate)
     last = np.exp(-rate * whole) * np.log1p(part / whole)
     sums, weighted = _sums(whole - 1.0, rate)
-    growth = _unless_constant(rate, sums + last, passes)
+    growth = np.where(rate > 0.0, sums + last, np.log(passes))
     slope = rate * weighted + rate * whole * last
     return growth.reshape(shape), slope.reshape(shape)
 
@@ -66,10 +60,10 @@ def decayed_log(passes: Array, rate: Array) -> tuple[Array, Array]:
 def log_effective(passes: Array, rate: Array) -> tuple[Array, Array]:
     """G = log(n_eff/N), n_eff/N = (1 − δ^K)/(1 − δ) + δ^K (passes − K), and dG/dlog τ."""
     shape = np.broadcast_shapes(passes.shape, rate.shape)
-    whole, part, rate = _aligned(passes, rate)
+    passes, whole, part, rate = _aligned(passes, rate)
     full = geometric(rate, whole)
     last = np.exp(-rate * whole) * part
-    growth = _unless_constant(rate, np.log(full + last), passes)
+    growth = np.where(rate > 0.0, np.log(full + last), np.log(passes))
     slope = (full * (rate * _mean_pass(rate, whole)) + rate * whole * last) / (full + last)
     return growth.reshape(shape), slope.reshape(shape)
 
@@ -117,21 +111,16 @@ def geometric(rate: Array, k: Array) -> Array:
     return np.where(rate > 0.0, np.expm1(-safe * k) / np.expm1(-safe), k)
 
 
-def _aligned(passes: Array, rate: Array) -> tuple[Array, Array, Array]:
-    """Whole passes (at least one), the part of the next, the rate: with as many axes, one at least.
+def _aligned(passes: Array, rate: Array) -> tuple[Array, Array, Array, Array]:
+    """Passes, the whole ones (at least one), the part of the next, the rate: with as many axes.
 
-    Both are held where their product is a float: what is cut off is dead, or does not decay.
+    The last three are held where products are floats: what is cut off is dead, or does not decay.
     """
     axes = max(passes.ndim, rate.ndim, 1)
     passes, rate = (a.reshape((1,) * (axes - a.ndim) + a.shape) for a in (passes, rate))
-    passes = np.clip(passes, 1.0, _MANY)
-    whole = np.floor(passes)
-    return whole, passes - whole, np.minimum(rate, _FAST)
-
-
-def _unless_constant(rate: Array, growth: Array, passes: Any) -> Array:
-    """G, which is log(passes) where nothing decays."""
-    return np.where(rate > 0.0, growth, np.log(np.maximum(passes, 1.0)))
+    held = np.clip(passes, 1.0, _MANY)
+    whole = np.floor(held)
+    return np.maximum(passes, 1.0), whole, held - whole, np.minimum(rate, _FAST)
 
 
 def _sums(last: Array, rate: Array) -> tuple[Array, Array]:
@@ -144,40 +133,43 @@ def _sums(last: Array, rate: Array) -> tuple[Array, Array]:
     scale = min(float(last.max()), alive, _MANY)
     rule = _rule(math.ceil(math.log2(max(scale, 1.0))))
     axis = int(np.argmax(shape))
-    integrals = _integrals(last.swapaxes(0, axis), rate.swapaxes(0, axis), rule)
+    integrals = _integrals(last.swapaxes(0, axis), rate.swapaxes(0, axis), *rule)
     first, second = (integrals[..., i].swapaxes(0, axis) for i in (0, 1))
     delta = np.exp(-rate)
     return delta * first, delta * (geometric(rate, last) - second)
 
 
-def _integrals(last: Array, rate: Array, rule: _Rule) -> Float[np.ndarray, "... 2"]:
+def _integrals(last: Array, rate: Array, t: Nodes, weights: Any) -> Float[np.ndarray, "... 2"]:
     """Both integrals over t, in blocks along the first axis."""
+    growing = np.expm1(t)
     lost, lost_each = -np.expm1(-rate * last), -np.expm1(-rate)[..., None]  # R and ρ
     integrals = np.empty((*lost.shape, 2))
-    step = max(1, _BLOCK // (lost[0].size * rule.t.size))
-    reached = -np.expm1(-last[:1, ..., None] * rule.t)  # P
+    step = max(1, _BLOCK // (lost[0].size * t.size))
+    reached = -np.expm1(-last[:1, ..., None] * t)  # P
     left = 1.0 - reached  # Q
     for start in range(0, len(lost), step):
         block = slice(start, start + step)
         if len(last) > 1:
-            reached = -np.expm1(-last[block, ..., None] * rule.t)
+            reached = -np.expm1(-last[block, ..., None] * t)
             left = 1.0 - reached
         kernel = left * lost[block, ..., None]
         kernel += reached
-        kernel /= (lost_each[block] if len(rate) > 1 else lost_each) + rule.growing
-        np.matmul(kernel, rule.weights, out=integrals[block])
+        kernel /= (lost_each[block] if len(rate) > 1 else lost_each) + growing
+        np.matmul(kernel, weights, out=integrals[block])
     return integrals
 
 
 @lru_cache(maxsize=64)
-def _rule(doublings: int) -> _Rule:
-    """The trapezoidal rule for sums whose longest scale is 2^doublings passes."""
+def _rule(doublings: int) -> tuple[Nodes, Float[np.ndarray, "nodes 2"]]:
+    """Nodes t, and weights for both integrals of (1 − x^M)/((1 − x) e^t) up to 2^doublings passes.
+
+    It is the trapezoidal rule.
+    """
     scale = 2.0**doublings
     u = np.arange(_LOW, math.log(_FAR * scale) + _STEP, _STEP)
     t = np.exp(u - np.exp(-u)) / scale
     measure = _STEP * (1.0 + np.exp(-u))  # dt/t; φ t = 1 − e^{−t}, −φ′ t = γ(2, t)/t
-    weights = measure[:, None] * np.stack([-np.expm1(-t), gammainc(2.0, t) / t], axis=1)
-    return _Rule(t, np.expm1(t), weights)
+    return t, measure[:, None] * np.stack([-np.expm1(-t), gammainc(2.0, t) / t], axis=1)
 
 
 def _mean_pass(rate: Array, k: Array) -> Array:
@@ -196,8 +188,5 @@ def _bose(x: Array) -> Array:
 
 def _remainder(x: Array) -> Array:
     """1/(e^x − 1) − 1/x + 1/2 for x < 1/2: odd Bernoulli terms."""
-    square = np.minimum(x, _SMALL) ** 2
-    total = np.zeros_like(square)
-    for coefficient in reversed(_SERIES):
-        total = total * square + coefficient
-    return total * np.minimum(x, _SMALL)
+    small = np.minimum(x, _SMALL)
+    return small * np.polynomial.polynomial.polyval(small**2, _SERIES)

@@ -183,9 +183,9 @@ class Overfit:
 
     def loss(self, samples_seen: Any, unique_samples: Any, parameters: Any = None) -> Array:
         """Loss or error of runs; `parameters` is needed by `DataConstrained` and by q > 0."""
-        if parameters is None and isinstance(self.law, DataConstrained):
-            raise InputError("parameters must be given: DataConstrained depends on them")
         if isinstance(self.law, DataConstrained):
+            if parameters is None:
+                raise InputError("parameters must be given: DataConstrained depends on them")
             base = self.law.loss(samples_seen, unique_samples, parameters)
         elif isinstance(self.law, NoDecay):
             base = self.law.error(samples_seen)
@@ -279,6 +279,10 @@ class PublishedLaw:
     note: str
 
 
+def _from_logs(E: float, A: float, B: float, *rest: float) -> DataConstrained:
+    return DataConstrained(math.exp(E), math.exp(A), math.exp(B), *rest)
+
+
 _MUENNIGHOFF = "Muennighoff et al. 2023, Scaling Data-Constrained Language Models, arXiv 2305.16264"
 _CHERTI = "Cherti et al. 2023, Reproducible scaling laws for contrastive language-image learning"
 _GOYAL = "Goyal et al. 2024, Scaling Laws for Data Filtering, CVPR, arXiv 2404.07177"
@@ -298,29 +302,13 @@ PUBLISHED: Mapping[str, PublishedLaw] = MappingProxyType(
             "The runs of hoffmann2022, read off its figure 4 and fitted again.",
         ),
         "muennighoff2023": PublishedLaw(
-            DataConstrained(
-                math.exp(0.6254804),
-                math.exp(6.255414),
-                math.exp(7.3049974),
-                0.3526596,
-                0.3526596,
-                15.387756,
-                5.309743,
-            ),
+            _from_logs(0.6254804, 6.255414, 7.3049974, 0.3526596, 0.3526596, 15.387756, 5.309743),
             f"{_MUENNIGHOFF}, eqs. 17 and 20",
             "Cross-entropy in nats on C4; α = β imposed. E, A, B, α were fitted to 54 runs, R* to "
             "182, after runs whose loss rose with epochs or parameters were left out.",
         ),
         "muennighoff2023_free": PublishedLaw(
-            DataConstrained(
-                math.exp(0.604038),
-                math.exp(6.6229553),
-                math.exp(7.5856404),
-                0.3724021,
-                0.36468068,
-                16.257626,
-                4.9642363,
-            ),
+            _from_logs(0.604038, 6.6229553, 7.5856404, 0.3724021, 0.36468068, 16.257626, 4.9642363),
             f"{_MUENNIGHOFF}, notebook of figure 1 in huggingface/datablations",
             "An earlier fit with α and β free. Figure 1 was drawn with it: its allocation (6.34B "
             "parameters, 242B tokens, 9.7 epochs of 25B) follows from these numbers, not from the "

@@ -40,6 +40,9 @@ from prunelaw.errors import InputError
 
 _CHUNKS = 2**20  # passes in one schedule, over all pools
 
+Numbers = Int[np.ndarray, " chunks"]
+Chunks = Float[np.ndarray, " chunks"]
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -126,9 +129,7 @@ def best_schedule(pools: Sequence[Pool], samples_seen: Any) -> Schedule:
     )
 
 
-def _chunks(
-    pools: Sequence[Pool], seen: float
-) -> tuple[Int[np.ndarray, " chunks"], Int[np.ndarray, " chunks"], Float[np.ndarray, " chunks"]]:
+def _chunks(pools: Sequence[Pool], seen: float) -> tuple[Numbers, Numbers, Chunks]:
     """Pool, pass number (from 1) and value of the chunks that are used, best first."""
     number = [math.ceil(seen / p.size) for p in pools]
     if sum(number) > _CHUNKS:
@@ -147,33 +148,19 @@ def _chunks(
     return pool[order], made[order] + 1, value[order]
 
 
-def _error(
-    value: Float[np.ndarray, " chunks"],
-    ends: Float[np.ndarray, " chunks"],
-    start: float,
-    law: UtilityLaw,
-) -> float:
+def _error(value: Chunks, ends: Chunks, start: float, law: UtilityLaw) -> float:
     """exp(−Σ v log(end/begin)) + d over what lies after n0; chunks follow one another."""
     clock = np.log(np.maximum(np.concatenate([[start], ends]), start))
     return math.exp(-float(value @ np.diff(clock))) + law.d
 
 
 def _segments(
-    pools: Sequence[Pool],
-    pool: Int[np.ndarray, " chunks"],
-    number: Int[np.ndarray, " chunks"],
-    ends: Float[np.ndarray, " chunks"],
+    pools: Sequence[Pool], pool: Numbers, number: Numbers, ends: Chunks
 ) -> tuple[Segment, ...]:
     """Consecutive passes over one pool merged into one segment."""
     firsts = np.flatnonzero(np.diff(pool, prepend=-1))
     lasts = np.append(firsts[1:], pool.size) - 1
-    return tuple(
-        Segment(
-            pools[pool[i]].name,
-            float(ends[i - 1]) if i else 0.0,
-            float(ends[j]),
-            int(number[i]),
-            int(number[j]),
-        )
-        for i, j in zip(firsts, lasts, strict=True)
-    )
+    names = [pools[i].name for i in pool[firsts]]
+    begun = np.append(0.0, ends[lasts[:-1]])
+    columns = (column.tolist() for column in (begun, ends[lasts], number[firsts], number[lasts]))
+    return tuple(Segment(*row) for row in zip(names, *columns, strict=True))

@@ -119,9 +119,6 @@ def best_fraction(
     = k f N, where the slope jumps) finds the valley, closer and closer grids the bottom; the
     bracket is three errors computed, not a model: low ≤ f ≤ high with f the least of them. At the
     end of the range the bracket ends there.
-
-    Raises:
-        InputError: for bad input.
     """
     seen = check_number("samples_seen", samples_seen, 1.0)
     size = float(pool.size)

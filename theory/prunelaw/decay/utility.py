@@ -196,27 +196,23 @@ def sampling_weights(pools: Sequence[Pool], weights: Any) -> Float[np.ndarray, "
 
 
 def log_growth(passes: Any, tau: Any, convention: str) -> Array:
-    """G ≥ 0 such that repeating a pool multiplies the first pass's factor by exp(b G).
-
-    passes = samples_seen / pool_size > 0 and tau > 0 (inf: no decay) broadcast; G = 0 up to the
-    end of the first pass. With K whole passes and a part r = passes − K of the next one,
-
-        paper, official_code   G = Σ_{k=1}^{K−1} δ^k log(1 + 1/k) + δ^K log(1 + r/K)
-        effective_data         G = log(n_eff/N) = log((1 − δ^K)/(1 − δ) + δ^K r)
-    """
+    """G ≥ 0 such that repeating a pool multiplies the first pass's factor by exp(b G)."""
     return growth_and_slope(passes, tau, convention)[0]
 
 
 def growth_and_slope(passes: Any, tau: Any, convention: str) -> tuple[Array, Array]:
     """G of `log_growth` and its slope dG/dlog τ ≥ 0, both exact, for arrays that broadcast.
 
-    With s = log 2/τ, dδ^k/dlog τ = k s δ^k; with K whole passes and a part r, as in `log_growth`,
+    passes = samples_seen / pool_size > 0, tau > 0 (inf: no decay). With K whole passes and a part
+    r = passes − K of the next one, and s = log 2/τ, dδ^k/dlog τ = k s δ^k,
 
-        paper, official_code   dG/dlog τ = s [Σ_{k=1}^{K−1} k δ^k log(1 + 1/k) + K δ^K log(1 + r/K)]
-        effective_data         dG/dlog τ = s (Σ_{k<K} k δ^k + K δ^K r) / (n_eff/N)
+        paper, official_code   G = Σ_{k=1}^{K−1} δ^k log(1 + 1/k) + δ^K log(1 + r/K)
+                               dG/dlog τ = s [Σ_{k=1}^{K−1} k δ^k log(1 + 1/k) + K δ^K log(1 + r/K)]
+        effective_data         G = log(n_eff/N) = log((1 − δ^K)/(1 − δ) + δ^K r)
+                               dG/dlog τ = s (Σ_{k<K} k δ^k + K δ^K r) / (n_eff/N)
 
-    Both are 0 up to the end of the first pass and in the limits τ → 0; at τ = ∞, G = log(passes)
-    and the slope is 0. The cost grows with the logarithm of the number of passes.
+    Both are 0 up to the end of the first pass; at τ = ∞, G = log(passes) and the slope is 0. The
+    cost grows with the logarithm of the number of passes.
     """
     check_choice("convention", convention, CONVENTIONS)
     made = check_real("passes", passes, 0.0, low_open=True)
@@ -250,7 +246,7 @@ def _half_life(tau: Any) -> Array:
 def exceeds_one(error: Any) -> Bool[np.ndarray, "..."]:
     """Where an error of this law is above 1 and so no probability: out of the law's range.
 
-    That is so for few samples of weak pools, below n = 1e5/a in the first pass. Nothing is clipped.
+    So it is for few samples of weak pools, below n = 1e5/a in the first pass. Nothing is clipped.
     """
     return np.asarray(check_real("error", error, 0.0) > 1.0)
 
@@ -285,11 +281,11 @@ def shared_law(pools: Sequence[Pool]) -> UtilityLaw:
     if not pools:
         raise InputError("pools must hold at least one Pool, got none")
     law = pools[0].law
-    names = [pool.name for pool in pools]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise InputError(f"pools of a mixture must have different names: {name!r} occurs twice")
-    for pool in pools[1:]:
+    for i, pool in enumerate(pools):
+        if pool.name in [other.name for other in pools[:i]]:
+            raise InputError(
+                f"pools of a mixture must have different names: {pool.name!r} occurs twice"
+            )
         for name in ("a", "d", "convention"):
             got, wanted = getattr(pool.law, name), getattr(law, name)
             if got != wanted:
@@ -300,36 +296,26 @@ def shared_law(pools: Sequence[Pool]) -> UtilityLaw:
     return law
 
 
+_TOP = ("top 0-10%", "top 10-20%", "top 20-30%", "top 30-40%")
+_EFFECTIVE_B = (-0.182272727272727, -0.144848484848485, -0.13530303030303, -0.0975757575757576)
+
+
 def _tmars(
-    convention: str, a: float, b: Sequence[float], tau: Sequence[float], names: Sequence[str]
+    convention: str, a: float, b: Sequence[float], elevenths: Sequence[float | int]
 ) -> tuple[Pool, ...]:
+    """The four pools of the best, or the one control; half-lives in elevenths of an epoch."""
+    names = _TOP if len(b) == len(_TOP) else ("random 25% of top 40%",)
+    tau = np.divide(elevenths, 11)
     laws = [UtilityLaw(a, b_i, tau_i, 0.1, convention) for b_i, tau_i in zip(b, tau, strict=True)]
     return tuple(Pool(name, 12.8e6, law) for name, law in zip(names, laws, strict=True))
 
 
-_TOP = ("top 0-10%", "top 10-20%", "top 20-30%", "top 30-40%")
-_RANDOM = ("random 25% of top 40%",)
-
 PUBLISHED: Mapping[str, tuple[Pool, ...]] = MappingProxyType(
     {
-        "utility": _tmars(
-            "official_code",
-            0.025,
-            (-0.16, -0.125, -0.1, -0.085),
-            (74 / 11, 94 / 11, 58 / 11, 25 / 11),
-            _TOP,
-        ),
-        "utility_random": _tmars("official_code", 0.025, (-0.12,), (6.0,), _RANDOM),
-        "effective_data": _tmars(
-            "effective_data",
-            0.022,
-            (-0.182272727272727, -0.144848484848485, -0.13530303030303, -0.0975757575757576),
-            (4.0, 48 / 11, 32 / 11, 16 / 11),
-            _TOP,
-        ),
-        "effective_data_random": _tmars(
-            "effective_data", 0.022, (-0.141969696969697,), (38 / 11,), _RANDOM
-        ),
+        "utility": _tmars("official_code", 0.025, (-0.16, -0.125, -0.1, -0.085), (74, 94, 58, 25)),
+        "utility_random": _tmars("official_code", 0.025, (-0.12,), (66,)),
+        "effective_data": _tmars("effective_data", 0.022, _EFFECTIVE_B, (44, 48, 32, 16)),
+        "effective_data_random": _tmars("effective_data", 0.022, (-0.141969696969697,), (38,)),
     }
 )
 """Fitted pools of DataComp medium by T-MARS score, 12.8M samples each, ImageNet error, d = .1.
