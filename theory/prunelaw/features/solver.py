@@ -145,7 +145,7 @@ def solve(
     >>> from prunelaw.features import FeatureModel, solve
     >>> model = FeatureModel.two_clusters([1.0, 0.0, 0.0, 0.0])
     >>> round(float(solve(model, n=40, penalty=1.0).error), 4)
-    0.1711
+    0.1799
     """
     loss = as_loss(loss)
     arrays = broadcast(
