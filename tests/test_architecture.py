@@ -25,6 +25,7 @@ RULES = {
         "perceptron": "top numerics keep",
         "pruning": "top numerics keep perceptron",
         "students": "top numerics keep",
+        "features": "top numerics keep",
         "decay": "top numerics",
         "derivations": "",
     },

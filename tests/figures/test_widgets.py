@@ -15,7 +15,6 @@ from prunelaw_figures.plots.pruning_view import pruning_view
 pytest.importorskip("ipywidgets", reason="the extra `notebook` is not installed")
 
 
-@pytest.mark.slow
 def test_numbers_follow_the_sliders():
     box = widgets.explore_pruning(alpha_tot=3.0, f=0.5, theta=0.3, rule="hard")
     line, image = box.children[-2:]
@@ -27,7 +26,6 @@ def test_numbers_follow_the_sliders():
     assert bytes(image.value).startswith(b"\x89PNG") and bytes(image.value) != before
 
 
-@pytest.mark.slow
 def test_the_best_filter_follows_the_budget():
     box = widgets.explore_filters(samples_seen=32e6)
     line = box.children[-2]

@@ -71,7 +71,6 @@ class TestFit:
         assert "b[clean]" in result.stdout  # rich would swallow it as markup
         assert "rmse" in result.stdout
 
-    @pytest.mark.slow
     def test_pruning_law(self, tmp_path):
         lines = ["dataset_size,keep_fraction,rule,error"]
         for size in (50, 100, 200, 400):
@@ -94,7 +93,6 @@ class TestFit:
         result = run("fit", path, "--law", "power-law", "--log-error")
         assert "assumed: no column compute" in result.stdout
 
-    @pytest.mark.slow
     def test_all_laws_side_by_side(self, runs_csv, tmp_path):
         command = ("fit", runs_csv, "--map", "error=val_err", "--law", "all")
         found = answer(*command, "--figure", tmp_path / "laws.png")

@@ -5,7 +5,6 @@ from figures.command_line import answer, run
 
 
 class TestOptimalRule:
-    @pytest.mark.slow
     def test_json_has_rule_gain_and_certificate(self):
         got = answer("optimal-rule", "--alpha-tot", 3, "--keep", 0.5)
         assert got["error"] == pytest.approx(0.140564914562, rel=1e-9)

@@ -6,7 +6,6 @@ from figures.command_line import answer, run
 import prunelaw
 
 
-@pytest.mark.slow
 def test_simulate_reports_the_students_and_the_theory():
     point = ("--dim", 20, "--alpha-tot", 3, "--keep", 0.5, "--theta", 0.3, "--trials", 30)
     one = answer("simulate", *point, "--seed", 1)

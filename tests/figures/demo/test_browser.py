@@ -21,8 +21,6 @@ from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, with_convention
 from prunelaw_figures.demo.build import build_page
 from prunelaw_figures.demo.tables import read_tables
 
-pytestmark = pytest.mark.slow
-
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 # A browser that talks to nobody, not even for itself.
 QUIET = (

@@ -14,8 +14,6 @@ import prunelaw
 from prunelaw_figures.demo import build, cells, make_tables, tables
 from prunelaw_figures.demo.cells import EMPTY, LEAF, Cells, Frame, fit
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 DEMO = Path(build.__file__).parent
 PLACES = 120  # random places a rule; the numbers of tables.json come from 20,000
 
@@ -104,7 +102,6 @@ class TestTables:
         miss = make_tables.differences(tables.read_tables(), rule, tuple(places))
         assert miss[:, 0].max() < 1e-3
 
-    @pytest.mark.slow
     def test_the_best_band_too(self):
         stated = tables.read_tables().info["measured"]["band"]
         alpha, f, theta = make_tables.random_places(12, seed=2)
@@ -144,7 +141,6 @@ class TestTables:
             miss = np.abs(found - kept.coefficients[leaf]).max(axis=(1, 2, 3))
             assert (miss <= 1.01 * np.array(kept.frame.step)).all()
 
-    @pytest.mark.slow
     def test_the_maker_writes_what_is_kept(self, monkeypatch, tmp_path):
         kept = tables.read_tables()
         monkeypatch.setattr(make_tables, "compute", lambda rule: kept.cells[rule])

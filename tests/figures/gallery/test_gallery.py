@@ -18,8 +18,6 @@ from prunelaw_figures.gallery.folder import MARKER
 from prunelaw_figures.plots.entry import Entry, Work, pack, unpack
 from prunelaw_figures.terminal.output import progress_bar
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 
 def draw_line(p, found):
     from prunelaw_figures.plots.style import new_figure
@@ -159,7 +157,6 @@ def test_only_its_own_files_are_rewritten(tmp_path):
         built(tmp_path, entry())
 
 
-@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
     """Lines and pixels, whatever the user's own settings of matplotlib."""
     chosen = [GALLERY["switch_curve"], entry()]

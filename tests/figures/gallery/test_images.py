@@ -17,8 +17,6 @@ COVERED = {
     "theory_vs_simulation", "real_pruning", "real_repetition",
 }  # fmt: skip
 
-pytestmark = pytest.mark.slow
-
 
 def rms(one: np.ndarray, other: np.ndarray) -> float:
     assert one.shape == other.shape

@@ -31,8 +31,6 @@ from prunelaw_sim.tables.paired_errors import PairedErrors
 from prunelaw_sim.verification.published import check_utility
 from prunelaw_sim.verification.real import check_sweeps
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 
 def drawn(figure, tmp_path):
     """The figure, after it could be written; no text may be missing from the axes."""
@@ -51,7 +49,6 @@ def test_theory_vs_simulation_has_every_point(tmp_path):
     assert len(right.get_yticklabels()) == len(check.points)
 
 
-@pytest.mark.slow
 def test_best_filter_marks_every_switch(tmp_path):
     check = check_utility()
     for panel, found in zip(
@@ -63,7 +60,6 @@ def test_best_filter_marks_every_switch(tmp_path):
         ]
 
 
-@pytest.mark.slow
 def test_sweeps_show_all_runs_and_open_markers_for_held_out_ones(tmp_path):
     fits = check_sweeps((checks.pruning_sweep(), checks.repetition_sweep(noise=0.02))).fits
     laws = {fit.law: fit for fit in fits}
@@ -75,7 +71,6 @@ def test_sweeps_show_all_runs_and_open_markers_for_held_out_ones(tmp_path):
         assert sum(len(line.get_xdata()) for line in hollow) == laws[law].held_out_points
 
 
-@pytest.mark.slow
 def test_learning_curves_draw_theory_and_simulated_points(tmp_path):
     run = checks.simulation(3.0, 0.5, 0.3, "hard", dim=50, error=[0.20, 0.22, 0.24])
     panel = drawn(learning_curves(0.5, 0.3, {"hard": [run]}), tmp_path).axes[0]
@@ -84,7 +79,6 @@ def test_learning_curves_draw_theory_and_simulated_points(tmp_path):
     assert points == [pytest.approx(0.22)]
 
 
-@pytest.mark.slow
 def test_laws_side_by_side_show_every_run_and_open_the_held_out_ones(tmp_path):
     table = checks.repetition_sweep(noise=0.02)
     found = compare_laws(table, ["no-decay", "utility"])
@@ -174,7 +168,6 @@ def test_ridge_marks_what_the_interval_holds(tmp_path):
     assert left.get_ylim()[0] == 0.0
 
 
-@pytest.mark.slow
 def test_real_study_shows_every_probe_and_what_was_held_out(tmp_path):
     """Of errors made by the theory itself: three panels, a point an angle, open ones held out."""
     cells = [(p, 0.5, r) for p in (40, 80, 160, 320) for r in ("hard", "easy", "random")]

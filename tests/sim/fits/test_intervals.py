@@ -13,8 +13,6 @@ from prunelaw_sim.fits.bootstrap import bootstrap
 from prunelaw_sim.fits.intervals import parameter_intervals, prediction_intervals, profile
 from prunelaw_sim.laws.utility import fit_utility
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 LAW = UtilityLaw(1.0, -0.2, 6.0, 0.08)
 SEEN = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]) * 1e6
 
@@ -91,7 +89,6 @@ class TestBent:
         found = parameter_intervals(fit, names=["tau[x]"])["tau[x]"]
         assert found.low_open and found.high_open
 
-    @pytest.mark.slow
     def test_predictions_among_the_data_are_narrower_than_beyond_them(self):
         fit = fit_utility(runs().iloc[:6])
         new = runs().assign(samples_seen=SEEN[5] * 16)
@@ -112,7 +109,6 @@ class TestBent:
         assert (np.diff(steep) < 0.0).all()
         assert cost.max() < 3.0 * cost.min()
 
-    @pytest.mark.slow
     @pytest.mark.exhaustive
     def test_coverage(self):
         """90 % intervals of b hold the truth in 90 % of 60 tables, within three binomial standard

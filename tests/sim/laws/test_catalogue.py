@@ -55,7 +55,6 @@ def sized() -> Sweep:
     return Sweep.from_frame(table.assign(parameters=np.tile([1e6, 3e6, 1e7, 3e7], 7)), "made")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS)
 def test_every_law_says_the_same_of_its_fit(law):
     """One protocol: numbers that belong together, whatever the law."""

@@ -17,8 +17,6 @@ from prunelaw_sim.laws.utility import fit_utility
 from prunelaw_sim.readers import read
 from prunelaw_sim.tables.sweep import Sweep
 
-pytestmark = pytest.mark.slow
-
 EPOCHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
@@ -85,7 +83,6 @@ class TestRanking:
         assert found.best == "no-decay" and found.undecided == ()
         assert found.table["delta_aicc"].iloc[1] == pytest.approx(5.06, abs=0.01)  # k = 5 and 4
 
-    @pytest.mark.slow
     def test_overfitting_is_found(self):
         laws = ["data-constrained", "overfit", "power-law"]
         found = compare_laws(overfitted(), laws, log_error=True, hold_out_above=1e10)
@@ -174,7 +171,6 @@ class TestSignFlips:
 
 
 class TestTable:
-    @pytest.mark.slow
     def test_default_laws_are_those_whose_columns_are_there(self):
         found = compare_laws(repeated())
         assert set(found.table["law"]) == {
@@ -233,7 +229,6 @@ class TestBadInput:
             compare_laws(only_seen)
 
 
-@pytest.mark.slow
 class TestRealRuns:
     def test_openclip(self, shared_data):
         """Three held-out runs cannot tell; AICc prefers decay to none by 15 and more."""

@@ -36,7 +36,6 @@ def exact():
     return fit_pruning(sweep, hold_out_above=1000)
 
 
-@pytest.mark.slow
 def test_parameters_come_back(exact):
     assert exact.dimension == pytest.approx(60.0, rel=1e-5)
     assert exact.theta == pytest.approx(0.35, abs=1e-5)
@@ -50,7 +49,6 @@ def test_parameters_come_back(exact):
     )
 
 
-@pytest.mark.slow
 def test_dictionary_is_plain(exact):
     import json
 
@@ -58,7 +56,6 @@ def test_dictionary_is_plain(exact):
     assert text["law"] == "pruning" and len(text["points"]) == 30
 
 
-@pytest.mark.slow
 def test_noise_gives_honest_standard_errors():
     sweep = Sweep.from_frame(frame_of(theoretical, noise=0.003, seeds=6), "noisy")
     fit = fit_pruning(sweep)
@@ -69,7 +66,6 @@ def test_noise_gives_honest_standard_errors():
     assert fit.lack_of_fit > 1e-3 and fit.describes
 
 
-@pytest.mark.slow
 def test_foreign_data_are_called_foreign():
     """A law in which easy examples are always worse at the same rate is not the theory's."""
 
@@ -95,7 +91,6 @@ def test_unknown_rule_is_named():
         fit_pruning(Sweep.from_frame(frame, "scores.csv"))
 
 
-@pytest.mark.slow
 def test_lack_of_fit_is_calibrated_for_few_replicates():
     """Three replicates of exact data with noise: p must not be small more often than it says."""
     from prunelaw_sim.laws import pruning as module

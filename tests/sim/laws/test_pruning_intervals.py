@@ -44,7 +44,6 @@ def found():
     return pruning_intervals(noisy(0), hold_out_above=600, resamples=60)
 
 
-@pytest.mark.slow
 def test_parameters_come_back_within_their_scatter_over_seeds(found):
     for name, value in TRUTH.items():
         low, high = found.intervals[name]
@@ -54,7 +53,6 @@ def test_parameters_come_back_within_their_scatter_over_seeds(found):
     assert found.fit.held_out.points == 4 and found.fit.describes
 
 
-@pytest.mark.slow
 def test_the_refit_of_the_whole_table_is_the_fit(found):
     from prunelaw_sim.laws import pruning_intervals as module
 
@@ -67,7 +65,6 @@ def test_the_refit_of_the_whole_table_is_the_fit(found):
     assert again["scale"][0] == pytest.approx(found.fit.scale, rel=2e-3)
 
 
-@pytest.mark.slow
 def test_theta_from_elsewhere_is_held():
     held = pruning_intervals(noisy(1), theta=0.6, resamples=40)
     assert held.fit.theta == 0.6 and held.fit.theta_held and held.fit.to_dict()["theta_held"]
@@ -78,7 +75,6 @@ def test_theta_from_elsewhere_is_held():
     assert low < TRUTH["dimension"] < high
 
 
-@pytest.mark.slow
 def test_wrong_questions_are_refused():
     errors = noisy(3)
     with pytest.raises(InputError, match="resamples must be"):

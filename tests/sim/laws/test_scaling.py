@@ -153,8 +153,6 @@ class TestIntervals:
             assert interval.low < getattr(HOFFMANN, name) < interval.high, name
             assert interval.low < fit.values[name] < interval.high
 
-    @pytest.mark.slow
-    @pytest.mark.slow
     @pytest.mark.exhaustive
     def test_predictions_are_errors_not_logarithms(self):
         """Also where the law is 1, whose logarithm is 0."""
@@ -192,7 +190,6 @@ class TestIntervals:
         assert (high / low < 1.1).all()
 
 
-@pytest.mark.slow
 class TestC4Runs:
     """177 language models (Muennighoff et al. 2023), log loss; measured here, none published."""
 

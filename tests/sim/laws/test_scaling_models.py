@@ -17,8 +17,6 @@ from prunelaw_sim.fits.rows import Table
 from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel
 from prunelaw_sim.laws.power_law_model import PowerLawModel
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 TOP = 2.5  # bound of E and d
 
 
@@ -230,7 +228,7 @@ class TestFits:
         ("options", "inside", "outside"),
         [
             ({"repeats": False, "saturates": False}, 0.1978, 0.334),
-            pytest.param({}, 0.1525, 0.2513, marks=pytest.mark.slow),
+            ({}, 0.1525, 0.2513),
             ({"repeats": False, "saturates": False, "penalty": "power"}, 0.0896, 0.2271),
             ({"repeats": False, "saturates": False, "penalty": "saturating"}, 0.0854, 0.1031),
         ],

@@ -13,8 +13,6 @@ from prunelaw.errors import InputError
 from prunelaw_sim.fits.least_squares import minimise_model
 from prunelaw_sim.laws.utility import fit_utility
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 
 def assert_truth(fit, pools, rel):
     assert fit.a == pytest.approx(A, rel=rel)
@@ -178,7 +176,6 @@ class TestEvidence:
         np.testing.assert_allclose(fit.predict(table), fit.predicted, rtol=1e-12)
         assert fit.rmse == pytest.approx(float(np.sqrt((fit.residuals**2).mean())), rel=1e-14)
 
-    @pytest.mark.slow
     def test_standard_errors_are_honest(self):
         """Over 30 noisy tables the deviations from the truth have about unit spread."""
         scores = []

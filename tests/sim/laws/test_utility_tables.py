@@ -11,7 +11,6 @@ from prunelaw.errors import InputError, TableError
 from prunelaw_sim.laws.utility import fit_utility
 
 
-@pytest.mark.slow
 class TestOpenClip:
     """Published: RMSE on 9 final points from ~.033 without decay to .006–.007 with it. Held out
     34B samples: .0153 (B/32) and .0086 (B/16) with decay, .0458 and .0407 without.

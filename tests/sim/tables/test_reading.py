@@ -234,7 +234,6 @@ CELL = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_
 ROW = st.tuples(CELL, st.floats(1e-6, 1.0), st.floats(1.0, 1e12), st.integers(0, 5))
 
 
-@pytest.mark.slow
 @settings(max_examples=12)
 @given(rows=st.lists(ROW, min_size=1, max_size=5, unique_by=lambda row: (row[0], row[3])))
 def test_the_same_runs_in_every_format(rows, tmp_path_factory):

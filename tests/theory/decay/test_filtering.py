@@ -13,8 +13,6 @@ from prunelaw.decay.filtering import (
 from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
 from prunelaw.errors import InputError
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 OFFICIAL = PUBLISHED["utility"]
 PAPER = with_convention(OFFICIAL, "paper")
 EFFECTIVE = PUBLISHED["effective_data"]

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from prunelaw.decay.utility import CONVENTIONS, growth_and_slope, log_growth
 from prunelaw.errors import InputError
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 LAWS = ("paper", "effective_data")
 
 

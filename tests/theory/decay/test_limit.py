@@ -21,8 +21,6 @@ from prunelaw.decay.utility import (
 )
 from prunelaw.errors import InputError
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 TAU = st.one_of(st.floats(-690.0, 690.0).map(math.exp), st.just(math.inf))
 PASSES = st.floats(math.log(1e-6), math.log(1e12)).map(math.exp)
 

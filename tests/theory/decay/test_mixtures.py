@@ -150,7 +150,6 @@ class TestAssumptions:
         assert any("2.3e+06 to 1.1e+07" in s for s in sentences)
 
 
-@pytest.mark.slow
 class TestBestWeights:
     @pytest.mark.parametrize(
         "pools, stretch",
@@ -219,7 +218,6 @@ class TestBestWeights:
         assert back == pytest.approx((behind - at) / 1e-6, abs=1e-5)
         assert there + back > 1e-3  # a kink: the two do not add to 0
 
-    @pytest.mark.slow
     @settings(max_examples=3)
     @given(
         b=st.lists(st.floats(-0.4, -0.01), min_size=3, max_size=3),

@@ -14,8 +14,6 @@ from prunelaw.decay.schedule import best_schedule
 from prunelaw.decay.utility import PUBLISHED, Pool, UtilityLaw, mixture_error, with_convention
 from prunelaw.errors import InputError
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 PAPER = with_convention(PUBLISHED["utility"], "paper")
 UNIT = 1e4  # samples; sizes and n0 are multiples of it below
 UTILITIES = st.lists(st.floats(-0.4, -0.01), min_size=2, max_size=3)
@@ -70,7 +68,6 @@ def units_of(schedule, pools):
 
 
 class TestBestOrder:
-    @pytest.mark.slow
     @settings(max_examples=20)
     @given(b=UTILITIES, tau=HALF_LIVES)
     def test_against_every_order_of_chunks(self, b, tau):
@@ -81,7 +78,6 @@ class TestBestOrder:
         best = min(error_of_order(pools, (first, *rest), 1) for rest in orders)
         assert schedule.error == pytest.approx(best, rel=1e-13)
 
-    @pytest.mark.slow
     @settings(max_examples=20)
     @given(
         b=UTILITIES,

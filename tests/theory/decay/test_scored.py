@@ -10,8 +10,6 @@ from prunelaw.decay.scored import ScoredPool, best_fraction
 from prunelaw.decay.utility import CONVENTIONS, UtilityLaw, log_growth, mixture_error
 from prunelaw.errors import InputError
 
-pytestmark = pytest.mark.slow
-
 
 def b_of(q):
     return -0.2 + 0.15 * q**1.5
@@ -104,8 +102,6 @@ class TestBuckets:
             scored().buckets(4, keep=keep)
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 class TestBestFraction:
     @pytest.mark.parametrize(
         ("convention", "seen"),

@@ -16,8 +16,6 @@ from prunelaw.decay.utility import UtilityLaw
 from prunelaw.derivations import steps as _symbolic
 from prunelaw.numerics.gaussian import hinge, hinge_slopes, normal_pdf
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 
 @pytest.fixture(scope="module")
 def derived():

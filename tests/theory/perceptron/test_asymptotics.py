@@ -22,8 +22,6 @@ from prunelaw.perceptron.asymptotics import (
 )
 from prunelaw.students.ridge import solve_ridge
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 RULES = ["hard", "easy", "random", "mix:0.25,hard", "signed-hard", "signed-easy"]
 # f, theta, rule with all three differing; f None where the rule implies it
 PRUNED = [

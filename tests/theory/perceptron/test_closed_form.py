@@ -15,8 +15,6 @@ from prunelaw.perceptron.solver import solved_points
 
 FINE = Resolution(outer=24, inner=64, width=1.0)
 
-pytestmark = pytest.mark.slow
-
 
 def students(rule: str, n: int, least_angle: float):
     """Solved points over the domain, with angles log-uniform from `least_angle`."""

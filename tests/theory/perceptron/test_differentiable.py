@@ -15,8 +15,6 @@ from prunelaw.perceptron import differentiable
 from prunelaw.perceptron.differentiable import error
 from prunelaw.perceptron.sensitivity import sensitivity
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 POINT = (3.0, 0.5, 0.3)
 TYPES = [("float32", 3e-7), ("float64", 1e-13)]
 
@@ -92,7 +90,6 @@ def test_jit_and_eager_agree(accuracy):
         assert float(slope) == pytest.approx(float(expected), rel=rounding)
 
 
-@pytest.mark.slow
 def test_forward_and_reverse_mode_agree(accuracy):
     dtype, rounding = accuracy
 

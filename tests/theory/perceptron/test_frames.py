@@ -11,8 +11,6 @@ from prunelaw.perceptron.path import coarse_solution
 from prunelaw.perceptron.saddle import Problem, local
 from prunelaw.perceptron.solver import solved_points
 
-pytestmark = pytest.mark.slow
-
 
 def domain(seed, n, log_alpha=(-3, 6), largest=1.57):
     rng = np.random.default_rng(seed)

@@ -18,8 +18,6 @@ from prunelaw.numerics.gaussian import gauss_legendre, normal_cdf, normal_pdf
 from prunelaw.perceptron import STATUS
 from prunelaw.perceptron.sensitivity import influence, sensitivity
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 ANY_FRACTION = (
     "hard", "easy", "random", "signed-hard", "signed-easy", "mix:0.3,hard", "mix:0.2,signed-easy"
 )  # fmt: skip
@@ -81,7 +79,6 @@ def test_derivatives_on_the_axis(rule):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", (*ANY_FRACTION, *BANDS))
 @settings(max_examples=3)
 @given(batch)
@@ -102,7 +99,6 @@ def test_derivatives_at_random_points(rule, on_axis, n):
     assert_slopes_of_solve(alpha_tot, None if rule in BANDS else f, theta, rule)
 
 
-@pytest.mark.slow
 def test_one_batch_equals_single_points():
     """Rules, whole and pruned fractions, planes and axes, in one broadcast."""
     rules = np.array(["hard", "random", "signed-easy"])
@@ -249,11 +245,11 @@ def test_thin_bands_change_the_error_by_their_influence(of, alpha_tot, theta):
     [
         ("hard", 0.4),
         ("easy", 0.4),
-        pytest.param("mix:0.3,hard", 0.4, marks=pytest.mark.slow),
-        pytest.param("signed-hard", 0.4, marks=pytest.mark.slow),
+        ("mix:0.3,hard", 0.4),
+        ("signed-hard", 0.4),
         ("signed-easy", 0.8),
         ("signed-band:-0.4,0.9", None),
-        pytest.param(Piecewise((0.2, 0.5, 3.0), (0.9, 0.3)), None, marks=pytest.mark.slow),
+        (Piecewise((0.2, 0.5, 3.0), (0.9, 0.3)), None),
         (Function(lambda m: np.exp(-m * m)), None),
     ],
     ids=str,
@@ -285,7 +281,6 @@ def test_more_of_the_same_is_more_alpha(rule, f, theta):
     assert total == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.slow
 @settings(max_examples=2)
 @given(st.floats(-1, 3), st.floats(-1.5, -0.05), st.sampled_from([0.0, 0.05, 0.7, 1.5]))
 def test_slope_in_f_is_the_influence_at_the_threshold(log_alpha, log_f, theta):
@@ -358,7 +353,7 @@ def test_functions_of_the_field(of):
     np.testing.assert_allclose(there, influence(m, 3.0, None, 0.2, steps), rtol=1e-9)
 
 
-@pytest.mark.parametrize("theta", [0.0, pytest.param(0.3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("theta", [0.0, 0.3])
 def test_failures_are_flagged_or_raised(monkeypatch, theta):
     monkeypatch.setattr("prunelaw.perceptron.saddle.AGREEMENT", 0.0)
     flagged = sensitivity([3.0, 5.0], 0.5, theta, throw=False)

@@ -74,7 +74,6 @@ def test_thirty_digits_on_the_axis(alpha_tot, f, rule):
     assert abs(relative_error_of_omega(alpha_tot, f, 0.0, rule, order=20)) < goal
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "alpha_tot, f, theta, rule",
     [
@@ -150,7 +149,6 @@ def test_whole_domain_is_solved_and_ordered(log_alpha, log_f, theta, rule):
     np.testing.assert_allclose(np.cos(np.pi * solution.error), solution.R, rtol=1e-15)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["hard", "easy"])
 @pytest.mark.parametrize("on_axis", [True, False])
 def test_random_points_of_the_domain(rule, on_axis):

@@ -8,8 +8,6 @@ from prunelaw.keep import as_rule
 from prunelaw.perceptron.stability import _untrained, below_kappa, stabilities
 from prunelaw_sim.students.hard_margin import max_margin
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 POINTS = [
     (3.0, 0.5, 0.3, "hard"),
     (3.0, 0.5, 0.0, "hard"),
@@ -53,7 +51,6 @@ def test_all_margins_add_up_to_one(alpha_tot, f, theta, rule):
     assert (found.density[1:] == found.untrained[1:]).all()
 
 
-@pytest.mark.slow
 def test_simulated_students_have_this_share_at_their_margin():
     """Support vectors over kept examples, 40 students at N = 100."""
     alpha_tot, f, dim, trials = 4.0, 0.5, 100, 40

@@ -16,8 +16,6 @@ from prunelaw.pruning.band import best_band
 from prunelaw.pruning.band_phases import band_boundary, band_gain, gain_boundary
 from prunelaw.pruning.frontier import best_fraction, pareto, switch
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 # alpha_tot, f, theta, low, high, error: found by the search over all rules
 # (prunelaw.pruning.optimal).
 BANDS = [

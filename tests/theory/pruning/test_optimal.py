@@ -11,8 +11,6 @@ from prunelaw.perceptron.sensitivity import influence
 from prunelaw.pruning.band import best_band
 from prunelaw.pruning.optimal import optimal_rule
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 
 @pytest.fixture(scope="module")
 def middle():

@@ -8,8 +8,6 @@ import pytest
 import prunelaw
 from prunelaw.pruning.phase import phase_diagram
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 X = ("alpha_tot", [3.0, 30.0, 300.0])
 Y = ("f", [0.2, 0.6])
 

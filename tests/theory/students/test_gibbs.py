@@ -14,8 +14,6 @@ from prunelaw.students import gibbs_averages
 from prunelaw.students.gibbs import gibbs, learning_constant, one_window, published_information
 from prunelaw.students.gibbs_averages import averages
 
-pytestmark = pytest.mark.slow  # seconds each, a minute together
-
 log_alpha = st.floats(-3, 6)
 log_f = st.floats(-3, 0)
 rules = st.sampled_from(["hard", "easy", "random"])
@@ -252,7 +250,6 @@ def test_information_is_not_bounded_by_one_nat():
     assert np.diff(at_capacity.error).max() < 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["hard", "easy", "random"])
 def test_random_points_of_the_domain(rule):
     rng = np.random.default_rng(20)

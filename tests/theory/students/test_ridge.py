@@ -11,8 +11,6 @@ from prunelaw import InputError, solve
 from prunelaw.keep import Band, Function, Mixture, Piecewise
 from prunelaw.students.ridge import Window, resolvent, solve_ridge, window_moments
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
-
 # p = f, ρ = cos θ, φ = 1/α_tot, λ, rule, error: quadrature and simulation by others.
 REFERENCE = [
     (0.5, 0.9, 0.3, 0.01, "hard", 0.1628),

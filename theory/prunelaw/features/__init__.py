@@ -1,0 +1,45 @@
+"""Exact theory of training on pruned data with structured features, any convex loss, label noise.
+
+`FeatureModel` says what is known of a data set, `solve` gives the test error of a student trained
+on what a keep rule leaves of it.
+"""
+
+from prunelaw.features.labels import LabelLaw, Smooth, Steps, logistic_labels
+from prunelaw.features.losses import (
+    LOSSES,
+    HardMargin,
+    Hinge,
+    Logistic,
+    Loss,
+    Square,
+    SquaredHinge,
+)
+from prunelaw.features.model import FeatureModel
+from prunelaw.features.probes import TheoryProbe
+from prunelaw.features.rules import Soft
+from prunelaw.features.sensitivity import FeatureSlopes, slopes
+from prunelaw.features.solver import STATUS, FeatureSolution, solve
+from prunelaw.features.trained import trained_probe
+
+__all__ = [
+    "LOSSES",
+    "STATUS",
+    "FeatureModel",
+    "FeatureSlopes",
+    "FeatureSolution",
+    "HardMargin",
+    "Hinge",
+    "LabelLaw",
+    "Logistic",
+    "Loss",
+    "Smooth",
+    "Soft",
+    "Square",
+    "SquaredHinge",
+    "Steps",
+    "TheoryProbe",
+    "logistic_labels",
+    "slopes",
+    "solve",
+    "trained_probe",
+]
