@@ -9,6 +9,8 @@ r = Σ_c (m̂_c μ_c + ô_c Σ_c θ), the free energy of the mixture with the ke
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy as sp
 
 from prunelaw.derivations.steps import Derivation, checked, derivation, given
@@ -47,7 +49,7 @@ def mixture_channel() -> Derivation:
     loss, v = sp.Function("l"), sp.Function("v")(h, V)
     envelope = loss(v) + (v - h) ** 2 / (2 * V)
     force = (v - h) / V
-    stationary = {loss(v).diff(v): -force}
+    stationary: Any = {loss(v).diff(v): -force}
 
     def reduced(expression: sp.Expr) -> sp.Expr:
         return sp.expand(expression.doit().subs(stationary))
