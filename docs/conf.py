@@ -39,6 +39,7 @@ nb_merge_streams = True
 os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
 os.environ["COLUMNS"] = "100"
 
+suppress_warnings = ["ref.python"]  # names of fields look like references to fields elsewhere
 autodoc_member_order = "bysource"
 autodoc_default_options = {"ignore-module-all": True}  # a name is shown where it is defined
 autodoc_typehints = "none"  # signatures carry them
