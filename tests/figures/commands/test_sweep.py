@@ -2,25 +2,17 @@
 
 import json
 import sqlite3
+from functools import partial
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-
-from prunelaw_figures.cli import main
+from figures import command_line
 
 AXES = ["--alpha-tot", "1,3", "--keep", "0.5", "--rule", "hard", "--rule", "easy"]
 SMALL = [*AXES, "--dim", "20", "--trials", "6", "--unit", "3"]
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, ["sweep", *map(str, arguments)], catch_exceptions=False)
-
-
-def answer(*arguments):
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
+run, answer = partial(command_line.run, "sweep"), partial(command_line.answer, "sweep")
 
 
 @pytest.fixture(scope="module")

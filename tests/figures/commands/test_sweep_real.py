@@ -1,12 +1,11 @@
 """`prunelaw sweep run-real`: run, resume, status, export, fit's table, and clear refusals."""
 
-import json
+from functools import partial
 
 import pytest
-from click.testing import CliRunner
+from figures import command_line
 from sim.sweeps.real_sweeping import write_blobs
 
-from prunelaw_figures.cli import main
 from prunelaw_figures.terminal.output import NameList
 
 AXES = ["--model", "softmax", "--size", "20,40", "--keep", "0.5,1", "--tests", "30"]
@@ -23,14 +22,7 @@ SMALL = [
 ]
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, ["sweep", *map(str, arguments)], catch_exceptions=False)
-
-
-def answer(*arguments):
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
+run, answer = partial(command_line.run, "sweep"), partial(command_line.answer, "sweep")
 
 
 @pytest.fixture(scope="module")
