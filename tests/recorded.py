@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).with_name("durations.json")
-SLOW = 0.2
+SLOW = 0.05
 
 
 class Durations:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from features_mixtures import GAP, clusters, error_of, kept, probe_of, sample, train
+from reference.feature_mixtures import GAP, clusters, error_of, kept, probe_of, sample, train
 
 from prunelaw.features import FeatureModel, solve
 
