@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from scipy.special import ndtr
 
 from prunelaw.features.losses import Loss
@@ -92,8 +93,15 @@ class Frame(NamedTuple):
     b: Array  # slope of u in r, (K, 1)
 
 
-def frame(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int) -> Frame:
-    """Panels of r, and what h and u are given r."""
+def frame(
+    fields: Fields,
+    kept: Kept,
+    signals: Signals,
+    loss: Loss,
+    order: int,
+    at: Array | None = None,
+) -> Frame:
+    """Panels of r, or the given places `at` of it (R,), and what h and u are given r."""
     q, m = fields.q[..., None], fields.m[..., None]
     nothing = np.zeros_like(q)
     S = signals.mean.shape[1]
@@ -125,8 +133,12 @@ def frame(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int) 
                 place = centre + (edge[:, None] - u) / b[:, 0]
                 width = np.broadcast_to(np.sqrt(D[:, 0]) / np.abs(b[:, 0]), place.shape)
                 cuts.append(layer(place, width, sd))
-    r, mass = nodes(centre, sd, cuts, order)
-    r = r - mean
+    if at is None:
+        at, mass = nodes(centre, sd, cuts, order)
+    else:
+        at = np.broadcast_to(at, (*fields.q.shape, len(at)))
+        mass = np.ones_like(at)
+    r = at - mean
     nu = signals.mean[:, 1:2] + b * r if closed else 0.0 * r
     return Frame(r, mass, m + a * r, sigma, nu, D, e, a, b)
 
@@ -197,8 +209,28 @@ class Moments(NamedTuple):
 
 def moments(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int) -> Moments:
     """The averages of one example, before n p multiplies them."""
-    S = signals.mean.shape[1]
     part = frame(fields, kept, signals, loss, order)
+    table = _table(part, fields, kept, signals, loss, order)
+    return _collected(table, part, kept, signals, signals.mean.shape[1])
+
+
+def moments_at(
+    fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int, place: Array
+) -> Float[np.ndarray, "P K R values"]:
+    """The averages of one example whose outer signal is at `place` (R,), labels and w included."""
+    part = frame(fields, kept, signals, loss, order, place)
+    table = _table(part, fields, kept, signals, loss, order)
+    force = table[..., 0, 0]
+    rows = [table[..., 2, 0], table[..., 1, 0], force, force * part.r]
+    if kept.layers is not None:
+        rows.append(table[..., 0, 1])
+    return np.stack(rows, axis=-1)
+
+
+def _table(
+    part: Frame, fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int
+) -> Array:
+    """Integrals over h at each r: f, f², f_h, f f_h, f² f_h against eight weights of h and u."""
     layers = kept.layers
     shape = part.mu.shape
     sigma = np.broadcast_to(part.sigma, shape)
@@ -249,7 +281,7 @@ def moments(fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int
         left = np.stack([f, f * f, fh, f * fh, f * f * fh], axis=-2) * density[..., None, :]
         weight = (part.mass * mine)[..., None, None]
         table += weight * (left @ np.stack(right, axis=-1))
-    return _collected(table, part, kept, signals, S)
+    return table
 
 
 def _collected(table: Array, part: Frame, kept: Kept, signals: Signals, S: int) -> Moments:

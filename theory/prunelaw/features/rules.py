@@ -30,6 +30,7 @@ from prunelaw.keep import (
     KeepRule,
     Mixture,
     Piecewise,
+    Quantiles,
     Random,
     SignedBand,
     SignedEasy,
@@ -100,14 +101,7 @@ INF = np.inf
 def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
     """The weights of a rule with thresholds γ for labels +1 and −1."""
     if isinstance(rule, Mixture):
-        inner = part_of(rule.rule, keep, gammas, rms)
-        low, high, weight = (
-            np.concatenate([array, np.full((2, 1), end)], axis=1)
-            for array, end in zip(inner[:3], (-INF, INF, 0.0), strict=True)
-        )
-        weight = (1.0 - rule.q) * weight
-        weight[:, -1] = rule.q * keep
-        return Part(low, high, weight)
+        return _mixed(part_of(rule.rule, keep, gammas, rms), rule.q, keep)
     if isinstance(rule, Piecewise):
         pieces = zip(rule.edges, rule.edges[1:], rule.weights, strict=False)
         rows = [_intervals(rule.of, low * rms, high * rms) for low, high, _ in pieces]
@@ -143,6 +137,17 @@ def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
     else:
         raise InputError(f"rule {rule.name} is not known to the theory of features")
     return Part(low, high, np.ones_like(low))
+
+
+def _mixed(part: Part, q: float, keep: float) -> Part:
+    """A share 1 − q of a rule, and a share q at random."""
+    low, high, weight = (
+        np.concatenate([array, np.full((2, 1), end)], axis=1)
+        for array, end in zip(part[:3], (-INF, INF, 0.0), strict=True)
+    )
+    weight = (1.0 - q) * weight
+    weight[:, -1] = q * keep
+    return Part(low, high, weight)
 
 
 def _intervals(of: str, low: Any, high: Any) -> tuple[Array, Array]:
@@ -343,6 +348,15 @@ def thresholds(
     """The parts of one rule at fractions `keeps`, and the thresholds or factors by label (P, 2)."""
     inner = rule.rule if isinstance(rule, Mixture) else rule
     soft = rule if isinstance(rule, Soft) else None
+    if isinstance(inner, Quantiles):
+        *ends, weight = inner.edges(keeps)  # quantiles of hardness: easy examples are the first
+        far, near = (thresholds(setting, Easy(), end, per_class, rms)[1] for end in ends)
+        made = []
+        for i, keep in enumerate(keeps):
+            low, high = _intervals("abs", near[i], far[i])
+            part = Part(low, high, np.full_like(low, weight[i]))
+            made.append(_mixed(part, rule.q, keep) if isinstance(rule, Mixture) else part)
+        return made, np.full((len(keeps), 2), np.nan)
     if not soft and not isinstance(inner, MOVING):
         return [part_of(rule, keep, np.zeros(2), rms) for keep in keeps], np.full(
             (len(keeps), 2), np.nan
@@ -376,7 +390,7 @@ def thresholds(
         level = np.where(everything, end, level)
     made = parts(level)
     if isinstance(rule, Mixture):
-        made = [part_of(rule, keep, row * rms, rms) for keep, row in zip(keeps, level, strict=True)]
+        made = [_mixed(part, rule.q, keep) for part, keep in zip(made, keeps, strict=True)]
     return made, np.exp(level) if soft else level * rms
 
 

@@ -53,11 +53,11 @@ class Quantiles(KeepRule):
         return "quantiles:" + ",".join(f"{q:.12g}" for q in (self.low, self.high) if q is not None)
 
     def segments(self, f: Array, theta: Array) -> Segments:
-        low, high, weight = self._edges(f)
+        low, high, weight = self.edges(f)
         return mirrored(np.maximum(outer_threshold(high), 0.0), outer_threshold(low), weight)
 
     def slopes(self, f: Array, theta: Array) -> Slopes:
-        low, high, _ = self._edges(f)
+        low, high, _ = self.edges(f)
         if self.high is not None:
             zero = np.zeros((len(f), 2))
             inside = np.full_like(zero, 1.0 / (self.high - self.low))
@@ -73,7 +73,7 @@ class Quantiles(KeepRule):
         )
         return moving(np.stack([near, -far], axis=1), np.stack([far, -near], axis=1))
 
-    def _edges(self, f: Array) -> tuple[Array, Array, Array]:
+    def edges(self, f: Array) -> tuple[Array, Array, Array]:
         """The quantiles between which it keeps, and with which probability."""
         if self.high is None:
             low = np.clip(self.low - f / 2, 0.0, 1.0 - f)
