@@ -9,36 +9,27 @@ optimal only if it keeps what has the least influence I = dε/d(kept mass):
 one. What is offered against that is a search from several starts (hard, easy, random, bands),
 and the statement which of them arrived where.
 
-The search works in the rank x ∈ [0, 1] of |z| or of m, in which kept mass is length. It moves
-the edges of the kept intervals downhill, solves I(edge) = c, E[w] = f for them, and where the
-condition is still violated exchanges kept examples for better ones elsewhere.
+The search (`rule_search`) works in the rank x ∈ [0, 1] of |z| or of m: kept mass is length.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize, root
 
 from prunelaw.checks import check_real
 from prunelaw.errors import ConvergenceError
 from prunelaw.keep import Piecewise
 from prunelaw.numerics.gaussian import Array, central_half_width, signed_margin_quantile
-from prunelaw.perceptron.saddle import REFINEMENTS, Outcome, Problem, State, newton, refined
+from prunelaw.perceptron.saddle import REFINEMENTS, Problem, State, newton, refined
 from prunelaw.perceptron.sensitivity import adjoint_of_error, influence_at
 from prunelaw.perceptron.solver import SMALLEST_ANGLE, solve, solve_points
-from prunelaw.pruning.ranks import between, least, of_length
+from prunelaw.pruning.rule_search import OPTIMAL, SAME_ERROR, Found, RuleSearch
 
-GRID = 240  # ranks at which the search looks at the influence; thrice for the certificate
-ROUNDS = 6
 SEARCH = REFINEMENTS[0]
-SHORTEST = 1e-3  # share of an exchange below which a search has ended
-OPTIMAL = 1e-6  # largest relative violation of the first-order condition
-SAME_ERROR = 1e-9  # relative: starts that agree to this have met
-EXTREME = 1e-9  # the grid of ranks ends so far from 0 and 1
 
 
 @dataclass(frozen=True)
@@ -127,23 +118,18 @@ def optimal_rule(
     angle = float(check_real("theta", theta, 0.0, np.pi / 2))
     signed = signed and angle >= SMALLEST_ANGLE  # at θ = 0 the margin is |z|
     search = _Search(alpha, fraction, angle, signed)
-    room = 1.0 - fraction
-    lows = {"hard": 0.0, "easy": room}
-    lows |= {f"band at {place:g}": place * room for place in (0.15, 0.4, 0.7)}
-    ranks = {name: np.array([[low, low + fraction]]) for name, low in lows.items()}
-    ranks["random"] = np.empty((0, 2))  # no interval stands for random keeping
-    found = [search.run(name, start) for name, start in ranks.items()]
+    found = [search.run(name, start) for name, start in search.starts().items()]
     best = min(found, key=lambda point: (point.error, point.violation))
     names = ["hard", "easy", "random"] + (["signed-hard", "signed-easy"] if signed else [])
     plain = solve(alpha, fraction, angle, names).error.tolist()
     errors = dict(zip(names, plain, strict=True))
-    z, values, cut, violation = search.certificate(best)
+    values, cut, violation = search.certificate(best)
     certified = violation < OPTIMAL and best.error <= min(errors.values()) * (1 + SAME_ERROR)
     starts = tuple(Start(p.name, p.error, search.intervals(p.ranks), p.violation) for p in found)
     result = OptimalRule(
         alpha, fraction, angle, signed, search.rule(best.ranks), search.intervals(best.ranks),
         best.error, errors, 1.0 - best.error / min(errors.values()),
-        z, values, cut, violation, starts, certified,
+        search.quantile(search.fine), values, cut, violation, starts, certified,
     )  # fmt: skip
     if throw and not certified:
         raise ConvergenceError(
@@ -154,32 +140,14 @@ def optimal_rule(
     return result
 
 
-class _Point(NamedTuple):
-    """A rule met on the way: kept ranks and its saddle point."""
-
-    name: str
-    ranks: Array
-    error: float
-    outcome: Outcome
-    violation: float
-
-
-class _Search:
+class _Search(RuleSearch):
     """Rules of one kind at one (α_tot, f, θ)."""
 
     def __init__(self, alpha: float, f: float, theta: float, signed: bool):
         self.alpha, self.theta = np.array([alpha]), np.array([theta])
-        self.f, self.signed = f, signed
+        self.signed = signed
         self.planar = bool(theta >= SMALLEST_ANGLE)
-        self.grid = self._ranks(GRID)
-        self.z = self.quantile(self.grid)
-        self.fine = self._ranks(3 * GRID)
-        self.fine_z = self.quantile(self.fine)
-
-    def _ranks(self, count: int) -> Float[np.ndarray, " grid"]:
-        """Ranks, denser towards both ends, where few examples can matter most."""
-        angle = np.linspace(0.0, np.pi, count)
-        return EXTREME + (1.0 - 2.0 * EXTREME) * 0.5 * (1.0 - np.cos(angle))
+        super().__init__(f)
 
     def quantile(self, rank: Array) -> Array:
         """|z| or m at a rank in [0, 1]."""
@@ -210,152 +178,32 @@ class _Search:
         layers = self.rule(ranks).segments(np.array([self.f]), self.theta)
         return Problem(self.alpha, self.theta, layers, self.planar)
 
-    def solved(self, ranks: Array, near: State | None) -> Outcome:
-        """The saddle point to about 1e-9, enough to search by; from a neighbour's if that works."""
+    def solved(self, ranks: Array, near: Found | None) -> Found | None:
         problem = self.problem(ranks)
         if near is not None:
-            rho = problem.fields(near).rho
-            start = near._replace(slack=near.kappa - rho * problem.segments.edge)
-            state, _, last, residual = newton(problem, start, SEARCH, 1e-5, iterations=8)
+            rho = problem.fields(near.state).rho
+            start = near.state._replace(slack=near.state.kappa - rho * problem.segments.edge)
+            state, _, last, _ = newton(problem, start, SEARCH, 1e-5, iterations=8)
             if last[0] < 1e-4:
-                good = np.array([True])
-                return Outcome(state, last, residual, good, good)
+                return _found(state)
         return self.exactly(ranks, None)
 
-    def exactly(self, ranks: Array, near: State | None) -> Outcome:
-        """The saddle point with its proof, as `solve` finds it; faster from the answer itself."""
+    def exactly(self, ranks: Array, near: Found | None) -> Found | None:
+        """As `solve` finds it; faster from the answer itself."""
         problem = self.problem(ranks)
         if near is not None:
-            outcome = refined(problem, near, np.array([True]))
+            outcome = refined(problem, near.state, np.array([True]))
             if outcome.converged.all():
-                return outcome
-        return solve_points(problem, np.array([self.f]))
+                return _found(outcome.state)
+        outcome = solve_points(problem, np.array([self.f]))
+        return _found(outcome.state) if outcome.converged.all() else None
 
-    def influence(self, ranks: Array, outcome: Outcome, z: Array) -> Float[np.ndarray, " z"]:
-        """I at |z| or m."""
-        problem = self.problem(ranks)
-        adjoint = adjoint_of_error(problem, outcome.state)
+    def influence(self, ranks: Array, found: Found, at: Array) -> Float[np.ndarray, " ranks"]:
+        problem, z = self.problem(ranks), self.quantile(at)
+        adjoint = adjoint_of_error(problem, found.state)
         lines = np.where(np.isfinite(z), z, np.sign(z) * 38.0)[None]
-        return influence_at(problem, outcome.state, adjoint, lines, signed=self.signed)[0]
+        return influence_at(problem, found.state, adjoint, lines, signed=self.signed)[0]
 
-    def run(self, name: str, ranks: Array) -> _Point:
-        """Alternate between moving the edges to their optimum and exchanging kept for dropped."""
-        point = self._judged(name, ranks, self.exactly(ranks, None))
-        for _ in range(ROUNDS):
-            if not point.outcome.converged.all() or point.violation < OPTIMAL:
-                break
-            ranks, outcome = point.ranks, point.outcome
-            if len(ranks):
-                ranks, outcome = self._polished(*self._descended(ranks, outcome))
-                point = self._judged(name, ranks, outcome)
-                if point.violation < OPTIMAL:
-                    break
-            wanted = least(self.grid, self.influence(ranks, outcome, self.z), self.f)
-            moved, outcome = self._step(ranks, wanted, outcome)
-            if moved is ranks:
-                break
-            point = self._judged(name, moved, outcome)
-        return point
 
-    def _descended(self, ranks: Array, outcome: Outcome) -> tuple[Array, Outcome]:
-        """Sequential quadratic programming over the edges, as many as there are: with ranks as
-        coordinates dε = Σ I(high) d high − I(low) d low, at Σ (high − low) = f.
-        """
-        best = {"ranks": ranks, "outcome": outcome}
-        floor = float(outcome.state.omega[0])
-        sign = np.tile([-1.0, 1.0], len(ranks))
-
-        def log_error(edges: Array) -> tuple[float, Array]:
-            trial = np.sort(np.clip(edges, 0.0, 1.0)).reshape(-1, 2)
-            nowhere = np.log(0.5 * np.pi), np.zeros_like(edges)
-            if not (np.diff(trial.ravel()) > 0.0).all():  # an interval that the step has emptied
-                return nowhere
-            found = self.solved(trial, best["outcome"].state)
-            if not found.converged.all():
-                return nowhere
-            omega = float(found.state.omega[0])
-            if omega < float(best["outcome"].state.omega[0]):
-                best.update(ranks=trial, outcome=found)
-            slope = sign * self.influence(trial, found, self.quantile(trial.ravel()))
-            return np.log(omega), slope * np.pi / omega
-
-        ordered = np.diff(np.eye(2 * len(ranks)), axis=0)
-        minimize(
-            log_error, ranks.ravel(), jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * ranks.size,
-            constraints=[
-                {"type": "eq", "fun": lambda e: sign @ e - self.f, "jac": lambda e: sign},
-                {"type": "ineq", "fun": lambda e: ordered @ e, "jac": lambda e: ordered},
-            ],
-            options={"maxiter": 30, "ftol": 1e-7},
-        )  # fmt: skip
-        # Its constraint holds to rounding only; what is kept must be f.
-        trial = of_length(best["ranks"], self.f)
-        found = self.solved(trial, best["outcome"].state)
-        if found.converged.all() and float(found.state.omega[0]) <= floor:
-            return trial, found
-        return ranks, outcome
-
-    def _judged(self, name: str, ranks: Array, outcome: Outcome) -> _Point:
-        """The rule with its error and its certificate."""
-        outcome = self.exactly(ranks, outcome.state)
-        point = _Point(name, ranks, float(outcome.state.omega[0] / np.pi), outcome, np.inf)
-        return point._replace(violation=self.certificate(point)[3])
-
-    def _step(self, ranks: Array, wanted: Array, outcome: Outcome) -> tuple[Array, Outcome]:
-        """The longest of the steps 1, 1/2, 1/4, ... towards `wanted` that lowers the error.
-
-        From random keeping there is no way but the whole step, taken whatever the error.
-        """
-        before, length = float(outcome.state.omega[0]) if len(ranks) else np.inf, 1.0
-        while length >= SHORTEST:
-            trial = of_length(between(ranks, wanted, length), self.f)
-            found = self.solved(trial, outcome.state)
-            if found.converged.all() and float(found.state.omega[0]) < before:
-                return trial, found
-            length *= 0.5
-        return ranks, outcome
-
-    def _polished(self, ranks: Array, outcome: Outcome) -> tuple[Array, Outcome]:
-        """Edges that solve I(edge) = c and E[w] = f; those at rank 0 or 1 stay there."""
-        flat = ranks.ravel()
-        free = np.flatnonzero((flat > 10 * EXTREME) & (flat < 1.0 - 10 * EXTREME))
-        if len(free) < 2:
-            return ranks, outcome
-        last = {"ranks": ranks, "outcome": outcome}
-
-        def equations(unknown: Array) -> Array:
-            trial = flat.copy()
-            trial[free] = unknown
-            edges = trial.reshape(-1, 2)
-            if (np.diff(trial) <= 0).any() or trial[0] < 0 or trial[-1] > 1:
-                return np.full(len(free), 1e3)
-            found = self.solved(edges, last["outcome"].state)
-            if not found.converged.all():
-                return np.full(len(free), 1e3)
-            last.update(ranks=edges, outcome=found)
-            values = self.influence(edges, found, self.quantile(unknown))
-            scale = np.abs(values).max()
-            mass = np.sum(edges[:, 1] - edges[:, 0]) - self.f
-            return np.append(np.diff(values) / scale, mass / self.f)
-
-        found = root(equations, flat[free], tol=1e-11, options={"maxfev": 12 + 6 * len(free)})
-        if np.abs(found.fun).max() > 1e-7 or np.abs(equations(found.x)).max() > 1e-7:
-            return ranks, outcome
-        better = last["outcome"].state.omega[0] <= outcome.state.omega[0] * (1 + SAME_ERROR)
-        return (last["ranks"], last["outcome"]) if better else (ranks, outcome)
-
-    def certificate(self, point: _Point) -> tuple[Array, Array, float, float]:
-        """(z, I(z), c, largest relative violation of the first-order condition) on a fine grid."""
-        if not point.outcome.converged.all():
-            return self.z, np.full_like(self.z, np.nan), np.nan, np.inf
-        grid, z = self.fine, self.fine_z
-        values = self.influence(point.ranks, point.outcome, z)
-        edges = point.ranks.ravel()
-        edges = edges[(edges > 10 * EXTREME) & (edges < 1.0 - 10 * EXTREME)]
-        if not len(edges):
-            return z, values, np.nan, 1.0
-        cut = float(np.mean(self.influence(point.ranks, point.outcome, self.quantile(edges))))
-        kept = ((grid[:, None] >= point.ranks[:, 0]) & (grid[:, None] <= point.ranks[:, 1])).any(1)
-        excess = np.where(kept, values - cut, cut - values)
-        spread = values.max() - values.min()
-        return z, values, cut, float(max(excess.max(), 0.0) / spread)
+def _found(state: State) -> Found:
+    return Found(float(state.omega[0] / np.pi), state)

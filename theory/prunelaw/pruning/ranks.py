@@ -11,6 +11,8 @@ from scipy.optimize import brentq
 
 from prunelaw.numerics.gaussian import Array
 
+AT_END = 1e-8  # an edge so close to an end of the ranks rests there
+
 
 def least(grid: Array, values: Array, f: float) -> Float[np.ndarray, "intervals 2"]:
     """The ranks of total length f on which `values`, linear between grid points, are least."""
@@ -34,10 +36,15 @@ def length_of(ranks: Array) -> float:
     return float(np.sum(ranks[:, 1] - ranks[:, 0])) if len(ranks) else 0.0
 
 
-def of_length(ranks: Array, f: float) -> Array:
-    """The intervals with their edges moved, all by the same mass, so that f is kept exactly."""
+def inside(ranks: Array, ends: Array) -> Array:
+    """Which edges lie at none of the ends, and so are free to move."""
+    return (np.abs(ranks[..., None] - ends) > AT_END).all(axis=-1)
+
+
+def of_length(ranks: Array, f: float, ends: Array) -> Array:
+    """The intervals with their free edges moved, all by the same mass, so that f is kept."""
     for _ in range(4):
-        inner = (ranks > 0.0) & (ranks < 1.0)
+        inner = inside(ranks, ends)
         missing = f - length_of(ranks)
         if not inner.any() or abs(missing) < 1e-15:
             break
