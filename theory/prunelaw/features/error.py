@@ -9,9 +9,10 @@ from prunelaw.features.channel import Fields
 from prunelaw.features.labels import SIGN
 from prunelaw.features.panels import layer, nodes
 from prunelaw.features.rules import Setting
-from prunelaw.numerics.gaussian import Array
+from prunelaw.numerics.gaussian import Array, normal_pdf
 
 ORDER = 24
+STEP = 1e-5  # of differences, in the share of the field that the teacher does not fix
 
 
 def cluster_errors(setting: Setting, fields: Fields) -> Array:
@@ -39,3 +40,34 @@ def cluster_errors(setting: Setting, fields: Fields) -> Array:
     score = (fields.m[..., None] + slope[..., None] * (t - mean[:, None])) / rest[..., None]
     up = model.label_law.up(t)
     return np.sum(weight * (up * ndtr(-score) + (1.0 - up) * ndtr(score)), axis=-1)
+
+
+def error_slopes(setting: Setting, fields: Fields) -> Array:
+    """Slopes of the errors by cluster in (V, q, m, o), (P, K, 3+S)."""
+    model, S = setting.model, fields.o.shape[-1]
+    slopes = np.zeros((*fields.q.shape, 3 + S))
+    if model.labels is not None:
+        sd = np.sqrt(fields.q)
+        density = normal_pdf(fields.m / sd) / sd
+        slopes[..., 1] = 0.5 * model.labels * fields.m / fields.q * density
+        slopes[..., 2] = -model.labels * density
+        return slopes
+    at = setting.order.index("t")
+    variance, o = setting.signals.cov[:, at, at], fields.o[..., at]
+    rest = np.maximum(fields.q - o * o / variance, 1e-30 * fields.q)
+    steps = {
+        "q": STEP * rest,
+        "m": STEP * np.sqrt(fields.q),
+        "o": STEP * np.minimum(np.sqrt(rest * variance), rest * variance / np.abs(o)),
+    }
+    for column, (name, step) in zip((1, 2, 3 + at), steps.items(), strict=True):
+        ends = []
+        for sign in (1.0, -1.0):
+            value = getattr(fields, name).copy()
+            if name == "o":
+                value[..., at] += sign * step
+            else:
+                value += sign * step
+            ends.append(cluster_errors(setting, fields._replace(**{name: value})))
+        slopes[..., column] = (ends[0] - ends[1]) / (2.0 * step)
+    return slopes

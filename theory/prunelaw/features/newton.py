@@ -74,16 +74,24 @@ def asked(task: Task, fields: Fields, order: int) -> tuple[Array, Array]:
     value, slope = moments(fields, task.kept, task.signals, task.loss, order)
     load = task.n[:, None] * task.weights
     value, slope = load[..., None] * value, load[..., None, None] * slope
-    value[..., 0], slope[..., 0, :] = -value[..., 0], -slope[..., 0, :]
+    slope[..., 0, :] = -slope[..., 0, :]
     S = fields.o.shape[-1]
     if S:
-        value[..., 3:] += fields.o * value[..., :1]
         slope[..., 3:, :] += fields.o[..., None] * slope[..., :1, :]
         for k in range(S):
-            slope[..., 3 + k, 3 + k] += value[..., 0]
-        value[..., 3:] = np.linalg.solve(task.signals.cov, value[..., 3:, None])[..., 0]
+            slope[..., 3 + k, 3 + k] -= value[..., 0]
         slope[..., 3:, :] = np.linalg.solve(task.signals.cov, slope[..., 3:, :])
-    return value, slope
+    return hats_from(value[:, :, None], fields.o, task.signals)[:, :, 0], slope
+
+
+def hats_from(sums: Array, o: Array, signals: Signals) -> Array:
+    """V̂, q̂, m̂, ô from sums of f_h, f², f, f (s − s̄) over examples, (P, K, R, 3+S)."""
+    hats = sums.copy()
+    hats[..., 0] = -hats[..., 0]
+    if o.shape[-1]:
+        pulled = hats[..., 3:] + o[:, :, None] * hats[..., :1]
+        hats[..., 3:] = np.linalg.solve(signals.cov[:, None], pulled[..., None])[..., 0]
+    return hats
 
 
 def look(task: Task, point: Point, order: int) -> Look:
@@ -274,3 +282,34 @@ def _predicted(point: Point, here: Array, before_x: Array, before: Array, target
         secant = np.where(point.x * before_x > 0.0, power, point.x + (point.x - before_x) * share)
         known = np.isfinite(share) & np.isfinite(secant)
     return Point(np.where(known, secant, x), point.b)
+
+
+def solved(task: Task) -> tuple[Point, Array, Point]:
+    """The points, their residuals, and the points of the coarser panels that they come from.
+
+    Newton's method goes from a crude start, from neighbours, or along the path.
+    """
+    point, left = newton(task, substitution(task, hebbian(task), 8), COARSE)
+    for _ in range(2):
+        point, left = _from_neighbours(task, point, left)
+    lost = np.flatnonzero(~(left < 1e-9))
+    if lost.size:
+        found, size = follow(task.take(lost))
+        point.x[lost], point.b[lost], left[lost] = found.x, found.b, size
+    fine, size = newton(task, point, FINE, rounds=6)
+    return fine, np.where(left < 1e-8, size, np.inf), point
+
+
+def _from_neighbours(task: Task, point: Point, left: Array) -> tuple[Point, Array]:
+    """Points that failed, from the nearest that did not, hats in proportion to n."""
+    good, bad = np.flatnonzero(left < 1e-9), np.flatnonzero(~(left < 1e-9))
+    if not good.size or not bad.size:
+        return point, left
+    place = np.stack([np.log(task.n), np.log(task.penalty)], axis=1)
+    far = np.abs(place[bad, None] - place[None, good]).sum(axis=2)
+    far = far + 0.3 * np.abs(bad[:, None] - good[None]) / len(left)
+    near = good[far.argmin(axis=1)]
+    x = point.x[near] * (task.n[bad] / task.n[near])[:, None, None]
+    found, size = newton(task.take(bad), Point(x, point.b[near]), COARSE, rounds=15)
+    point.x[bad], point.b[bad], left[bad] = found.x, found.b, size
+    return point, left

@@ -98,6 +98,12 @@ class Part(NamedTuple):
 INF = np.inf
 
 
+def everything(y: int) -> Part:
+    """All examples of one label number, whatever their field."""
+    weight = np.array([[1.0 - y], [float(y)]])
+    return Part(np.full((2, 1), -INF), np.full((2, 1), INF), weight)
+
+
 def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
     """The weights of a rule with thresholds γ for labels +1 and −1."""
     if isinstance(rule, Mixture):
@@ -340,6 +346,12 @@ def _padded(rows: list[tuple[float, ...]]) -> Array:
     for i, row in enumerate(rows):
         out[i, : len(row)] = row
     return out
+
+
+def fixes_fraction(rule: KeepRule) -> bool:
+    """Whether a rule implies the fraction that it keeps."""
+    inner = rule.rule if isinstance(rule, Mixture) else rule
+    return not isinstance(inner, Soft | Random) and inner.fraction(np.array(0.3)) is not None
 
 
 def thresholds(

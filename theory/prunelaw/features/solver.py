@@ -14,19 +14,17 @@ from prunelaw.features.error import cluster_errors
 from prunelaw.features.losses import Loss, as_loss
 from prunelaw.features.matrix import respond
 from prunelaw.features.model import FeatureModel
-from prunelaw.features.newton import (
-    COARSE,
-    FINE,
-    Point,
-    Task,
-    follow,
-    hats_of,
-    hebbian,
-    newton,
-    substitution,
-)
+from prunelaw.features.newton import Point, Task, hats_of, solved
 from prunelaw.features.probes import as_probe, setting_for
-from prunelaw.features.rules import Part, Setting, Soft, checked_keep, part_of, thresholds
+from prunelaw.features.rules import (
+    Part,
+    Setting,
+    Soft,
+    checked_keep,
+    fixes_fraction,
+    part_of,
+    thresholds,
+)
 from prunelaw.keep import SAME_FRACTION, KeepRule, Mixture, Random
 from prunelaw.keep.points import rule_array
 from prunelaw.numerics.arrays import broadcast
@@ -91,15 +89,19 @@ class Solved:
         index: where they stand in the flattened batch.
         task: their equations.
         setting: their signals.
-        parts: their keep rules.
+        parts: what their keep rules keep; rules and keep are those rules and fractions.
         point: their hats and intercepts.
+        per_class: whether thresholds hold for each label.
     """
 
     index: Int[np.ndarray, " P"]
     task: Task
     setting: Setting
     parts: list[Part]
+    rules: list[KeepRule]
+    keep: Array
     point: Point
+    per_class: bool
 
 
 def solve(
@@ -183,9 +185,10 @@ def solve(
                 n[chunk], penalty[chunk], model.weights, setting.kept([made[i] for i in chunk]),
                 setting.signals, setting.world, loss, intercept,
             )  # fmt: skip
-            point = _solved(task)
+            point = solved(task)
             _store(flat, chunk, task, setting, point)
-            parts.append(Solved(chunk, task, setting, [made[i] for i in chunk], point[0]))
+            mine = [made[i] for i in chunk], [rules[i] for i in chunk], keep[chunk]
+            parts.append(Solved(chunk, task, setting, *mine, point[0], per_class))
     flat["converged"] = flat["status"] == 0
     if throw and not flat["converged"].all():
         raise ConvergenceError(_failure(n, keep, rules, penalty, flat))
@@ -228,14 +231,14 @@ def _parts(
     made: dict[int, Part] = {}
     for rule in dict.fromkeys(rules[index].tolist()):
         mine = index[[r is rule or r == rule for r in rules[index]]]
-        moving = isinstance(rule, Soft | Random | Mixture) or _one_sided(rule)
-        if moving:
+        if not fixes_fraction(rule):
             if isinstance(rule, Random):
                 keep[mine] = np.where(np.isnan(keep[mine]), 1.0, keep[mine])
             if np.isnan(keep[mine]).any():
                 raise InputError(f"keep must be given: the rule {rule.name} works at any fraction")
         else:
-            part = part_of(rule, 1.0, np.zeros(2), setting.rms)
+            inner = rule.rule if isinstance(rule, Mixture) else rule
+            part = part_of(inner, 1.0, np.zeros(2), setting.rms)
             implied = float(setting.mass([part]).sum())
             if not implied > 0.0:
                 raise InputError(f"rule {rule.name} keeps nothing of this data set")
@@ -254,10 +257,6 @@ def _parts(
     return made
 
 
-def _one_sided(rule: KeepRule) -> bool:
-    return rule.fraction(np.array(0.3)) is None
-
-
 def _chunks(n: Array, penalty: Array, rules: Any, keep: Array, index: Array, setting: Setting):
     """Points of one setting, neighbours together, few enough for memory and cache."""
     names = np.array([rule.name for rule in rules[index]])
@@ -268,34 +267,6 @@ def _chunks(n: Array, penalty: Array, rules: Any, keep: Array, index: Array, set
     most = int(max(1, min(NODES / (K * nodes), NUMBERS / entries)))
     for start in range(0, len(index), most):
         yield index[start : start + most]
-
-
-def _solved(task: Task) -> tuple[Point, Array, Point]:
-    """Coarse solution, by Newton from a crude start or along the path; then on finer panels."""
-    point, left = newton(task, substitution(task, hebbian(task), 8), COARSE)
-    for _ in range(2):
-        point, left = _from_neighbours(task, point, left)
-    lost = np.flatnonzero(~(left < 1e-9))
-    if lost.size:
-        found, size = follow(task.take(lost))
-        point.x[lost], point.b[lost], left[lost] = found.x, found.b, size
-    fine, size = newton(task, point, FINE, rounds=6)
-    return fine, np.where(left < 1e-8, size, np.inf), point
-
-
-def _from_neighbours(task: Task, point: Point, left: Array) -> tuple[Point, Array]:
-    """Points that failed, from the nearest that did not, hats in proportion to n."""
-    good, bad = np.flatnonzero(left < 1e-9), np.flatnonzero(~(left < 1e-9))
-    if not good.size or not bad.size:
-        return point, left
-    place = np.stack([np.log(task.n), np.log(task.penalty)], axis=1)
-    far = np.abs(place[bad, None] - place[None, good]).sum(axis=2)
-    far = far + 0.3 * np.abs(bad[:, None] - good[None]) / len(left)
-    near = good[far.argmin(axis=1)]
-    x = point.x[near] * (task.n[bad] / task.n[near])[:, None, None]
-    found, size = newton(task.take(bad), Point(x, point.b[near]), COARSE, rounds=15)
-    point.x[bad], point.b[bad], left[bad] = found.x, found.b, size
-    return point, left
 
 
 def _store(flat: dict[str, Any], chunk: Array, task: Task, setting: Setting, solved: Any) -> None:
