@@ -25,7 +25,7 @@ RULES = {
         "perceptron": "top numerics keep",
         "pruning": "top numerics keep perceptron",
         "students": "top numerics keep",
-        "features": "top numerics keep",
+        "features": "top numerics keep pruning",
         "decay": "top numerics",
         "derivations": "",
     },

@@ -15,15 +15,18 @@ from prunelaw.features.losses import (
     SquaredHinge,
 )
 from prunelaw.features.model import FeatureModel
+from prunelaw.features.optimal import BestRule, best_penalty, optimal_rule
 from prunelaw.features.probes import TheoryProbe
-from prunelaw.features.rules import Soft
-from prunelaw.features.sensitivity import FeatureSlopes, slopes
+from prunelaw.features.rules import ByLabel, Soft
+from prunelaw.features.sensitivity import FeatureSlopes, influence, slopes
 from prunelaw.features.solver import STATUS, FeatureSolution, solve
 from prunelaw.features.trained import trained_probe
 
 __all__ = [
     "LOSSES",
     "STATUS",
+    "BestRule",
+    "ByLabel",
     "FeatureModel",
     "FeatureSlopes",
     "FeatureSolution",
@@ -38,7 +41,10 @@ __all__ = [
     "SquaredHinge",
     "Steps",
     "TheoryProbe",
+    "best_penalty",
+    "influence",
     "logistic_labels",
+    "optimal_rule",
     "slopes",
     "solve",
     "trained_probe",

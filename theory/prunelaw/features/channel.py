@@ -219,7 +219,7 @@ def moments_at(
 ) -> Float[np.ndarray, "P K R values"]:
     """The averages of one example whose outer signal is at `place` (R,), labels and w included."""
     part = frame(fields, kept, signals, loss, order, place)
-    table = _table(part, fields, kept, signals, loss, order)
+    table = _table(part, fields, kept, signals, loss, order, slopes=False)
     force = table[..., 0, 0]
     rows = [table[..., 2, 0], table[..., 1, 0], force, force * part.r]
     if kept.layers is not None:
@@ -228,9 +228,13 @@ def moments_at(
 
 
 def _table(
-    part: Frame, fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int
-) -> Array:
-    """Integrals over h at each r: f, f², f_h, f f_h, f² f_h against eight weights of h and u."""
+    part: Frame, fields: Fields, kept: Kept, signals: Signals, loss: Loss, order: int,
+    slopes: bool = True,
+) -> Array:  # fmt: skip
+    """Integrals over h at each r: f, f², f_h, f f_h, f² f_h against eight weights of h and u.
+
+    Without slopes f, f² and f_h against two: w and w (u − ū).
+    """
     layers = kept.layers
     shape = part.mu.shape
     sigma = np.broadcast_to(part.sigma, shape)
@@ -242,7 +246,7 @@ def _table(
     if kept.weigh is not None:
         mass = mass * kept.weigh(kept.number, place)
     scale = None if kept.scale is None else kept.scale(kept.number, place)
-    table = np.zeros((*shape, 5, 8))
+    table = np.zeros((*shape, *((5, 8) if slopes else (3, 2))))
     clusters = np.arange(shape[1])
     for number in _passes(kept.labels):
         sign = np.where(number == 0, 1.0, -1.0)[:, None]
@@ -264,23 +268,27 @@ def _table(
         h, density = nodes(part.mu, sigma, cuts, order)
         force, slope = loss.force(sign[..., None] * h, V[..., None])
         f, fh = sign[..., None] * force * pull, slope * pull
+        forces = [f, f * f, fh]
         score = (h - part.mu[..., None]) / sigma[..., None] ** 2
-        curve = score**2 - 1.0 / sigma[..., None] ** 2
+        curve = score**2 - 1.0 / sigma[..., None] ** 2 if slopes else score
         if layers is not None:
             ubar = signals.mean[:, -1].reshape(-1, 1, 1)
             uc = part.nu[..., None] + kappa * (h - part.mu[..., None])
             W = windows(uc, tau[..., None], ubar, layers, number)
-            right = (
-                W.W0, W.W1, W.W0 * score + kappa * W.B0,
+            right = (W.W0, W.W1)
+            right += () if not slopes else (
+                W.W0 * score + kappa * W.B0,
                 W.W0 * curve + 2.0 * kappa * W.B0 * score + kappa**2 * W.B2,
                 W.W1 * score + kappa * W.B1, W.B0, W.B1, -score * W.B0 - kappa * W.B2,
             )  # fmt: skip
         else:
             one, none = np.ones_like(h), np.zeros_like(h)
             right = (one, none, score, curve, none, none, none, none)
-        left = np.stack([f, f * f, fh, f * fh, f * f * fh], axis=-2) * density[..., None, :]
+        if slopes:
+            forces += [f * fh, f * f * fh]
+        left = np.stack(forces, axis=-2) * density[..., None, :]
         weight = (part.mass * mine)[..., None, None]
-        table += weight * (left @ np.stack(right, axis=-1))
+        table += weight * (left @ np.stack(right[: table.shape[-1]], axis=-1))
     return table
 
 

@@ -73,6 +73,28 @@ class Soft(KeepRule):
         return self.g(expit(np.clip(z, -self.clip, self.clip)))
 
 
+@dataclass(frozen=True)
+class ByLabel(KeepRule):
+    """One rule for examples of label +1 and another for those of label −1.
+
+    Args:
+        plus, minus: a `Band`, `SignedBand` or `Piecewise`; None keeps nothing of that label.
+    """
+
+    plus: KeepRule | None
+    minus: KeepRule | None
+
+    def __post_init__(self) -> None:
+        for name, rule in (("plus", self.plus), ("minus", self.minus)):
+            if not isinstance(rule, Band | SignedBand | Piecewise | None):
+                raise InputError(f"{name} must be a Band, SignedBand or Piecewise, got {rule!r}")
+
+    @property
+    def name(self) -> str:
+        names = ["nothing" if one is None else one.name for one in (self.plus, self.minus)]
+        return f"{names[0]} for +1, {names[1]} for -1"
+
+
 class Part(NamedTuple):
     """Weights of one rule on z: intervals by label, times a function of (sign of label, z)."""
 
@@ -108,6 +130,14 @@ def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
     """The weights of a rule with thresholds γ for labels +1 and −1."""
     if isinstance(rule, Mixture):
         return _mixed(part_of(rule.rule, keep, gammas, rms), rule.q, keep)
+    if isinstance(rule, ByLabel):
+        nothing = Part(*np.zeros((3, 2, 1)))
+        two = [
+            nothing if one is None else part_of(one, keep, gammas, rms)
+            for one in (rule.plus, rule.minus)
+        ]
+        joined = _joined(two)  # the parts side by side: (2 parts, 2 labels, J)
+        return Part(*(array[[0, 1], [0, 1]] for array in joined))
     if isinstance(rule, Piecewise):
         pieces = zip(rule.edges, rule.edges[1:], rule.weights, strict=False)
         rows = [_intervals(rule.of, low * rms, high * rms) for low, high, _ in pieces]
@@ -351,6 +381,8 @@ def _padded(rows: list[tuple[float, ...]]) -> Array:
 def fixes_fraction(rule: KeepRule) -> bool:
     """Whether a rule implies the fraction that it keeps."""
     inner = rule.rule if isinstance(rule, Mixture) else rule
+    if isinstance(inner, ByLabel):
+        return True
     return not isinstance(inner, Soft | Random) and inner.fraction(np.array(0.3)) is not None
 
 

@@ -16,10 +16,11 @@ from prunelaw.checks import check_real
 from prunelaw.errors import InputError
 from prunelaw.features.channel import Fields, moments, moments_at
 from prunelaw.features.error import error_slopes
+from prunelaw.features.field_law import up_at
 from prunelaw.features.labels import Steps
 from prunelaw.features.matrix import Hats, World, respond
-from prunelaw.features.newton import FINE, Point, Task, asked, hats_from, hats_of, look
-from prunelaw.features.rules import ONE, Setting, everything, fixes_fraction, thresholds
+from prunelaw.features.newton import COARSE, FINE, Point, Task, asked, hats_from, hats_of, look
+from prunelaw.features.rules import Setting, everything, fixes_fraction, thresholds
 from prunelaw.features.solver import FeatureSolution, Solved
 from prunelaw.numerics.gaussian import Array
 
@@ -162,7 +163,7 @@ def _by_keep(part: Solved, fields: Fields) -> Array:
 
 
 def influence_and_mass(part: Solved, adjoint: Adjoint, z: Array) -> tuple[Array, Array]:
-    """Densities in z of dε and of examples, by label (+1, −1): (P, 2, Z) each."""
+    """Densities in z of dε (P, 2, Z) and of examples (2, Z), by label (+1, −1)."""
     setting, place = facing(part.setting), z
     if setting.order[0] == "t" and setting.probe is not None:
         place = (z - setting.probe.shift) / setting.probe.slope
@@ -174,14 +175,14 @@ def influence_and_mass(part: Solved, adjoint: Adjoint, z: Array) -> tuple[Array,
     variance, mean = signals.cov[:, 0, :1], signals.mean[:, :1]
     density = np.exp(-0.5 * (place - mean) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
     density = task.weights[:, None] * density / abs(setting.probe.slope or 1.0)  # pyright: ignore
-    pull, mass = np.empty((2, P, 2, len(z)))
+    up = up_at(setting, z[:, None]).T
+    mass = np.stack([np.sum(density * odds, axis=0) for odds in (up, 1.0 - up)])
+    pull = np.empty((P, 2, len(z)))
     for y in (0, 1):
         kept = setting.kept([everything(y)] * P)
-        value = moments_at(fields, kept, signals, task.loss, FINE, place)
+        value = moments_at(fields, kept, signals, task.loss, COARSE, place)
         hats = hats_from(value, o, signals)
         pull[:, y] = task.n[:, None] * np.einsum("cz,pczj,pcj->pz", density, hats, g)
-        one = moments_at(fields, kept._replace(scale=None), signals, ONE, FINE, place)[..., 1]
-        mass[:, y] = np.einsum("cz,pcz->pz", density, one)
     return pull, mass
 
 
