@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import norm
 
 from prunelaw import InputError
-from prunelaw.features import FeatureModel, solve, solver
-from prunelaw.features import newton as path
+from prunelaw.features import FeatureModel, solve
 from prunelaw.features.error import cluster_errors
+from prunelaw.features.newton import follow
 from prunelaw.features.panels import REACH, layer, nodes, turn
 from prunelaw.features.probes import TheoryProbe, as_probe
 
@@ -61,17 +61,12 @@ def test_probes_are_vectors_or_laws():
         as_probe([1.0, 2.0, 3.0], MODEL, 0.0)
 
 
-def test_the_path_from_few_examples_ends_where_newton_does(monkeypatch):
+def test_the_path_from_few_examples_ends_where_newton_does():
     options = {"n": [20.0, 60.0], "keep": 0.5, "rule": "hard", "probe": [1.0, 0.1]}
-    straight = solve(MODEL, penalty=0.5, **options)
-
-    def lost(task, point, order, **options):
-        found, size = path.newton(task, point, order, **options)
-        return found, np.full_like(size, np.inf) if order == path.COARSE else size
-
-    monkeypatch.setattr(solver, "newton", lost)
-    followed = solve(MODEL, penalty=0.5, **options)
-    np.testing.assert_allclose(followed.error, straight.error, rtol=1e-9)
+    (straight,) = solve(MODEL, penalty=0.5, **options).solved
+    followed, left = follow(straight.task)
+    assert (left < 1e-9).all()
+    np.testing.assert_allclose(followed.x, straight.point.x, rtol=1e-8)
 
 
 def test_a_probe_without_spread_is_its_vector():

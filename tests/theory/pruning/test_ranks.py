@@ -14,7 +14,7 @@ def test_least_keeps_the_lowest_part():
 
 
 def test_lengths_are_made_exact_and_ends_stay():
-    ranks = of_length(np.array([[0.0, 0.2], [0.5, 0.7]]), 0.46)
+    ranks = of_length(np.array([[0.0, 0.2], [0.5, 0.7]]), 0.46, np.array([0.0, 1.0]))
     np.testing.assert_allclose(ranks, [[0.0, 0.22], [0.48, 0.72]], atol=1e-12)
     assert abs(length_of(ranks) - 0.46) < 1e-15 and length_of(np.empty((0, 2))) == 0.0
 

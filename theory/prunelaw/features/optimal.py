@@ -27,14 +27,16 @@ from prunelaw.features.rules import ByLabel, part_of
 from prunelaw.features.sensitivity import Adjoint, facing, influence_and_mass, slopes
 from prunelaw.features.solver import Solved, solve
 from prunelaw.keep import KeepRule, Piecewise
+from prunelaw.keep.general import Of
 from prunelaw.numerics.gaussian import Array
-from prunelaw.pruning.rule_search import OPTIMAL, SAME_ERROR, Found, RuleSearch
+from prunelaw.pruning.rule_search import OPTIMAL, SAME_ERROR, Found, Met, RuleSearch
 
 Intervals = tuple[tuple[float, float], ...]
 ENOUGH, EXACT = 1e-9, 1e-12  # scaled residuals, to search by and to report
 RANGE = (1e-6, 1e3)  # of the penalty, in units of n f times the mean variance of a feature
 SCAN = 28  # penalties of the first look
 TURNS = 6  # at most, of rule and penalty
+SAME_PENALTY = 1e-3  # a change of log λ that ends them
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class BestRule:
 
     n: float
     keep: float
-    of: str
+    of: Of
     per_class: bool
     rule: KeepRule
     intervals: dict[int, Intervals]
@@ -76,7 +78,7 @@ def optimal_rule(
     keep: Any,
     probe: Any,
     *,
-    of: str = "abs",
+    of: Of = "abs",
     per_class: bool = False,
     loss: Loss | str = "logistic",
     penalty: Any = None,
@@ -109,18 +111,14 @@ def optimal_rule(
         penalty = best_penalty(model, size, f, "mix:1,hard", probe, **common)
     value = 1.0 if penalty is None else check_number("penalty", penalty, 0.0, low_open=True)
     search = _Search(model, size, f, probe, of, per_class, value, common)
-    starts = search.starts()
-    for _ in range(TURNS if free else 1):
-        met = [search.run(name, ranks) for name, ranks in starts.items()]
-        best = min(met, key=lambda point: (point.error, point.violation))
-        if not free or best.found is None:
-            break
+    met, best = search.all(search.starts())
+    for _ in range(TURNS if free and best.found is not None else 0):
         better = best_penalty(model, size, None, search.rule(best.ranks), probe, **common)
-        if abs(np.log(better / value)) < 1e-3:
+        if abs(np.log(better / value)) < SAME_PENALTY:
             break
         value = better
         search = _Search(model, size, f, probe, of, per_class, value, common)
-        starts = {"the last": best.ranks, "hard": starts.get("hard", search.starts()["hard"])}
+        met, best = search.all({"the last": best.ranks, "hard": search.starts()["hard"]})
     names = ["hard", "easy", "mix:1,hard", "signed-hard", "signed-easy"]
     plain = solve(model, size, f, names, probe, penalty=value, throw=False, **common).error
     shown = ["hard", "easy", "random", "signed-hard", "signed-easy"]
@@ -181,21 +179,23 @@ def best_penalty(
     ends = np.log(grid[at - 1]), np.log(grid[at + 1])
     if not slope(ends[0]) < 0.0 < slope(ends[1]):
         return float(grid[at])
-    return float(np.exp(brentq(slope, *ends, xtol=1e-6)))  # pyright: ignore[reportArgumentType]
+    root: Any = brentq(slope, *ends, xtol=1e-6)
+    return float(np.exp(root))
 
 
 class _Search(RuleSearch):
     """Rules of one kind at one point."""
 
     def __init__(
-        self, model: FeatureModel, n: float, f: float, probe: Any, of: str, per_class: bool,
+        self, model: FeatureModel, n: float, f: float, probe: Any, of: Of, per_class: bool,
         penalty: float, options: dict[str, Any],
     ):  # fmt: skip
         given = as_probe(probe, model, check_number("offset", options["offset"]))
         self.setting = setting_for(model, given, True, False, None)
         self.ranks = Ranks(FieldLaw(facing(self.setting)), of, per_class)
         self.n, self.penalty = np.array([n]), np.array([penalty])
-        self.loss, self.intercept, self.of = options["loss"], options["intercept"], of
+        self.loss, self.intercept = options["loss"], options["intercept"]
+        self.of: Of = of
         super().__init__(f, self.ranks.breaks)
 
     def intervals(self, ranks: Array) -> dict[int, Intervals]:
@@ -222,8 +222,8 @@ class _Search(RuleSearch):
             low = 0.0 if self.of == "abs" else -np.inf
             return Piecewise((low, np.inf), (self.f,), self.of)
         kept = self.intervals(ranks)
-        rules = {y: _piecewise(pairs, self.of, self.setting.rms) for y, pairs in kept.items()}
-        return ByLabel(rules[1], rules[-1]) if self.ranks.per_class else rules[1]
+        plus, minus = (_piecewise(kept[y], self.of, self.setting.rms) for y in (1, -1))
+        return ByLabel(plus, minus) if self.ranks.per_class or plus is None else plus
 
     def task(self, ranks: Array) -> Task:
         setting = self.setting
@@ -239,6 +239,11 @@ class _Search(RuleSearch):
         fields = respond(hats_of(point.x), task.world, task.penalty, False).fields
         fields = fields._replace(m=fields.m + point.b[:, None])
         return Found(float((cluster_errors(self.setting, fields) @ task.weights)[0]), point)
+
+    def all(self, starts: dict[str, Array]) -> tuple[list[Met], Met]:
+        """Where every start led, and the best of them."""
+        met = [self.run(name, ranks) for name, ranks in starts.items()]
+        return met, min(met, key=lambda point: (point.error, point.violation))
 
     def solved(self, ranks: Array, near: Found | None) -> Found | None:
         task = self.task(ranks)
@@ -283,7 +288,7 @@ class _Search(RuleSearch):
         return sums[0] / np.maximum(sums[1], 1e-300)
 
 
-def _piecewise(pairs: Intervals, of: str, rms: float) -> Piecewise | None:
+def _piecewise(pairs: Intervals, of: Of, rms: float) -> Piecewise | None:
     if not pairs:
         return None
     edges = np.array(pairs).ravel() / rms

@@ -131,13 +131,14 @@ def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
     if isinstance(rule, Mixture):
         return _mixed(part_of(rule.rule, keep, gammas, rms), rule.q, keep)
     if isinstance(rule, ByLabel):
-        nothing = Part(*np.zeros((3, 2, 1)))
+        none = np.zeros((2, 1))
+        nothing = Part(none, none, none)
         two = [
             nothing if one is None else part_of(one, keep, gammas, rms)
             for one in (rule.plus, rule.minus)
         ]
-        joined = _joined(two)  # the parts side by side: (2 parts, 2 labels, J)
-        return Part(*(array[[0, 1], [0, 1]] for array in joined))
+        low, high, weight = (array[[0, 1], [0, 1]] for array in _joined(two))
+        return Part(low, high, weight)  # of each part its own label
     if isinstance(rule, Piecewise):
         pieces = zip(rule.edges, rule.edges[1:], rule.weights, strict=False)
         rows = [_intervals(rule.of, low * rms, high * rms) for low, high, _ in pieces]

@@ -187,7 +187,7 @@ def solve(
             )  # fmt: skip
             point = solved(task)
             _store(flat, chunk, task, setting, point)
-            mine = [made[i] for i in chunk], [rules[i] for i in chunk], keep[chunk]
+            mine = [made[i] for i in chunk], rules[chunk].tolist(), keep[chunk]
             parts.append(Solved(chunk, task, setting, *mine, point[0], per_class))
     flat["converged"] = flat["status"] == 0
     if throw and not flat["converged"].all():

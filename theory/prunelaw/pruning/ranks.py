@@ -38,7 +38,7 @@ def length_of(ranks: Array) -> float:
 
 def inside(ranks: Array, ends: Array) -> Array:
     """Which edges lie at none of the ends, and so are free to move."""
-    return (np.abs(ranks[..., None] - ends) > AT_END).all(axis=-1)
+    return np.all(np.abs(ranks[..., None] - ends) > AT_END, axis=-1)
 
 
 def of_length(ranks: Array, f: float, ends: Array) -> Array:
