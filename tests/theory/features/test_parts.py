@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from prunelaw import InputError
-from prunelaw.features import FeatureModel, solve
+from prunelaw.features import FeatureModel, solve, solver
 from prunelaw.features.error import cluster_errors
 from prunelaw.features.newton import follow
 from prunelaw.features.panels import REACH, layer, nodes, turn
