@@ -47,7 +47,7 @@ RULES = {
         "verification": "studies sweeps laws fits simulation tables common",
     },
     "prunelaw_figures": {
-        "top": "commands plots",
+        "top": "commands plots terminal",
         "commands": "words plots gallery demo terminal",
         "words": "plots terminal",
         "gallery": "plots",

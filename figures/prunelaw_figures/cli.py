@@ -34,7 +34,9 @@ class Verbs(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module = import_module(f"{commands.__name__}.{cmd_name.replace('-', '_')}")
-        return module.command
+        from prunelaw_figures.terminal.flags import speaks_in_flags
+
+        return speaks_in_flags(module.command)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the verb; what prunelaw raises on purpose becomes a message and an exit code."""

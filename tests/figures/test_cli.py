@@ -14,7 +14,10 @@ BAD = [
     (["solve", "--alpha-tot", "nan", "--keep", "0.5"], ["--alpha-tot", "finite", "nan"]),
     (["solve", "--alpha-tot", "3", "--keep", "1.5"], ["--keep", "(0, 1]", "1.5"]),
     (["solve", "--alpha-tot", "3", "--keep", "0.5,0"], ["--keep", "(0, 1]", "0.0 at index 1"]),
-    (["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "2"], ["--theta", "1.5708", "2.0"]),
+    (
+        ["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "2"],
+        ["--theta", "1.5708", "--degrees"],
+    ),
     (
         ["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "91", "--degrees"],
         ["--theta", "[0, 90]", "91"],
@@ -34,7 +37,7 @@ BAD = [
     ([*SIMULATE, "--inputs", "student-t:3"], ["NU of student-t", "(4, inf)", "3.0"]),
     ([*SIMULATE, "--probe", "trained"], ["--probe must be given, independent:ALPHA", "'trained'"]),
     ([*SIMULATE, "--probe", "same", "--theta", "0.1"], ["theta must be left out", "0.1"]),
-    ([*SIMULATE, "--label-noise", "0.1"], ["label_noise", "max-margin", "ridge:0.01", "0.1"]),
+    ([*SIMULATE, "--label-noise", "0.1"], ["--label-noise", "max-margin", "ridge:0.01", "0.1"]),
     ([*SIMULATE, "--label-noise", "0.5"], ["--label-noise", "[0, 0.5)", "0.5"]),
     (["fit", "nowhere.csv"], ["nowhere.csv", "no such file"]),
     (["fit", "x.csv", "--law", "cubic"], ["--law", "no-decay, overfit", "'cubic'"]),

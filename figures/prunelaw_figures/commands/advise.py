@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 @click.option("--scores-column", metavar="NAME", help="Which column holds the scores.")
 @click.option("--scores-id", metavar="NAME", help="Which column holds the ids.")
 @click.option(
-    "--output-kept", type=FILE, help="With --scores: write the kept ids to a new .csv or .tsv file."
+    "--out-kept",
+    "--output-kept",
+    "output_kept",
+    type=FILE,
+    help="With --scores: write the kept ids to a new .csv or .tsv file.",
 )
 @GROUP
 @click.option("--score", help="Runs pruned by this score; needed if the table holds several.")
@@ -66,7 +70,7 @@ def command(
       prunelaw advise pruned.csv --examples 50k
     Of 50k examples at most 20k can be trained on; write their ids
       prunelaw advise pruned.csv --examples 50k --budget 20k \\
-          --scores el2n.csv --scores-high hard --output-kept kept.csv
+          --scores el2n.csv --scores-high hard --out-kept kept.csv
     20k examples, drawn by a rule from as many as it takes
       prunelaw advise pruned.csv --budget 20k --json
 
@@ -89,7 +93,7 @@ def command(
         save(advise_figure(found), figure, "--figure")
         click.echo(f"wrote {figure}", err=True)
     if output_kept is not None and found.scores is not None:
-        found.scores.write_kept(output_kept, "--output-kept")
+        found.scores.write_kept(output_kept, "--out-kept")
         click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
     print_result(found, advice_blocks(found))
 
@@ -106,14 +110,14 @@ def _scores(
     from prunelaw_sim.scores.files import HIGH, check_score_file, read_scores
 
     named = {f"--scores-{name}": given for name, given in meaning.items()}
-    for name, given in {**named, "--output-kept": output_kept}.items():
+    for name, given in {**named, "--out-kept": output_kept}.items():
         if given is not None and path is None:
             raise InputError(f"{name} belongs to --scores, which was not given")
     if path is None:
         return None
     if meaning["high"] is not None:
         check_choice("--scores-high", meaning["high"], HIGH)
-    check_score_file("--output-kept", output_kept)
+    check_score_file("--out-kept", output_kept)
     if examples is not None and examples != round(examples):
         raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")
     count = None if examples is None else round(examples)

@@ -4,16 +4,12 @@ from pathlib import Path
 
 import click
 
-from prunelaw_figures.terminal.options import FILE, JSON
+from prunelaw_figures.terminal.options import JSON, out_option
 from prunelaw_figures.words.document import Text, print_result
 
 
 @click.command()
-@click.option(
-    "--output",
-    type=FILE,
-    help="File to write; default: a temporary one, which stays for the browser to read.",
-)
+@out_option("File to write; default: a temporary one, which stays for the browser to read.")
 @click.option("--open/--no-open", "show", default=True, help="Open the page in the browser.")
 @JSON
 def command(output: Path | None, show: bool) -> None:
@@ -21,7 +17,7 @@ def command(output: Path | None, show: bool) -> None:
 
     \b
     prunelaw demo                                    # look at it
-    prunelaw demo --output demo.html --no-open       # a file for any web host, or none
+    prunelaw demo --out demo.html --no-open       # a file for any web host, or none
 
     The page is one HTML file under 1 MB that works offline and sends nothing. It is the same bytes
     each time; a file that exists is left alone, and refused unless it is this very page.
@@ -53,5 +49,5 @@ def _written(path: Path, page: bytes) -> Path:
     from prunelaw_sim.common.new_file import write_new_file
 
     if not (path.is_file() and path.read_bytes() == page):
-        write_new_file("--output", path, page)
+        write_new_file("--out", path, page)
     return path

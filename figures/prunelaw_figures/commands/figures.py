@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.options import FILE, JSON, json_wanted
+from prunelaw_figures.terminal.options import FILE, JSON, complete, json_wanted
 from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
 from prunelaw_figures.words.document import Text, print_result
 
@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from prunelaw_figures.plots.entry import Entry
 
 
+def figure_names() -> list[str]:
+    """All figures of the gallery."""
+    from prunelaw_figures.gallery import GALLERY
+
+    return list(GALLERY)
+
+
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete(figure_names))
 @click.option("--out", type=FILE, metavar="DIR", default="gallery", help="Folder of the figures.")
 @click.option(
     "--format", "formats", type=NameList(), default="png,svg", help="Some of png, svg, pdf."

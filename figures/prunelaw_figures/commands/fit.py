@@ -8,11 +8,13 @@ import click
 from prunelaw_figures.terminal.options import (
     GROUP,
     JSON,
+    complete,
     figure_option,
     read_runs,
     reading_options,
     several,
 )
+from prunelaw_figures.terminal.output import Amount
 from prunelaw_sim.laws.catalogue import names
 
 if TYPE_CHECKING:
@@ -22,13 +24,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("table")
-@click.option("--law", default="utility", help=f"{', '.join(names())}; all: side by side.")
+@click.option(
+    "--law",
+    default="utility",
+    help=f"{', '.join(names())}; all: side by side.",
+    shell_complete=complete(lambda: [*names(), "all"]),
+)
 @click.option(
     "--convention", help="Of the utility law: paper (default), official_code or effective_data."
 )
 @click.option(
     "--hold-out-above",
-    type=float,
+    type=Amount(),
     help="Predict, do not fit, rows with more samples_seen (pruning: dataset_size) than this.",
 )
 @GROUP
@@ -44,10 +51,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--ceiling", type=float, help="Keep predicted errors below this, smoothly.")
 @click.option(
+    "--level",
     "--intervals",
     "level",
     type=float,
-    metavar="LEVEL",
     help="Add profile-likelihood intervals of all parameters, at 0.9, say.",
 )
 @click.option("--log-error", is_flag=True, help="Fit log error: for losses over decades.")
@@ -76,7 +83,7 @@ def command(
     The public OpenCLIP runs, one architecture:
       prunelaw fit scaling-laws-openclip/ --group ViT-B-32 --hold-out-above 2e10 --json
     Half-lives shared by both architectures, and intervals:
-      prunelaw fit scaling-laws-openclip/ --together --hold-out-above 2e10 --intervals 0.9
+      prunelaw fit scaling-laws-openclip/ --together --hold-out-above 2e10 --level 0.9
     The pruning theory, with effective dimension and angle:
       prunelaw fit pruned.csv --law pruning
     Every law that the columns allow, judged by the largest budgets:
@@ -163,8 +170,8 @@ def _check(law: str, chosen: dict[str, Any], level: float | None, figure: Path |
     if "hold_out_above" in chosen:
         check_real("--hold-out-above", chosen["hold_out_above"], 0.0, low_open=True)
     if level is not None:
-        check_real("--intervals", level, 0.0, 1.0, low_open=True, high_open=True)
-        check_choice("--law with --intervals", law, tuple(LAWS))
+        check_real("--level", level, 0.0, 1.0, low_open=True, high_open=True)
+        check_choice("--law with --level", law, tuple(LAWS))
     if figure is not None:
         check_choice("--law with --figure", law, ("all",))
     check_new_file("--figure", figure)

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 @click.option(
     "--signed", is_flag=True, help="Rules of the signed margin y z (they need labels), not of |z|."
 )
+@click.option("--curve", is_flag=True, help="With --json: the influence of examples, on a grid.")
 @JSON
-def command(alpha_tot: float, keep: float, theta: float, degrees: bool, signed: bool) -> None:
+def command(
+    alpha_tot: float, keep: float, theta: float, degrees: bool, signed: bool, curve: bool
+) -> None:
     """The keep rule of least test error: which examples a fraction f should be.
 
     \b
@@ -40,7 +43,10 @@ def command(alpha_tot: float, keep: float, theta: float, degrees: bool, signed: 
     check_real("--alpha-tot", alpha_tot, 0.0, low_open=True)
     check_real("--keep", keep, 0.0, 1.0, low_open=True, high_open=True)
     found = optimal_rule(alpha_tot, keep, radians(theta, degrees), signed, throw=False)
-    print_result(found, _blocks(found))
+    values = found.to_dict()
+    if not curve:
+        del values["influence_curve"]
+    print_result(values, _blocks(found))
     if not found.certified:
         raise click.ClickException(
             f"the first-order condition is violated by {found.violation:.1e} of the influence's "
@@ -51,8 +57,8 @@ def command(alpha_tot: float, keep: float, theta: float, degrees: bool, signed: 
 def _blocks(found: "OptimalRule") -> Iterator[Block]:
     field = "y z" if found.signed else "|z|"
     kept = " or ".join(f"{low:.5g} < {field} < {high:.5g}" for low, high in found.intervals)
-    rows = [(name, f"{value:.8g}", "") for name, value in found.errors.items()]
-    rows.append(("optimal", f"{found.error:.8g}", kept or "random"))
+    rows = [(name, f"{value:.5g}", "") for name, value in found.errors.items()]
+    rows.append(("optimal", f"{found.error:.5g}", kept or "random"))
     title = f"alpha_tot = {found.alpha_tot:g}, f = {found.f:g}, theta = {found.theta:g} rad"
     yield Table(title, ("rule", "test error", "kept"), rows)
     met = sum(start.error <= found.error * (1 + 1e-9) for start in found.starts)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from prunelaw_figures.terminal.options import DEGREES, FILE, JSON
-from prunelaw_figures.terminal.output import progress_bar, worker_processes
+from prunelaw_figures.terminal.options import DEGREES, FILE, JSON, complete, radians
+from prunelaw_figures.terminal.output import NameList, progress_bar, worker_processes
 from prunelaw_figures.words.document import Text, print_result
 
 MANY_POINTS = 8_000  # from here on, starting processes pays
@@ -39,16 +39,22 @@ class Axis(click.ParamType):
 @click.option("--keep", type=float, help="Fraction KEPT if y is theta; f in (0, 1).")
 @DEGREES
 @click.option(
+    "--rule",
     "--rules",
+    "rules",
+    type=NameList(),
     default="hard,easy,random,band",
+    shell_complete=complete(lambda: ["hard", "easy", "random", "band"]),
     help="Rules to compare; band is the best band of |z|.",
 )
 @click.option(
     "--out",
     type=FILE,
     default="phase-diagram",
-    help="Files are OUT.npz (data), OUT.png and OUT.svg; OUT.partial.npz while it runs.",
+    help="Files are OUT.npz (data) and OUT.png, OUT.svg, or one picture OUT if it ends in .png, "
+    ".svg or .pdf; OUT.partial.npz while it runs.",
 )
+@click.option("--format", "formats", type=NameList(), help="Of pictures: png, svg, pdf.  [png,svg]")
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -61,8 +67,9 @@ def command(
     theta: float | None,
     keep: float | None,
     degrees: bool,
-    rules: str,
+    rules: tuple[str, ...],
     out: Path,
+    formats: tuple[str, ...] | None,
     workers: int | None,
 ) -> None:
     """Best keep rule, its error and its gain over a plane of parameters.
@@ -77,8 +84,6 @@ def command(
     was. A finished file is never overwritten. Exit code 1 if a point could not be solved; it is
     then empty in the picture, NaN in the data.
     """
-    import numpy as np
-
     from prunelaw.errors import InputError
     from prunelaw.pruning.phase import phase_diagram
     from prunelaw_figures.plots.phase_map import phase_map
@@ -86,10 +91,9 @@ def command(
     from prunelaw_figures.terminal.phase_store import PhaseStore
     from prunelaw_sim.common.threads import cores
 
-    store = PhaseStore(out)
-    if degrees and theta is not None:
-        theta = float(np.radians(theta))
-    names = [name.strip() for name in rules.split(",")]
+    store = PhaseStore.at(out, formats)
+    if theta is not None:
+        theta = float(radians(theta, degrees))
     axes = [_values(axis, degrees) for axis in (x, y)]
     if min(len(values) for _, values in axes) < 2:
         raise InputError("--x and --y must have a COUNT of at least 2: one point is no grid")
@@ -100,12 +104,12 @@ def command(
         workers = cores() if len(axes[0][1]) * len(axes[1][1]) >= MANY_POINTS else 1
     with worker_processes(workers) as pool, progress_bar("Phase diagram") as progress:
         diagram = phase_diagram(
-            axes[0], axes[1], theta=theta, f=keep, rules=names,
+            axes[0], axes[1], theta=theta, f=keep, rules=list(rules),
             done=done, save=store.save_partial, progress=progress, executor=pool,
         )  # fmt: skip
     with style_sheet():
         figure = phase_map(diagram)
-        files = store.finish(diagram, encoded(figure, "png"), encoded(figure, "svg"))
+        files = store.finish(diagram, {kind: encoded(figure, kind) for kind in store.formats})
     failed = int((~diagram.converged).sum())
     shares = _shares(diagram)
     values = {
@@ -132,10 +136,11 @@ def _values(axis: tuple[str, float, float, int], degrees: bool):
     name, low, high, count = axis
     check_integer(f"count of {name}", count, 1)
     if name == "theta":
-        factor = np.pi / 180.0 if degrees else 1.0
-        return name, factor * np.linspace(low, high, count)
+        return name, radians(np.linspace(low, high, count), degrees)
     check_real(f"lower end of {name}", low, 0.0, low_open=True)
     check_real(f"upper end of {name}", high, low, low_open=count > 1)
+    if name == "f":
+        check_real("upper end of f", high, 0.0, 1.0, high_open=True)
     return name, np.geomspace(low, high, count)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.options import FILE, JSON, SEED
+from prunelaw_figures.terminal.options import JSON, SEED, out_option
 from prunelaw_figures.words.document import Table, print_blocks, print_result
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def show_list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=show_list,
     help="Print all scores.",
 )
-@click.option("--output", type=FILE, help="A new file, .csv or .tsv.")
+@out_option("A new file, .csv or .tsv.")
 @click.option("--model", default="mlp:64", help="softmax, mlp:W,.. or cnn:C,..")
 @click.option(
     "--recipe",
@@ -62,8 +62,8 @@ def command(score: str, output: Path | None, **options: Any) -> None:
 
     \b
     DATASET is digits, digits-even-odd, mnist, mnist-even-odd or npz:FILE (arrays inputs, labels):
-      prunelaw scores digits --score el2n:20 --output el2n.csv
-      prunelaw scores npz:images.npz --score ssl-prototypes --model cnn:8,16 --output ssl.csv
+      prunelaw scores digits --score el2n:20 --out el2n.csv
+      prunelaw scores npz:images.npz --score ssl-prototypes --model cnn:8,16 --out ssl.csv
     All examples are scored if none is put outside:
       prunelaw scores digits --score ddd --outside 0 --json
 
@@ -73,13 +73,13 @@ def command(score: str, output: Path | None, **options: Any) -> None:
     from prunelaw_sim.scores import as_score, as_scores, compute_score
     from prunelaw_sim.scores.files import check_score_file, write_scores
 
-    check_score_file("--output", output)
+    check_score_file("--out", output)
     family = as_score(score, "--score")
     inputs = _inputs(**options)
     result = compute_score(family, inputs)
     scores = as_scores(family, inputs, result)
     if output is not None:
-        write_scores(output, scores, "--output")
+        write_scores(output, scores, "--out")
     about: dict[str, object] = {**scores.provenance, "examples": len(scores), "tied": scores.ties}
     about |= {"seed": inputs.seed, "cost_samples": result.cost_samples}
     if result.probe_error is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.options import DEGREES, JSON, radians
+from prunelaw_figures.terminal.options import DEGREES, JSON, complete, radians, rule_names
 from prunelaw_figures.terminal.output import NumberList
 from prunelaw_figures.words.document import Block, Table, Text, print_result
 
@@ -37,6 +37,7 @@ SHOWN = ("error", "R", "rho", "kappa", "residual")
 @click.option(
     "--rule",
     default="hard",
+    shell_complete=complete(rule_names),
     help="What is kept: hard (small |z|), easy (large |z|), random, band:LOW,HIGH (of |z|); "
     "signed-hard, signed-easy, signed-band:LOW,HIGH (of the margin y z); mix:Q,RULE (random with "
     "probability Q). Several, separated by commas.",
@@ -110,7 +111,7 @@ def _blocks(points: list[dict[str, Any]]) -> Iterator[Block]:
     rows = []
     for p in points:
         inputs = (p["rule"], f"{p['alpha_tot']:g}", f"{p['keep_fraction']:g}", f"{p['theta']:g}")
-        rows.append((*inputs, *(f"{p[name]:.8g}" for name in ("error", "R", "rho", "kappa"))))
+        rows.append((*inputs, *(f"{p[name]:.5g}" for name in ("error", "R", "rho", "kappa"))))
     yield Table("Max-margin perceptron on pruned data, N → ∞", columns, rows)
     worst = max(p["residual"] for p in points)
     solved = sum(p["converged"] for p in points)

@@ -1,10 +1,11 @@
 """`prunelaw sweep-check`: what is understood of a file of runs, what was dropped, and why."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from prunelaw_figures.terminal.options import JSON, reading_options
+from prunelaw_figures.terminal.options import JSON, out_option, reading_options
 
 if TYPE_CHECKING:
     from prunelaw_sim.tables.mapping import ColumnMapping
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 @click.argument("table")
 @reading_options
 @click.option("--save-mapping", metavar="FILE", help="Write a mapping file, for --mapping.")
-@click.option("--output", metavar="FILE", help="Write the runs, in canonical columns, as CSV.")
+@out_option("Write the runs, in canonical columns, as CSV.")
 @JSON
 def command(
-    table: str, mapping: "ColumnMapping", save_mapping: str | None, output: str | None
+    table: str, mapping: "ColumnMapping", save_mapping: str | None, output: Path | None
 ) -> None:
     """Read TABLE, a file or folder of runs, and say what was understood and what was not.
 
@@ -42,13 +43,13 @@ def command(
     from prunelaw_sim.laws.allowed import account
     from prunelaw_sim.readers import examine
 
-    for option, path in (("--save-mapping", save_mapping), ("--output", output)):
+    for option, path in (("--save-mapping", save_mapping), ("--out", output)):
         check_new_file(option, path)
     found = examine(table, mapping=mapping)
     if save_mapping:
         found.mapping.updated(format=found.format).save(save_mapping, "--save-mapping")
     if output:
-        found.sweep.to_csv(output, "--output")
+        found.sweep.to_csv(output, "--out")
     for path in filter(None, (save_mapping, output)):
         click.echo(f"wrote {path}", err=True)
     said = account(found)

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from prunelaw_figures.terminal.options import (
-    CONSTANT,
     FILE,
     JSON,
-    MAP,
-    MAPPING,
     SEED,
     json_wanted,
+    reading_options,
 )
 from prunelaw_figures.terminal.output import progress_bar
 
 if TYPE_CHECKING:
+    from prunelaw_sim.tables.mapping import ColumnMapping
     from prunelaw_sim.verification.run import Outcome
 
 
@@ -29,9 +28,7 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Your table (CSV) or the folder of OpenCLIP files, in place of the embedded sweep.",
 )
-@MAP
-@CONSTANT
-@MAPPING
+@reading_options
 @click.option(
     "--out",
     type=FILE,
@@ -43,9 +40,7 @@ if TYPE_CHECKING:
 def command(
     quick: bool,
     table: str | None,
-    columns: dict[str, str],
-    constants: dict[str, str],
-    mapping_file: str | None,
+    mapping: "ColumnMapping",
     out: Path | None,
     seed: int,
 ) -> None:
@@ -71,9 +66,11 @@ def command(
     from prunelaw.checks import check_integer
 
     check_integer("--seed", seed, 0)
-    if (columns or constants or mapping_file) and table is None:
+    from prunelaw_sim.tables.mapping import ColumnMapping
+
+    if mapping != ColumnMapping() and table is None:
         raise click.UsageError(
-            "--map, --constant and --mapping describe the table of --sweep PATH; give it"
+            "--map, --metric and the like say how the table of --sweep PATH is read; give it"
         )
     from prunelaw_figures.words.document import Text, print_blocks, print_result
     from prunelaw_figures.words.report import part_blocks, verdict, write
@@ -82,10 +79,8 @@ def command(
     sweeps = None
     if table is not None:
         from prunelaw_sim.readers import read
-        from prunelaw_sim.tables.mapping import ColumnMapping
 
-        asked = ColumnMapping.of(mapping_file).updated(columns=columns, constants=constants)
-        sweeps = (read(table, mapping=asked),)
+        sweeps = (read(table, mapping=mapping),)
     folder = new_folder(out, time.localtime())
 
     def finished(name: str, outcome: "Outcome") -> None:

@@ -39,22 +39,68 @@ def figure_option(text: str) -> Callable[[Any], Any]:
     return click.option("--figure", type=FILE, metavar="FILE", help=text)
 
 
-def _remember(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    ctx.meta[__name__] = wanted
+def lists(option: str, kind: click.ParamType, text: str, **more: Any) -> Callable[[Any], Any]:
+    """An option whose values are separated by commas, and that may be given several times."""
+
+    def joined(_: click.Context, __: click.Parameter, values: Any) -> tuple[Any, ...]:
+        return tuple(item for value in values for item in value)
+
+    return click.option(option, multiple=True, type=kind, callback=joined, help=text, **more)
+
+
+def _remember(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    ctx.meta[f"{__name__}.{param.name}"] = wanted
+
+
+def _wanted(name: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(f"{__name__}.{name}"))
 
 
 def json_wanted() -> bool:
     """Whether the verb that runs was given --json."""
-    context = click.get_current_context(silent=True)
-    return context is not None and bool(context.meta.get(__name__))
+    return _wanted("json")
+
+
+def full_wanted() -> bool:
+    """Whether the verb that runs was given --full."""
+    return _wanted("full")
+
+
+def out_option(text: str, **more: Any) -> Callable[[Any], Any]:
+    """The option --out; --output is its former name."""
+    return click.option("--out", "--output", "output", type=FILE, help=text, **more)
+
+
+def complete(choices: Callable[[], Sequence[str]]) -> Callable[..., list[Any]]:
+    """Completion in the shell by names that are looked up when they are needed."""
+    from click.shell_completion import CompletionItem
+
+    def items(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        before, comma, last = incomplete.rpartition(",")
+        found = [name for name in choices() if name.startswith(last)]
+        return [CompletionItem(before + comma + name) for name in found]
+
+    return items
+
+
+def rule_names() -> list[str]:
+    """Texts of keep rules, up to the first parameter."""
+    from prunelaw.keep.text import forms
+
+    return [form.partition(":")[0] + ":" * (":" in form) for form in forms()]
 
 
 JSON = click.option(
     "--json", is_flag=True, expose_value=False, callback=_remember,
     help="One JSON object on stdout.",
 )  # fmt: skip
+FULL = click.option(
+    "--full", "--why", "full", is_flag=True, expose_value=False, callback=_remember,
+    help="Say all that was found, and where it comes from.",
+)  # fmt: skip
 GROUP = click.option("--group", help="Which group of runs; needed if the table holds several.")
-LEVEL = click.option("--level", type=float, default=0.9, help="Of all intervals.")
+LEVEL = click.option("--level", type=float, default=0.9, help="Of all intervals, as 0.9.")
 SEED = click.option("--seed", type=int, default=0, help="Of all draws: same seed, same numbers.")
 MAP = several("--map", "columns", "CANONICAL=COLUMN", "The table's name of a canonical column")
 CONSTANT = several(
@@ -80,7 +126,13 @@ def radians(theta: Any, degrees: bool) -> Any:
     import numpy as np
 
     from prunelaw.checks import check_real
+    from prunelaw.errors import InputError
 
+    if not degrees and np.max(np.asarray(theta, dtype=float), initial=0.0) > np.pi / 2:
+        raise InputError(
+            f"--theta must be in [0, 1.5708] radians, got {np.max(theta):g}; for an angle in "
+            "degrees add --degrees"
+        )
     check_real("--theta", theta, 0.0, 90.0 if degrees else np.pi / 2)
     return np.radians(theta) if degrees else theta
 

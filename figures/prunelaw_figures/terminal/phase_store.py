@@ -1,13 +1,14 @@
 """The files of one phase diagram: data, pictures, and the partial results of a run under way."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 
+from prunelaw.checks import check_choice
 from prunelaw.errors import InputError
 from prunelaw_sim.common.new_file import check_new_file, replace_file, write_new_file
 
@@ -15,15 +16,34 @@ if TYPE_CHECKING:
     from prunelaw.pruning.phase import PhaseDiagram
 
 
+PICTURES = ("png", "svg", "pdf")
+
+
 class PhaseStore:
-    """OUT.npz, OUT.png and OUT.svg, and OUT.partial.npz until they are written.
+    """OUT.npz and pictures as OUT.png, and OUT.partial.npz until they are written.
 
     Raises:
-        InputError: if one of the three exists, or the folder does not.
+        InputError: if one of them exists, or the folder does not.
     """
 
-    def __init__(self, out: Path):
-        self.files = [out.with_name(f"{out.name}.{ending}") for ending in ("npz", "png", "svg")]
+    @classmethod
+    def at(cls, out: Path, formats: Sequence[str] | None) -> "PhaseStore":
+        """Files by --out and --format: the picture that OUT names, or those of the formats."""
+        ending = out.suffix.removeprefix(".")
+        for kind in formats or ():
+            check_choice("--format", kind, PICTURES)
+        if ending not in PICTURES:
+            return cls(out, formats or ("png", "svg"))
+        if formats and list(formats) != [ending]:
+            raise InputError(
+                f"--format must be {ending}, as --out {out} ends, or --out without ending; got "
+                f"{','.join(formats)}"
+            )
+        return cls(out.with_suffix(""), (ending,))
+
+    def __init__(self, out: Path, formats: Sequence[str] = ("png", "svg")):
+        self.formats = tuple(dict.fromkeys(formats))
+        self.files = [out.with_name(f"{out.name}.{end}") for end in ("npz", *self.formats)]
         self.partial_file = out.with_name(f"{out.name}.partial.npz")
         for file in self.files:
             check_new_file("--out", file)
@@ -42,8 +62,8 @@ class PhaseStore:
         """Replaces the partial file at once, so that it is whole at every moment."""
         replace_file(self.partial_file, _npz(state))
 
-    def finish(self, diagram: "PhaseDiagram", png: bytes, svg: bytes) -> list[str]:
-        """Writes the three files, then removes the partial one; their names."""
+    def finish(self, diagram: "PhaseDiagram", pictures: Mapping[str, bytes]) -> list[str]:
+        """Writes data and pictures, then removes the partial file; their names."""
         data = {
             diagram.x_name: diagram.x,
             diagram.y_name: diagram.y,
@@ -53,7 +73,8 @@ class PhaseStore:
             **{n: getattr(diagram, n) for n in ("best", "band_low", "band_high", "converged")},
             "axes": (diagram.y_name, diagram.x_name),
         }
-        for file, content in zip(self.files, (_npz(data), png, svg), strict=True):
+        contents = _npz(data), *(pictures[kind] for kind in self.formats)
+        for file, content in zip(self.files, contents, strict=True):
             write_new_file("--out", file, content)
         self.partial_file.unlink(missing_ok=True)
         return [str(file) for file in self.files]

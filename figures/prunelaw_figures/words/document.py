@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from prunelaw_figures.terminal.options import json_wanted
+from prunelaw_figures.terminal.options import full_wanted, json_wanted
 from prunelaw_figures.terminal.output import print_json, print_table
 
 
@@ -57,7 +57,14 @@ class Image:
     caption: str
 
 
-Block = Heading | Text | Items | Code | Table | Image
+@dataclass(frozen=True)
+class Details:
+    """Where an answer comes from and what else was found: on the terminal only with --full."""
+
+    blocks: Sequence["Block"]
+
+
+Block = Heading | Text | Items | Code | Table | Image | Details
 
 CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -72,11 +79,24 @@ figcaption { color: #444; } pre { background: #f4f4f4; padding: .7rem; overflow-
 
 
 def print_result(value: Any, blocks: Iterable[Block]) -> None:
-    """Writes a result to stdout: its blocks for people, or with --json one JSON object."""
+    """Writes a result to stdout: its blocks for people, or with --json one JSON object.
+
+    Details are left out unless --full is given; a last line says that there are some.
+    """
     if json_wanted():
         print_json(value)
-    else:
-        print_blocks(blocks)
+        return
+    shown, left_out = [], False
+    for block in blocks:
+        if not isinstance(block, Details):
+            shown.append(block)
+        elif full_wanted():
+            shown.extend(block.blocks)
+        else:
+            left_out = left_out or bool(block.blocks)
+    print_blocks(shown)
+    if left_out:
+        click.echo("(--full says where this comes from)")
 
 
 def print_blocks(blocks: Iterable[Block]) -> None:
@@ -93,6 +113,8 @@ def print_blocks(blocks: Iterable[Block]) -> None:
                 click.echo(f"{caption} ({file})")
             case Table(title, columns, rows):
                 print_table(title, columns, rows)
+            case Details(inner):
+                print_blocks(inner)
 
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:
@@ -120,6 +142,8 @@ def _html(block: Block) -> str:
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
         case Code(text):
             return f"<pre>{escape(text)}</pre>"
+        case Details(inner):
+            return "\n".join(_html(block) for block in inner)
         case Image(file, caption):
             name, words = escape(file), escape(caption)
             return (
@@ -147,6 +171,8 @@ def _markdown(block: Block) -> str:
             return "\n".join(f"- {item}" for item in items)
         case Code(text):
             return f"```\n{text}\n```"
+        case Details(inner):
+            return to_markdown(inner).strip()
         case Image(file, caption):
             return f"![{caption}]({file})"
         case Table(title, columns, rows):

@@ -90,8 +90,8 @@ def test_figure_is_written_once(few, tmp_path):
     [
         ((), "which examples to keep: needs examples, the size of the data set, or a budget"),
         (("--budget", "many"), "Invalid value for '--budget'"),
-        (("--examples", "100", "--budget", "200"), "kept must be finite and in [1, 100]"),
-        (("--output-kept", "k.csv", "--budget", "10"), "--output-kept belongs to --scores"),
+        (("--examples", "100", "--budget", "200"), "--budget must be finite and in [1, 100]"),
+        (("--output-kept", "k.csv", "--budget", "10"), "--out-kept belongs to --scores"),
         (("--scores-high", "hard", "--budget", "10"), "--scores-high belongs to --scores"),
         (("--budget", "10", "--level", "2"), "level must be finite and in (0, 1)"),
         (("--budget", "10", "--figure", "nowhere/a.png"), "in a folder that exists"),

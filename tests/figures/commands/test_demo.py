@@ -31,7 +31,7 @@ def test_another_file_is_left_alone(tmp_path):
 @pytest.mark.parametrize("name", ["no/such/folder.html", "."])
 def test_a_place_that_cannot_be_written(tmp_path, name):
     result = run("demo", "--output", tmp_path / name, "--no-open")
-    assert result.exit_code == 2 and "--output" in result.stderr
+    assert result.exit_code == 2 and "--out must" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

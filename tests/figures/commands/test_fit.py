@@ -50,9 +50,9 @@ class TestFit:
         ("options", "words"),
         [
             (("--bound", "d=x"), "--bound d must be a number, got 'x'"),
-            (("--bound", "c=1"), "bounds must name one of"),
+            (("--bound", "c=1"), "--bound must name one of"),
             (("--stretch", "much"), "--stretch must be a number, got 'much'"),
-            (("--intervals", "90"), "--intervals must be finite and in (0, 1)"),
+            (("--intervals", "90"), "--level must be finite and in (0, 1)"),
             (("--ceiling", "0"), "ceiling must be finite and in (0, inf)"),
             (
                 ("--law", "pruning", "--together"),

@@ -54,7 +54,7 @@ def test_a_fifth_is_outside_and_the_probe_is_judged(clouds):
         (("--score", "ddd", "--outside", 39), "--outside must be an integer in [0, 38], got 39"),
         (("--score", "ddd", "--model", "tree"), "model must be softmax"),
         (("--score", "ddd", "--recipe", "epoch=3"), "recipe must be"),
-        (("--score", "ddd", "--output", "scores.npy"), "--output must end in .csv or .tsv"),
+        (("--score", "ddd", "--output", "scores.npy"), "--out must end in .csv or .tsv"),
         (("--score", "ddd", "--seed", -1), "--seed must be an integer of at least 0"),
     ],
 )

@@ -55,7 +55,7 @@ def test_a_mapping_is_saved_and_used_again(tmp_path):
     copy = json.loads(run("sweep-check", written, "--json").stdout)
     assert copy["columns"][0]["values"] == ["web_100_s0", "web_100_s1"]
     assert "--save-mapping must be a new file" in refused(written, "--save-mapping", saved)
-    assert "--output must be a new file" in refused(written, "--output", tmp_path / "no" / "x.csv")
+    assert "--out must be a new file" in refused(written, "--output", tmp_path / "no" / "x.csv")
 
 
 def test_bad_input_is_exit_code_2(tmp_path):

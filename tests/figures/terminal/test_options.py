@@ -2,9 +2,11 @@
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from prunelaw.errors import InputError
+from prunelaw_figures.cli import main
 from prunelaw_figures.terminal.options import JSON, json_wanted, radians, reading_options
 from prunelaw_sim.tables.mapping import ColumnMapping
 
@@ -64,3 +66,14 @@ def test_angles_are_radians_within_a_quarter_of_a_circle():
     assert radians((0.0, 0.3), False) == (0.0, 0.3)
     with pytest.raises(InputError, match="--theta"):
         radians(91.0, True)
+
+
+def test_the_shell_completes_names_of_a_list():
+    def names(*before, last):
+        shell = ShellComplete(main, {}, "prunelaw", "_PRUNELAW_COMPLETE")
+        return [item.value for item in shell.get_completions(list(before), last)]
+
+    assert "band:" in names("solve", "--rule", last="ba")
+    assert names("solve", "--rule", last="hard,ea") == ["hard,easy"]
+    assert names("fit", "--law", last="no-") == ["no-decay"]
+    assert "capacity" in names("figures", last="cap")

@@ -20,7 +20,7 @@ def test_partial_results_go_when_the_three_files_are_there(tmp_path):
     diagram = PhaseDiagram(
         "alpha_tot", "f", ends, ends / 4, {"theta": 0.3}, {"hard": plane}, plane, plane, solved
     )
-    files = store.finish(diagram, b"png", b"svg")
+    files = store.finish(diagram, {"png": b"png", "svg": b"svg"})
     assert sorted(map(str, tmp_path.iterdir())) == sorted(files)
     with np.load(files[0]) as data:
         np.testing.assert_array_equal(data["error_hard"], plane)
@@ -33,3 +33,14 @@ def test_damaged_partial_results_are_named(tmp_path):
     (tmp_path / "plane.partial.npz").write_bytes(b"half")
     with pytest.raises(InputError, match=r"plane\.partial\.npz is damaged"):
         PhaseStore(tmp_path / "plane").partial()
+
+
+def test_files_follow_out_and_format(tmp_path):
+    names = lambda store: [file.name for file in store.files]  # noqa: E731
+    assert names(PhaseStore.at(tmp_path / "x.pdf", None)) == ["x.npz", "x.pdf"]
+    assert names(PhaseStore.at(tmp_path / "x", ("pdf", "svg"))) == ["x.npz", "x.pdf", "x.svg"]
+    assert names(PhaseStore.at(tmp_path / "a.b", None)) == ["a.b.npz", "a.b.png", "a.b.svg"]
+    with pytest.raises(InputError, match="--format must be pdf"):
+        PhaseStore.at(tmp_path / "x.pdf", ("png",))
+    with pytest.raises(InputError, match="--format must be one of png, svg, pdf"):
+        PhaseStore.at(tmp_path / "x", ("gif",))

@@ -19,9 +19,14 @@ def register(rule: Rule) -> Rule:
     return rule
 
 
+def forms() -> list[str]:
+    """How the text of each registered rule is written."""
+    return [rule.form for rule in KINDS.values()]
+
+
 def grammar() -> str:
     """How the texts of rules are written."""
-    *first, last = (rule.form for rule in KINDS.values())
+    *first, last = forms()
     return f"{', '.join(first)} or {last}"
 
 

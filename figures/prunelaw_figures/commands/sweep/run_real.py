@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunelaw_figures.terminal.options import JSON
-from prunelaw_figures.terminal.output import NameList, NumberList
+from prunelaw_figures.terminal.options import JSON, complete, rule_names
+from prunelaw_figures.terminal.output import NameList, NumberList, RuleList
 from prunelaw_figures.terminal.sweep_output import DASK, STORE, WORKERS, run_design, whole_number
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ RECIPE = ("epochs", "steps", "batch_size", "optimizer", "learning_rate", "schedu
 @click.option(
     "--rule",
     "rules",
-    type=NameList(),
+    type=RuleList(),
+    shell_complete=complete(rule_names),
     help="hard, easy, random, quantiles:LO,HI.  [the first three]",
 )
 @click.option("--epochs", type=NumberList(), help="Passes over the kept examples.  [20]")
@@ -61,7 +62,7 @@ def run_real(store: Path, workers: int, dask: str | None, **asked: Any) -> None:
     Interrupted or killed? The store knows its design:
       prunelaw sweep run-real real.db --workers 2
     A table for prunelaw fit, one row a trained model:
-      prunelaw sweep export real.db --trials --output real.csv
+      prunelaw sweep export real.db --trials --out real.csv
 
     Every combination of data set, model, epochs, score and size is a point; all fractions and rules
     of a point share their pools, scores, tests and first weights. MNIST needs pip

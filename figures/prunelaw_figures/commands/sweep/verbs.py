@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunelaw_figures.commands.sweep.run_real import run_real
-from prunelaw_figures.terminal.options import DEGREES, FILE, JSON
-from prunelaw_figures.terminal.output import NumberList
+from prunelaw_figures.terminal.options import (
+    DEGREES,
+    JSON,
+    complete,
+    lists,
+    out_option,
+    radians,
+    rule_names,
+)
+from prunelaw_figures.terminal.output import NameList, NumberList, RuleList
 from prunelaw_figures.terminal.sweep_output import DASK, STORE, WORKERS, run_design, whole_number
 from prunelaw_figures.words.document import Block, Table, Text, print_result
 
@@ -24,9 +32,9 @@ def command() -> None:
 
     \b
     prunelaw sweep run runs.db --alpha-tot 1,3,10 --keep 0.2,0.5 --theta 0.3 \\
-                               --rule hard --rule easy --dim 100 --trials 100 --workers 2
+                               --rule hard,easy --dim 100 --trials 100 --workers 2
     prunelaw sweep status runs.db
-    prunelaw sweep export runs.db --output runs.csv
+    prunelaw sweep export runs.db --out runs.csv
     prunelaw sweep check runs.db
     prunelaw sweep run-real real.db --dataset digits --model mlp:64 --score el2n \\
                                --size 100,200,400 --keep 0.2,0.4,0.6,0.8 --workers 2
@@ -41,13 +49,11 @@ command.add_command(run_real)
 @click.option("--alpha-tot", type=NumberList(), help="Examples per dimension, P/N; > 0.")
 @click.option("--keep", type=NumberList(), help="Fractions KEPT, f in (0, 1]; a band implies it.")
 @click.option("--theta", type=NumberList(), help="Angles of probe and teacher, radians.  [0]")
-@click.option("--rule", multiple=True, help="Keep rule; may be given several times.  [hard]")
+@lists("--rule", RuleList(), "Keep rules.  [hard]", shell_complete=complete(rule_names))
 @click.option("--dim", type=NumberList(), help="Inputs N; at least 2.  [200]")
-@click.option(
-    "--student", multiple=True, help="As in `prunelaw simulate`; may be given several times."
-)
-@click.option("--inputs", multiple=True, help="As in `prunelaw simulate`; likewise.")
-@click.option("--probe", multiple=True, help="As in `prunelaw simulate`; likewise.")
+@lists("--student", NameList(), "As in `prunelaw simulate`.")
+@lists("--inputs", NameList(), "As in `prunelaw simulate`.")
+@lists("--probe", NameList(), "As in `prunelaw simulate`.")
 @click.option("--label-noise", type=NumberList(), help="Fractions of labels flipped.  [0]")
 @click.option("--trials", type=int, help="Students at each point.  [100]")
 @click.option("--unit", type=int, help="Students in one piece of work.  [25]")
@@ -69,7 +75,7 @@ def run(store: Path, workers: int, dask: str | None, **asked: Any) -> None:
       prunelaw sweep run runs.db --alpha-tot 1,3,10 --keep 0.2,0.5 --trials 50 --workers 2
     Three students at one point, on noisy labels:
       prunelaw sweep run runs.db --alpha-tot 3 --keep 0.5 --label-noise 0.1 \\
-               --student ridge:0.01 --student ridge:1 --student logistic:0.01
+               --student ridge:0.01,ridge:1,logistic:0.01
     Interrupted or killed? The store knows its design:
       prunelaw sweep run runs.db --workers 2
     Theory against simulation at 64 points, at N = 50 and 100 (see prunelaw sweep check):
@@ -121,25 +127,25 @@ def status(store: Path) -> None:
 
 @command.command()
 @STORE
-@click.option("--output", type=FILE, required=True, help="A new CSV file.")
+@out_option("A new CSV file.", required=True)
 @click.option("--trials", is_flag=True, help="One row a trial instead of means.")
 @JSON
 def export(store: Path, output: Path, trials: bool) -> None:
     """Writes STORE as CSV: mean errors a point, which `prunelaw fit` reads, or every trial.
 
     \b
-    prunelaw sweep export runs.db --output runs.csv
-    prunelaw sweep export runs.db --output trials.csv --trials
+    prunelaw sweep export runs.db --out runs.csv
+    prunelaw sweep export runs.db --out trials.csv --trials
     """
     from prunelaw_sim.common.new_file import check_new_file, write_new_file
     from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.sweeps.tables import points_table, trials_table
 
-    check_new_file("--output", output)
+    check_new_file("--out", output)
     with Store.open(store) as opened:
         table = trials_table(opened) if trials else points_table(opened)
         complete = opened.status().complete
-    write_new_file("--output", output, table.to_csv(index=False))
+    write_new_file("--out", output, table.to_csv(index=False))
     values = {"file": str(output), "rows": len(table), "complete": complete}
     note = "" if complete else " (the sweep is not complete)"
     print_result(values, [Text(f"wrote {len(table)} rows to {output}{note}")])
@@ -148,7 +154,7 @@ def export(store: Path, output: Path, trials: bool) -> None:
 @command.command()
 @STORE
 @click.option("--order", type=int, help="Power of 1/N that is fitted.  [1; 2 with three dims]")
-@click.option("--output", type=FILE, help="A new CSV file, one row a point.")
+@out_option("A new CSV file, one row a point.")
 @click.option("--points", type=int, default=10, help="Rows to print.")
 @JSON
 def check(store: Path, order: int | None, output: Path | None, points: int) -> None:
@@ -159,7 +165,7 @@ def check(store: Path, order: int | None, output: Path | None, points: int) -> N
       prunelaw sweep run agreement.db --standard --workers 2
       prunelaw sweep check agreement.db
     All points as a table:
-      prunelaw sweep check agreement.db --output agreement.csv
+      prunelaw sweep check agreement.db --out agreement.csv
 
     Three tests: chi-square over all points, a factor common to all, and the worst point corrected
     for their number. Exit code 1 if they disagree (p < 0.001 for the three together).
@@ -170,11 +176,11 @@ def check(store: Path, order: int | None, output: Path | None, points: int) -> N
     from prunelaw_sim.verification.store_check import check_theory
 
     check_integer("--points", points, 0)
-    check_new_file("--output", output)
+    check_new_file("--out", output)
     with Store.open(store) as opened:
         found = check_theory(opened, order=order)
     if output is not None:
-        write_new_file("--output", output, found.table.to_csv(index=False))
+        write_new_file("--out", output, found.table.to_csv(index=False))
     judged = found.agreement
     values = {
         "store": str(store),
@@ -226,8 +232,6 @@ def _check_blocks(values: dict[str, Any], points: list[dict[Any, Any]]) -> Itera
 
 def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any) -> "SweepDesign":
     """The design asked for, or that of the store if none is."""
-    import numpy as np
-
     from prunelaw.errors import InputError
     from prunelaw_sim.sweeps.simulated import Design
     from prunelaw_sim.sweeps.store import Store
@@ -240,8 +244,8 @@ def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any)
             return opened.design
     if "dim" in given:
         given["dim"] = [whole_number("--dim", value, 2) for value in given["dim"]]
-    if degrees and "theta" in given:
-        given["theta"] = [float(np.radians(value)) for value in given["theta"]]
+    if "theta" in given:
+        given["theta"] = [float(value) for value in radians(given["theta"], degrees)]
     if standard:
         fixed = [name for name in given if name not in ("dim", "trials", "unit", "seed")]
         if fixed:
