@@ -14,7 +14,7 @@ BAD = [
     (["solve", "--alpha-tot", "nan", "--keep", "0.5"], ["--alpha-tot", "finite", "nan"]),
     (["solve", "--alpha-tot", "3", "--keep", "1.5"], ["--keep", "(0, 1]", "1.5"]),
     (["solve", "--alpha-tot", "3", "--keep", "0.5,0"], ["--keep", "(0, 1]", "0.0 at index 1"]),
-    (["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "2"], ["--theta", "--degrees"]),
+    (
         ["solve", "--alpha-tot", "3", "--keep", "0.5", "--theta", "2"],
         ["--theta", "1.5708", "--degrees"],
     ),
