@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunelaw_figures.terminal.options import (
+    DROP,
     GROUP,
     JSON,
     LEVEL,
     MAP,
     MAPPING,
     SEED,
+    WHERE,
     figure_option,
     several,
     tell_notes,
@@ -61,6 +63,8 @@ OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level"
     "Unique samples of a fitted pool, instead of the most its runs had",
 )  # fmt: skip
 @MAP
+@WHERE
+@DROP
 @MAPPING
 @figure_option("Write the Pareto curve over compute to this PNG file.")
 @JSON
@@ -107,6 +111,8 @@ def _read(
     group: str | None,
     sizes: dict[str, str],
     columns: dict[str, str],
+    where: dict[str, str],
+    drop: str | None,
     mapping_file: str | None,
     **of_table: Any,
 ) -> "tuple[PoolEnsemble, Sequence[object]]":
@@ -116,7 +122,7 @@ def _read(
     from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
     from prunelaw_sim.tables.mapping import ColumnMapping
 
-    mapping = ColumnMapping.of(mapping_file).updated(columns=columns)
+    mapping = ColumnMapping.of(mapping_file).updated(columns=columns, where=where, drop=drop)
     content = read_pools(table, mapping=mapping, **of_table)
     draws = {"seed": seed, "replicates": replicates, "stretch": stretch}
     if isinstance(content, PoolTable):

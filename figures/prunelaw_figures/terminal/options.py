@@ -109,6 +109,14 @@ CONSTANT = several(
     "CANONICAL=VALUE",
     "A value for all rows of a column that the table does not have",
 )
+WHERE = several(
+    "--where", "where", "COLUMN=VALUE", "Only rows that hold this value, or one of several (A,B)"
+)
+DROP = click.option(
+    "--drop",
+    metavar="WHAT",
+    help="Leave out, with commas: missing (rows without a value), diverged (runs with NaN).",
+)
 MAPPING = click.option(
     "--mapping", "mapping_file", metavar="FILE", help="A mapping file, as --save-mapping writes."
 )
@@ -154,6 +162,20 @@ _READING = {
     ),
     "repeats": click.option(
         "--repeats", help="Of one run at one point: refuse (default), average, last."
+    ),
+    "where": WHERE,
+    "drop": DROP,
+    "restarts": click.option(
+        "--restarts", help="Of a log whose steps go back: resumed, separate (runs), unordered."
+    ),
+    "zero": click.option(
+        "--zero", help="What step or epoch 0 is: before (training), or the first one done."
+    ),
+    "fraction": click.option(
+        "--fraction", help="What the column of fractions counts: kept or pruned."
+    ),
+    "decimal": click.option(
+        "--decimal", help="The decimal mark, . or , where columns do not tell."
     ),
     "from_run": click.option(
         "--from-run", metavar="PATTERN", help="Columns in runs' names: '{pool}_{samples_seen}'."

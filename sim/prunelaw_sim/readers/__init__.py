@@ -67,7 +67,7 @@ def examine(path: str | os.PathLike[str], *, mapping: Given = None, **options: A
     if "pool_sizes" in known:
         extra["pool_sizes"] = asked.pool_sizes
     if "wanted" in known:
-        extra["wanted"] = Wanted.by(asked.columns, asked.metric)
+        extra["wanted"] = Wanted.by(asked.columns, asked.metric, asked.where)
     rows = reader.read(path, **extra)
     checked = replace(asked, pool_sizes={}) if "pool_sizes" in known else asked
     return assemble(rows, path, checked, kind, why)

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from prunelaw_sim.tables.columns import COLUMNS
+from prunelaw_sim.tables.final_rows import STATE
+from prunelaw_sim.tables.kept_fraction import says_pruned
 
 PIECE = 65536
 
@@ -32,17 +34,24 @@ class Wanted:
     texts: frozenset[str] = frozenset()
 
     @classmethod
-    def by(cls, columns: Mapping[str, str], metric: str | None = None) -> Wanted:
-        """The canonical columns, those of a mapping, and the one of the metric."""
+    def by(
+        cls, columns: Mapping[str, str], metric: str | None = None, where: Iterable[str] = ()
+    ) -> Wanted:
+        """The canonical columns, those of a mapping, the metric's, and those that choose rows."""
         own = {name: name for name in (*COLUMNS, "accuracy", "step")} | dict(columns)
-        names = {*own, *own.values()} | ({metric} if metric else set())
+        names = {*own, *own.values(), *where} | ({metric} if metric else set())
         is_text = {name for name, column in COLUMNS.items() if column.kind == "text"}
         texts = {theirs for ours, theirs in own.items() if ours in is_text} | is_text
-        return cls(frozenset(names), frozenset(texts))
+        return cls(frozenset(names), frozenset(texts) | frozenset(where))
 
     def keep(self, name: str) -> bool:
         """Whether the column is of use."""
-        return self.names is None or name in self.names
+        return self.names is None or name in self.names or _by_name(name)
+
+
+def _by_name(name: str) -> bool:
+    """Columns that say by their names which rows are results, or what fraction was pruned."""
+    return bool(STATE.search(name)) or says_pruned(name)
 
 
 @dataclass

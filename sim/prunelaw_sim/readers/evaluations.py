@@ -19,9 +19,9 @@ from prunelaw_sim.tables.assemble import FileRows
 
 
 def claims(path: Path) -> str:
-    """An object with `metrics`, and `key` (DataComp) or `dataset` (both)."""
+    """An object with `metrics`, `dataset`, and `key` (DataComp) or `model` and `task`."""
     found = files_in(path, _is_evaluation)
-    return f"{found[0].name} has objects with metrics and key or dataset" if found else ""
+    return f"{found[0].name} has objects with metrics, dataset and key or model" if found else ""
 
 
 def read(path: Path) -> FileRows:
@@ -60,8 +60,8 @@ def read(path: Path) -> FileRows:
 
 def _is_evaluation(file: Path) -> bool:
     start = head_text(file).lstrip()
-    named = '"key"' in start or '"dataset"' in start
-    return start.startswith("{") and named and '"metrics"' in start
+    named = '"key"' in start or ('"model"' in start and '"task"' in start)
+    return start.startswith("{") and named and '"dataset"' in start and '"metrics"' in start
 
 
 def _run(found: dict[str, Any]) -> str:

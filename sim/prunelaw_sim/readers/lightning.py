@@ -1,19 +1,30 @@
 """Lightning's CSVLogger: `metrics.csv`, a sparse table with the columns epoch and step."""
 
+import csv
 from pathlib import Path
 
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._cells import Cells
-from prunelaw_sim.readers._files import files_in, head, header, place, run_name
+from prunelaw_sim.readers._files import (
+    SNIFF,
+    files_in,
+    head,
+    head_text,
+    header,
+    place,
+    run_name,
+)
 from prunelaw_sim.readers.table import read_cells
 from prunelaw_sim.tables.assemble import FileRows
 from prunelaw_sim.tables.columns import COLUMNS
 
+_OF_RUNS = set(COLUMNS) - {"error"}  # a training error may be logged as `error`
+
 
 def claims(path: Path) -> str:
-    """A CSV with epoch and step, measurements, and no column of a table of runs."""
+    """A CSV with epoch and step, both counted from 0 as Lightning does, and no column of runs."""
     found = files_in(path, _is_log)
-    return f"{found[0].name} has the columns epoch and step, and measurements" if found else ""
+    return f"{found[0].name} has epoch and step, which count from 0" if found else ""
 
 
 def read(path: Path) -> FileRows:
@@ -49,10 +60,42 @@ def read(path: Path) -> FileRows:
 
 
 def _is_log(file: Path) -> bool:
+    """A log of Lightning, and not any log with these two columns.
+
+    Epochs begin at 0, and the last step of epoch e is e + 1 times as many steps, less 1; training
+    and evaluation stand in rows of their own where there is one epoch, or one that was cut off.
+    """
     if head(file)[:1] in (b"{", b""):
         return False
     names = header(file)
-    return {"epoch", "step"} <= set(names) and len(names) > 2 and not set(names) & set(COLUMNS)
+    if not {"epoch", "step"} <= set(names) or len(names) < 3 or set(names) & _OF_RUNS:
+        return False
+    rows = [row for row in _first_rows(file) if len(row) == len(names)]
+    try:
+        points = [(int(row[names.index("epoch")]), int(row[names.index("step")])) for row in rows]
+    except ValueError:
+        return False
+    last: dict[int, int] = {}
+    for epoch, step in points:
+        last[epoch] = max(step, last.get(epoch, -1))
+    if not points or min(last) != 0:
+        return False
+    apart = any("" in row for row in rows)
+    ends = sorted(last.items())
+    ends = ends[:-1] if apart and len(ends) > 1 else ends  # the last epoch may not be over
+    even = len({(step + 1) / (epoch + 1) for epoch, step in ends}) == 1
+    return (even and (apart or len(last) > 1)) or (apart and names == sorted(names))
+
+
+def _first_rows(file: Path) -> list[list[str]]:
+    """The first rows below the header; a row that the look cuts off is none."""
+    lines = head_text(file).lstrip("\r\n").splitlines()[1:-1]
+    whole = file.stat().st_size < SNIFF
+    lines += head_text(file).splitlines()[-1:] if whole else []
+    try:
+        return [[cell.strip() for cell in row] for row in csv.reader(lines) if row]
+    except csv.Error:
+        return []
 
 
 def _next(step: str) -> str:

@@ -29,7 +29,7 @@ def read(path: Path) -> FileRows:
         pd.DataFrame([dict(m) | {"run_id": run_id} for m in history]).to_csv(path)
 
     Parameters that carry canonical names (params.samples_seen, params.seed, ...) are taken as
-    such.  Runs that did not finish are dropped.  A table of runs holds the last value of each
+    such.  A table of runs holds the last value of each
     metric; a history holds curves; its own run_id is empty.
 
     Raises:
@@ -41,14 +41,9 @@ def read(path: Path) -> FileRows:
         columns |= {"run": "run_id"} if "run_id" in cells and _is_used(cells, "run_id") else {}
         return FileRows(cells, columns, values="value", points="final")
     names = tuple(str(n) for n in cells if str(n).startswith("metrics.") and _is_used(cells, n))
-    done, dropped = cells, ()
-    if "status" in cells:
-        done = cells.loc[cells["status"] == "FINISHED"]
-        lost = len(cells) - len(done)
-        dropped = ((lost, "of runs that did not finish"),) if lost else ()
-    if not names or done.empty:
-        raise TableError(f"{path}: no finished run has a metric")
-    return FileRows(done, {"run": "run_id", **_canonical(cells)}, names, dropped=dropped)
+    if not names:
+        raise TableError(f"{path}: no run has a metric")
+    return FileRows(cells, {"run": "run_id", **_canonical(cells)}, names)
 
 
 def _is_used(cells: pd.DataFrame, name: str) -> bool:

@@ -8,7 +8,7 @@ returns a `Reading`: the sweep, and what was understood, computed and dropped.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,26 @@ from prunelaw_sim.tables.columns import (
     is_error_rate,
 )
 from prunelaw_sim.tables.columns import series as series_of
+from prunelaw_sim.tables.final_rows import (
+    after_restarts,
+    after_start,
+    chosen_rows,
+    is_log,
+    with_values,
+)
+from prunelaw_sim.tables.kept_fraction import (
+    PRUNED,
+    as_kept,
+    check_fraction_name,
+    refuse_rising_kept,
+    says_pruned,
+)
 from prunelaw_sim.tables.mapping import ColumnMapping
 from prunelaw_sim.tables.measurement import (
     as_errors,
     as_fractions,
     check_name,
+    held_out_twins,
     kind_of,
     refuse_rising,
 )
@@ -43,10 +58,16 @@ from prunelaw_sim.tables.points_of_runs import (
     once_each,
 )
 from prunelaw_sim.tables.sweep import Sweep
+from prunelaw_sim.tables.written_numbers import plain_numbers
 
 STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
 UNUSED = "dropped columns of the file: "
-TARGETS: Mapping[str, Column] = {**COLUMNS, "accuracy": ACCURACY, "step": STEP}
+TARGETS: Mapping[str, Column] = {
+    **COLUMNS,
+    "accuracy": ACCURACY,
+    "step": STEP,
+    PRUNED.name: PRUNED,
+}
 
 
 @dataclass(frozen=True)
@@ -120,9 +141,12 @@ def assemble(
     if not rows.cells.index.size:
         raise TableError(f"{source}: has no rows")
     header = rows.header or tuple(map(str, rows.cells.columns))
+    total = len(rows.cells) + sum(count for count, _ in rows.dropped)
     notes, dropped = list(rows.notes), list(rows.dropped)
+    cells, lost = chosen_rows(rows.cells, mapping.where, source, header)
+    rows, dropped = replace(rows, cells=cells), dropped + lost
     frame, where = _understood(rows, source, header, mapping, notes, dropped)
-    frame = _wanted_points(frame, rows, mapping, where, notes, dropped)
+    frame = _wanted_points(frame, rows, header, mapping, where, notes, dropped)
     _check_pools(frame, mapping.pool_sizes, where)
     names = where.names
     ignored = tuple(name for name in header if name not in names.values())
@@ -131,9 +155,10 @@ def assemble(
     kept = frame.drop(columns="step", errors="ignore")
     sweep = Sweep.from_frame(kept, notes=notes, where=where)
     refuse_rising(sweep, names, mapping.measured)
-    total = len(rows.cells) + sum(count for count, _ in rows.dropped)
-    lost = tuple(dropped)
-    return Reading(sweep, format, why, names, ignored, total, lost, mapping, where, frame.index)
+    refuse_rising_kept(sweep, names, mapping.fraction)
+    return Reading(
+        sweep, format, why, names, ignored, total, tuple(dropped), mapping, where, frame.index
+    )
 
 
 def _understood(
@@ -145,13 +170,22 @@ def _understood(
     dropped: list[Dropped],
 ) -> tuple[pd.DataFrame, Where]:
     """The rows that hold the measurement, in canonical columns, every cell checked."""
-    cells, measure, metric = _measurement(rows, mapping, source, dropped)
-    given = _as_measured({**mapping.columns, **measure}, mapping.measured, source)
-    names = resolve(cells, source, header, given, rows.columns, TARGETS, mapping.constants)
-    names = _as_measured(names, mapping.measured, source)
-    cells = _with_measure(cells, names, rows, dropped, source)
+    cells, measure, metric = _measurement(rows, mapping, source, dropped, notes)
+    given = _as_said({**mapping.columns, **measure}, mapping, source)
+    known = {**_implied_fraction(header), **rows.columns}
+    names = resolve(cells, source, header, given, known, TARGETS, mapping.constants)
+    names = _as_said(names, mapping, source)
     where = Where(source, rows.row, names)
     frame = pd.DataFrame({ours: cells[theirs] for ours, theirs in names.items()}, cells.index)
+    frame, lost = with_values(frame, TARGETS, mapping.dropped, _is_log(rows, header), where)
+    dropped += lost
+    frame, said = plain_numbers(frame, TARGETS, mapping.decimal, where)
+    notes += said
+    frame, lost, said = after_start(frame, mapping.zero, where)
+    dropped += lost
+    notes += said
+    frame, said = as_kept(frame, mapping.fraction, where)
+    notes += said
     frame = _with_constants(frame, mapping.constants, rows.constants, where)
     if mapping.from_run:
         frame = from_run_names(frame, mapping.from_run, where)
@@ -159,16 +193,31 @@ def _understood(
     return _checked(as_errors(as_fractions(frame, mapping.units, where), where), where), where
 
 
+def _is_log(rows: FileRows, header: tuple[str, ...]) -> bool:
+    return bool(rows.measured or rows.values) or is_log(header)
+
+
+def _implied_fraction(header: tuple[str, ...]) -> dict[str, str]:
+    """The column of fractions pruned, where one says so and none says what is kept."""
+    found = [name for name in header if says_pruned(name)]
+    return {PRUNED.name: found[0]} if len(found) == 1 and "keep_fraction" not in header else {}
+
+
 def _wanted_points(
     frame: pd.DataFrame,
     rows: FileRows,
+    header: tuple[str, ...],
     mapping: ColumnMapping,
     where: Where,
     notes: list[str],
     dropped: list[Dropped],
 ) -> pd.DataFrame:
     """After warm-up, final points or all, every run once at a point."""
-    frame = _with_samples(frame, rows, notes, dropped)
+    log = rows.points == "final" or is_log(header)
+    frame, lost, said = after_restarts(frame, mapping.restarts, log, where)
+    dropped += lost
+    notes += said
+    frame = _with_samples(frame, rows, notes)
     frame, early = after_warmup(frame, mapping.warmup, where.source)
     notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
     frame, along = chosen_points(frame, mapping.points or rows.points, where.source)
@@ -184,12 +233,20 @@ def dropped_words(count: int, why: str) -> str:
 
 
 def _measurement(
-    rows: FileRows, mapping: ColumnMapping, source: str, dropped: list[Dropped]
+    rows: FileRows,
+    mapping: ColumnMapping,
+    source: str,
+    dropped: list[Dropped],
+    notes: list[str],
 ) -> tuple[pd.DataFrame, dict[str, str], str | None]:
     """The rows of the metric, {"error" or "accuracy": its column}, and the metric's name."""
     by = mapping.columns.get("metric", rows.columns.get("metric", "metric"))
     by = by if by in rows.cells else ""
+    header = rows.header or tuple(map(str, rows.cells))
     explicit = {"error", "accuracy"} & set(mapping.columns)
+    for name in {mapping.columns[ours] for ours in explicit} or {mapping.metric} - {None}:
+        if twins := held_out_twins(str(name), header):
+            notes.append(f"{name!r} is taken, beside {_listed(twins)}: is it one of training?")
     if rows.values:
         chosen = _choose(sorted(set(map(str, rows.cells[by]))), mapping.metric, source)
         match = rows.cells[by].map(str).to_numpy() == chosen
@@ -197,8 +254,12 @@ def _measurement(
             dropped.append((int((~match).sum()), f"of other measurements than {chosen!r}"))
         kind = mapping.measured or _kind(chosen, source)
         return rows.cells.loc[match], {} if explicit else {kind: rows.values}, chosen
-    canonical = mapping.metric is None and {"error", "accuracy"} & set(rows.cells)
-    if rows.measured and not explicit and not canonical:
+    canonical = [name for name in ("error", "accuracy") if name in rows.cells]
+    if mapping.metric is None and not explicit:
+        for name in canonical:
+            if twins := held_out_twins(name, header):
+                _choose([*twins, name], None, source)
+    if rows.measured and not explicit and not (canonical and mapping.metric is None):
         chosen = _choose(list(rows.measured), mapping.metric, source)
         return rows.cells, {mapping.measured or _kind(chosen, source): chosen}, chosen
     if mapping.metric is None:
@@ -210,7 +271,7 @@ def _measurement(
     if mapping.metric in rows.cells:
         kind = mapping.measured or _kind(mapping.metric, source)
         return rows.cells, {kind: mapping.metric}, mapping.metric
-    known = sorted(set(map(str, rows.cells[by]))) if by else list(map(str, rows.cells))
+    known = sorted(set(map(str, rows.cells[by]))) if by else list(map(str, header))
     chosen = _choose(known, mapping.metric, source)
     match = rows.cells[by].map(str).to_numpy() == chosen
     dropped.append((int((~match).sum()), f"of other metrics than {chosen!r}"))
@@ -238,27 +299,13 @@ def _kind(name: str, source: str) -> str:
     return kind
 
 
-def _as_measured(names: Mapping[str, str], measured: str | None, source: str) -> dict[str, str]:
-    return {check_name(ours, theirs, measured, source): theirs for ours, theirs in names.items()}
-
-
-def _with_measure(
-    cells: pd.DataFrame,
-    names: Mapping[str, str],
-    rows: FileRows,
-    dropped: list[Dropped],
-    source: str,
-) -> pd.DataFrame:
-    """In logs, the rows that hold the measurement: training and evaluation are logged apart."""
-    theirs = names.get("error", names.get("accuracy"))
-    if theirs is None or not (rows.measured or rows.values):
-        return cells
-    blank = np.array([cell is None or not str(cell).strip() for cell in cells[theirs]])
-    if blank.all():
-        raise TableError(f"{source}: column {theirs!r} is empty in all rows")
-    if blank.any():
-        dropped.append((int(blank.sum()), f"without a value of {theirs!r}"))
-    return cells.loc[~blank]
+def _as_said(names: Mapping[str, str], mapping: ColumnMapping, source: str) -> dict[str, str]:
+    """What each column is, by what the caller says of it and by its own name."""
+    said = {}
+    for ours, theirs in names.items():
+        name = check_name(ours, theirs, mapping.measured, source)
+        said[check_fraction_name(name, theirs, mapping.fraction, source)] = theirs
+    return said
 
 
 def _with_constants(
@@ -311,9 +358,7 @@ def _checked(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
     return pd.DataFrame(columns, frame.index, copy=False)
 
 
-def _with_samples(
-    frame: pd.DataFrame, rows: FileRows, notes: list[str], dropped: list[Dropped]
-) -> pd.DataFrame:
+def _with_samples(frame: pd.DataFrame, rows: FileRows, notes: list[str]) -> pd.DataFrame:
     """samples_seen = step * batch_size, unless samples or epochs of known size say it."""
     if "epochs" in rows.columns and "unique_samples" not in frame and "epochs" in frame:
         frame = frame.drop(columns="epochs")
@@ -326,10 +371,6 @@ def _with_samples(
     if "batch_size" not in frame:
         notes.append("steps are not samples: give batch_size (--constant batch_size=N)")
         return frame
-    early = frame["step"].to_numpy(float) == 0
-    if early.any() and not early.all():
-        dropped.append((int(early.sum()), "before training, at step 0"))
-        frame = frame.loc[~early]
     notes.append("computed samples_seen = step * batch_size")
     return frame.assign(samples_seen=frame["step"] * frame["batch_size"])
 

@@ -179,4 +179,7 @@ def _hint(raw: Any, value: float, column: Column) -> str:
     text = str(raw).strip()
     if _TIME.match(text):
         return "; that looks like a time: is another column meant?"
-    return f"; a decimal comma? write {text.replace(',', '.')}" if _COMMA.match(text) else ""
+    if not _COMMA.match(text):
+        return ""
+    either = f" or {text.replace(',', '')}" if re.search(r"[1-9]\d{0,2},\d{3}$", text) else ""
+    return f"; a decimal comma? write {text.replace(',', '.')}{either}"

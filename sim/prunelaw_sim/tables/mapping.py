@@ -32,6 +32,7 @@ UNITS = ("fraction", "percent")
 MEASURED = ("error", "accuracy")
 POINTS = ("final", "all")
 REPEATS = ("refuse", "average", "last")
+DROP = ("missing", "diverged")
 SHORT = ("batch_size", "dataset_size", "unique_samples")  # constants with an option of their own
 
 
@@ -52,6 +53,14 @@ class ColumnMapping:
         warmup: points before this are dropped: "500 steps", or samples seen as "12.8M".
         repeats: a run measured several times at one point: "refuse", "average" or take the "last".
         from_run: columns that a run's name holds: "{pool}_{samples_seen}_s{seed}".
+        where: column of the file → the value (or several, with commas) of the rows that are read.
+        drop: what is left out, with commas: "missing": rows without a value in a column of use;
+            "diverged": runs whose measurement is NaN or infinite.
+        restarts: of a log whose steps go back: "resumed" (later rows replace earlier ones),
+            "separate" (a run of its own) or "unordered".
+        zero: what step or epoch 0 is: "before" training, or the first one "done".
+        fraction: what the column of fractions counts: "kept" or "pruned".
+        decimal: the decimal mark, "." or ",", where the columns do not tell.
         options: the reader's own options, as delimiter = ";".
 
     Raises:
@@ -69,14 +78,27 @@ class ColumnMapping:
     warmup: str | None = None
     repeats: str | None = None
     from_run: str | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
+    drop: str | None = None
+    restarts: str | None = None
+    zero: str | None = None
+    fraction: str | None = None
+    decimal: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) is not None:
                 check_choice(name, getattr(self, name), choices)
+        for name in self.dropped:
+            check_choice("drop", name, DROP)
         for name, size in self.pool_sizes.items():
             check_number(f"pool_sizes[{name!r}]", size, 0.0, low_open=True)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What `drop` names."""
+        return tuple(part.strip() for part in (self.drop or "").split(",") if part.strip())
 
     @classmethod
     def of(cls, given: ColumnMapping | Mapping[str, str] | str | os.PathLike[str] | None):
@@ -134,8 +156,17 @@ class ColumnMapping:
         return replace(self, **new)
 
 
-_CHOICES = {"units": UNITS, "measured": MEASURED, "points": POINTS, "repeats": REPEATS}
-_TABLES = ("columns", "constants", "pool_sizes", "options")
+_CHOICES = {
+    "units": UNITS,
+    "measured": MEASURED,
+    "points": POINTS,
+    "repeats": REPEATS,
+    "restarts": ("resumed", "separate", "unordered"),
+    "zero": ("before", "done"),
+    "fraction": ("kept", "pruned"),
+    "decimal": (".", ","),
+}
+_TABLES = ("columns", "constants", "pool_sizes", "where", "options")
 _TEXTS = tuple(f.name for f in fields(ColumnMapping) if f.name not in _TABLES)
 _KINDS = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_TABLES, dict)}
 FIELDS = (*_TEXTS, *_TABLES)

@@ -7,7 +7,7 @@ error rate that rises with every sample seen is an accuracy, and 63.2 is no frac
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from prunelaw_sim.tables.columns import (
     Where,
     are_error_rates,
     check_column,
+    is_error_rate,
     series,
 )
 from prunelaw_sim.tables.sweep import Sweep
@@ -31,15 +32,46 @@ ASKED_PAIRS = 6  # fewer pairs of runs say nothing on which way a column goes
 RISING = 0.9  # part of pairs in which an error grows with the data: then it is asked about
 ALIKE = ("group", "pool", "metric", "keep_fraction", "rule", "parameters")
 MOST_ROWS = 300  # of a group, for the pairs; of all groups twenty times as many
+_HELD_OUT = {
+    "val", "valid", "validation", "test", "eval", "evaluation", "dev", "heldout", "holdout", "vali",
+}  # fmt: skip
+_TRAINING = {"train", "training"}
 
 
 def kind_of(name: str) -> str | None:
     """ "accuracy" or "error" (a loss, too), if the name of a measurement says so, else None."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    text = _lower(name)
     accuracy, error = bool(_ACCURACY.search(text)), bool(_ERROR.search(text))
     if accuracy == error:
         return None
     return "accuracy" if accuracy else "error"
+
+
+def held_out_twins(name: str, header: Sequence[str]) -> list[str]:
+    """Measurements of the same kind on held-out data, beside one that does not say on which.
+
+    `val_accuracy` beside `accuracy`: the bare one is then of training.
+    """
+    words = _words(name)
+    if words & (_HELD_OUT | _TRAINING):
+        return []
+    return [other for other in header if _words(other) & _HELD_OUT and _same_kind(name, other)]
+
+
+def _same_kind(name: str, other: str) -> bool:
+    kind = kind_of(name)
+    rates = is_error_rate(_lower(name)), is_error_rate(_lower(other))
+    if kind is None or kind_of(other) is None or rates[0] != rates[1]:
+        return False
+    return rates[0] or _words(name) <= _words(other)
+
+
+def _lower(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", _lower(name)))
 
 
 def check_name(ours: str, theirs: str, measured: str | None, source: str) -> str:

@@ -56,7 +56,7 @@ def chosen_points(
         raise InputError(f"{source}: points='final' needs the column 'run'; map one")
     if by is None:
         return frame, []
-    last = frame.groupby(_of_run(frame), sort=False)[by].transform("max")
+    last = frame.groupby(of_run(frame), sort=False)[by].transform("max")
     kept = (frame[by] == last).to_numpy()
     words = f"points of a curve before the run's last {by} (points = all keeps them)"
     return frame.loc[kept], [(int((~kept).sum()), words)] if not kept.all() else []
@@ -66,7 +66,7 @@ def curve_notes(frame: pd.DataFrame) -> list[str]:
     """What to say where all points are taken because nobody chose."""
     if "run" not in frame or frame["run"].is_unique:
         return []
-    lengths = frame.groupby(_of_run(frame), sort=False)["run"].size().to_numpy(int)
+    lengths = frame.groupby(of_run(frame), sort=False)["run"].size().to_numpy(int)
     if lengths.max() == 1:
         return []
     return [
@@ -84,7 +84,7 @@ def once_each(
         return frame, [], _copies(frame, where)
     if frame["run"].is_unique:
         return frame, [], []
-    keys = _of_run(frame)
+    keys = of_run(frame)
     keys += [name for name in ORDER if name in frame][:1]
     twice = frame.duplicated(keys, keep=False).to_numpy()
     if not twice.any():
@@ -98,7 +98,7 @@ def once_each(
     return _averaged(frame, keys, again, words, where)
 
 
-def _of_run(frame: pd.DataFrame) -> list[str]:
+def of_run(frame: pd.DataFrame) -> list[str]:
     known = ("group", "run", "seed", "metric", "pool", "unique_samples", "keep_fraction", "rule")
     return [name for name in known if name in frame]
 
@@ -113,7 +113,7 @@ def _repeated(frame: pd.DataFrame, keys: list[str], twice: np.ndarray, where: Wh
         f"{where.cell(series(frame, 'run'), second, 'run')}: the same run is in {where.row} "
         f"{frame.index[first]} ({values}); a run counts once: "
         f"{frame['run'].iloc[second]!r} needs a `seed` if it is a replicate; of repeated "
-        "evaluations take repeats='average', of a log that was resumed 'last' (--repeats)"
+        "evaluations take repeats='average' or 'last' (--repeats)"
     )
 
 

@@ -107,8 +107,9 @@ def test_times_where_numbers_belong(said, time):
     assert "line 3, column 'samples_seen'" in message and "looks like a time" in message
 
 
-def test_decimal_commas_get_a_hint(said):
-    assert "a decimal comma? write 0.5" in said(b'error\n"0,5"\n')
+def test_a_comma_that_may_be_either_mark_is_asked_about(said):
+    message = said(b'error,metric\n"2,345",loss\n')
+    assert "is '2,345' 2345 or 2.345?" in message and "(--decimal)" in message
 
 
 EXAMPLES = sorted(file for file in FILES.rglob("*") if file.suffix not in (".py", ".md", ""))

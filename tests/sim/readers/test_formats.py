@@ -177,10 +177,10 @@ def test_states_that_are_none(copy):
 
 
 def test_runs_that_did_not_finish_are_dropped():
-    assert (1, "of runs that did not finish") in examine(
-        FILES / "mlflow_runs.csv", metric="metrics.val_acc"
-    ).dropped
-    assert (1, "of runs that are not finished") in examine(FILES / "wandb_table.csv").dropped
+    reading = examine(FILES / "mlflow_runs.csv", metric="metrics.val_acc")
+    assert (1, "of runs that are not finished: FAILED") in reading.dropped
+    reading = examine(FILES / "wandb_table.csv")
+    assert (1, "of runs that are not finished: crashed") in reading.dropped
 
 
 def test_a_canonical_column_needs_no_choice(tmp_path):

@@ -1,0 +1,332 @@
+"""Which rows are final results: one rule for every format.
+
+Left out, and counted: rows that `where` does not name, trials and runs whose state says that they
+did not finish, rows of a log without the measurement, points before training.  Asked about: rows
+without a value, runs that diverged, an epoch 0, a log whose steps go back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunelaw.errors import TableError
+from prunelaw_sim.tables.columns import Column, Where, series
+from prunelaw_sim.tables.points_of_runs import ORDER, Dropped, of_run
+
+BLANK = {"", "na", "n/a", "#n/a", "<na>", "none", "null", "-", "--"}
+STATE = re.compile(r"(?:^|[._ /])(?:trial|run|job)?[_ ]?(?:state|status)$|jobstatus$", re.I)
+FINISHED = {
+    "complete", "completed", "finished", "terminated", "succeeded", "success", "ok", "done",
+}  # fmt: skip
+UNFINISHED = {
+    "pruned", "fail", "failed", "failure", "running", "waiting", "pending", "crashed", "killed",
+    "error", "errored", "scheduled", "early_stopped", "stopped", "stopping", "abandoned",
+    "canceled", "cancelled", "user_canceled", "sys_canceled", "timeout", "timed_out", "invalid",
+    "paused", "preempted", "preempting", "queued", "submitted", "idle", "interrupted", "aborted",
+    "candidate", "staged", "new", "oom", "out_of_memory", "active", "deleted",
+}  # fmt: skip
+AXIS = re.compile(
+    r"(?:^|[._/ ])(?:global_|current_|optimizer_|training_)?"
+    r"(?:steps?|epochs?|iters?|iterations?)(?:_num|_idx)?$",
+    re.I,
+)
+
+
+def chosen_rows(
+    cells: pd.DataFrame, where: Mapping[str, str], source: str, header: Sequence[str]
+) -> tuple[pd.DataFrame, list[Dropped]]:
+    """The rows that hold what `where` says, then those whose state is no other than finished.
+
+    Raises:
+        TableError: for a column that is not there, values that no row has, a state that is unknown
+            beside known ones, and no row left.
+    """
+    dropped: list[Dropped] = []
+    for name, wanted in where.items():
+        if name not in cells:
+            raise TableError(
+                f"{source}: where names {name!r}, which is no column (--where); present: "
+                f"{', '.join(header)}"
+            )
+        texts = _texts(series(cells, name))
+        good = _among(texts, wanted)
+        if not good.any():
+            known = ", ".join(sorted(set(texts))[:20])
+            raise TableError(
+                f"{source}: {name}={wanted!r} leaves no row (--where); {name!r} holds: {known}"
+            )
+        if not good.all():
+            dropped.append((int((~good).sum()), f"{name} is not {wanted}"))
+        cells = cells.loc[good]
+    for name in [n for n in map(str, cells) if STATE.search(n) and n not in where]:
+        cells, lost = _finished(cells, name, source)
+        dropped += lost
+    return cells, dropped
+
+
+def _texts(cells: pd.Series) -> list[str]:
+    return ["" if cell is None else str(cell).strip() for cell in cells.tolist()]
+
+
+def _among(texts: Sequence[str], wanted: str) -> np.ndarray:
+    """Which texts are the wanted one, or one of several with commas; numbers by their value."""
+    whole = np.array([_same(text, wanted) for text in texts], dtype=bool)
+    if whole.any() or "," not in wanted:
+        return whole
+    parts = [part.strip() for part in wanted.split(",")]
+    return np.array([any(_same(text, part) for part in parts) for text in texts], dtype=bool)
+
+
+def _same(text: str, wanted: str) -> bool:
+    if text == wanted or (wanted.lower() in ("true", "false") and text.lower() == wanted.lower()):
+        return True
+    try:
+        return float(text) == float(wanted)
+    except ValueError:
+        return False
+
+
+def _finished(cells: pd.DataFrame, name: str, source: str) -> tuple[pd.DataFrame, list[Dropped]]:
+    """The rows whose state is a finished one, if the column speaks of states at all."""
+    own = _texts(series(cells, name))
+    texts = [text.rpartition(".")[2].lower().replace(" ", "_") for text in own]
+    known = {text for text in texts if text in FINISHED | UNFINISHED}
+    odd = sorted({own[i] for i, text in enumerate(texts) if text and text not in known})
+    if not known or (odd and not known & {"complete", "completed", "finished", "failed", "fail"}):
+        return cells, []
+    if odd:
+        raise TableError(
+            f"{source}, column {name!r}: are runs that are {', '.join(odd[:10])} finished? Say "
+            f"which ones count: where={{{name!r}: '...'}} (--where '{name}=...')"
+        )
+    good = np.array([text in FINISHED for text in texts], dtype=bool)
+    if good.all():
+        return cells, []
+    states = ", ".join(sorted({own[i] or "empty" for i in np.flatnonzero(~good)}))
+    if not good.any():
+        raise TableError(
+            f"{source}, column {name!r}: no run is finished: {states} (where={{{name!r}: '...'}} "
+            f"takes others, --where '{name}=...')"
+        )
+    return cells.loc[good], [(int((~good).sum()), f"of runs that are not finished: {states}")]
+
+
+def is_blank(cell: Any) -> bool:
+    """Whether nothing stands in a cell; NaN is no blank."""
+    return (
+        cell is None or cell is pd.NA or (isinstance(cell, str) and cell.strip().lower() in BLANK)
+    )
+
+
+def is_log(header: Sequence[str]) -> bool:
+    """Whether a table has a column of steps or epochs: rows of training lie among the others.
+
+    The canonical `epochs` is none of them: a table of runs has it, too.
+    """
+    return any(AXIS.search(name) and name != "epochs" for name in header)
+
+
+def with_values(
+    frame: pd.DataFrame,
+    columns: Mapping[str, Column],
+    drop: Sequence[str],
+    log: bool,
+    where: Where,
+) -> tuple[pd.DataFrame, list[Dropped]]:
+    """The rows that have a finite measurement and all else; in a log, training rows are dropped.
+
+    Raises:
+        TableError: for a missing value, or one that is not finite, that `drop` does not name.
+    """
+    measured = "accuracy" if "accuracy" in frame else "error"
+    dropped: list[Dropped] = []
+    blank = _blanks(series(frame, measured))
+    if log and blank.all():
+        raise TableError(f"{where.source}: {where.column(measured)} is empty in all rows")
+    if log and blank.any():
+        own = where.names.get(measured, measured)
+        dropped.append((int(blank.sum()), f"without a value of {own!r}"))
+        frame = frame.loc[~blank]
+    frame, lost = _without_diverged(frame, columns[measured], drop, where)
+    dropped += lost
+    for name in frame:
+        cells = series(frame, name)
+        blank = _blanks(cells)
+        if not blank.any():
+            continue
+        if "missing" not in drop:
+            at = int(np.flatnonzero(blank)[0])
+            raise TableError(
+                f"{where.cell(cells, at, name)}: must be {columns[name].allowed}, got "
+                f"{cells.iloc[at]!r}; {int(blank.sum())} of {len(blank)} rows have no value here: "
+                "leave them out by drop='missing' (--drop missing), or choose rows by where "
+                "(--where COLUMN=VALUE)"
+            )
+        dropped.append((int(blank.sum()), f"without a value of {where.names.get(name, name)!r}"))
+        frame = frame.loc[~blank]
+        if not len(frame):
+            raise TableError(f"{where.source}: no row has a value in every column of use")
+    return frame, dropped
+
+
+def _blanks(cells: pd.Series) -> np.ndarray:
+    if cells.dtype == np.float64:
+        return np.zeros(len(cells), dtype=bool)
+    return np.array([is_blank(cell) for cell in cells.tolist()], dtype=bool)
+
+
+def _without_diverged(
+    frame: pd.DataFrame, column: Column, drop: Sequence[str], where: Where
+) -> tuple[pd.DataFrame, list[Dropped]]:
+    """Without runs whose measurement is NaN or infinite anywhere: they have no final point."""
+    measured = column.name
+    cells = series(frame, measured)
+    bad = np.array([_not_finite(cell) for cell in cells.tolist()], dtype=bool)
+    if not bad.any():
+        return frame, []
+    if "diverged" in drop:
+        words = "of runs that diverged"
+        if "run" in frame:
+            keys = of_run(frame)
+            runs = pd.MultiIndex.from_arrays([frame[key].astype(str) for key in keys])
+            bad = runs.isin(runs[bad])
+    elif "missing" in drop:
+        words = f"without a finite value of {where.names.get(measured, measured)!r}"
+    else:
+        at = int(np.flatnonzero(bad)[0])
+        raise TableError(
+            f"{where.cell(cells, at, measured)}: must be {column.allowed}, got {cells.iloc[at]!r}; "
+            "did the run diverge? Leave such runs out by drop='diverged' (--drop diverged); where "
+            "it only says that nothing was measured, such rows by drop='missing' (--drop missing)"
+        )
+    if bad.all():
+        raise TableError(f"{where.source}: no row is left: all are {words}")
+    return frame.loc[~bad], [(int(bad.sum()), words)]
+
+
+def _not_finite(cell: Any) -> bool:
+    try:
+        return not isinstance(cell, bool) and not is_blank(cell) and not np.isfinite(float(cell))
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def after_start(
+    frame: pd.DataFrame, zero: str | None, where: Where
+) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
+    """Rows after training began: where samples seen, steps and epochs are 0 it had not.
+
+    Raises:
+        TableError: for an epoch 0, where `zero` does not say what it is.
+    """
+    dropped: list[Dropped] = []
+    notes: list[str] = []
+    for name in ("samples_seen", "step", "epochs"):
+        if name not in frame:
+            continue
+        cells = series(frame, name)
+        values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
+        at_0 = values == 0.0
+        if not at_0.any():
+            continue
+        if zero == "done" and name != "samples_seen":
+            frame = frame.assign(**{name: values + 1.0})
+            notes.append(f"{where.column(name)} counts from 0: 1 is added")
+            continue
+        if zero is None and name == "epochs":
+            where.refuse(at_0, cells, name, lambda _: (
+                "epoch 0: before training, or the first epoch done? Say zero='before' (such rows "
+                "are left out) or 'done' (epochs = this + 1) (--zero before|done)"
+            ))  # fmt: skip
+        if at_0.all():
+            continue
+        dropped.append((int(at_0.sum()), f"before training, at {name.removesuffix('s')} 0"))
+        frame = frame.loc[~at_0]
+    return frame, dropped, notes
+
+
+def after_restarts(
+    frame: pd.DataFrame, restarts: str | None, log: bool, where: Where
+) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
+    """Logs whose steps go back: resumed from a checkpoint, a second run appended, or in no order.
+
+    "resumed": later rows replace the earlier ones from where they begin; "separate": each part is a
+    run of its own; "unordered": nothing is done.
+
+    Raises:
+        TableError: for a run of a log whose steps go back, where `restarts` does not say why.
+    """
+    by = next((name for name in ("step", "epochs", *ORDER) if name in frame), None)
+    if by is None or restarts == "unordered" or not (log or by != "samples_seen"):
+        return frame, [], []
+    part, back = _parts(frame, by)
+    if not back.size:
+        return frame, [], []
+    if restarts is None:
+        asked = _asked(frame, by, part, int(back[0]), where)
+        if "run" in frame:
+            raise TableError(asked)
+        return frame, [], [asked]
+    if restarts == "separate":
+        runs = frame["run"].astype(str) if "run" in frame else pd.Series("run", frame.index)
+        names = [run if p == 0 else f"{run} ({p + 1})" for run, p in zip(runs, part, strict=True)]
+        return frame.assign(run=names), [], ["a log whose steps go back is taken as several runs"]
+    again = _replaced(frame, by, part)
+    words = "replaced by later rows of a run that was resumed"
+    return frame.loc[~again], [(int(again.sum()), words)], []
+
+
+def _parts(frame: pd.DataFrame, by: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which part of its run a row is in, counted from 0; and the rows that begin a later part.
+
+    A run that only goes back is written from its end, which is an order.
+    """
+    values = frame[by].to_numpy(float)
+    part = np.zeros(len(frame), dtype=int)
+    begins = []
+    for rows in _runs(frame):
+        rise = np.diff(values[rows])
+        if (rise < 0).any() and (rise > 0).any():
+            part[rows[1:]] = np.cumsum(rise < 0)
+            begins += list(rows[1:][rise < 0])
+    return part, np.array(sorted(begins), dtype=int)
+
+
+def _runs(frame: pd.DataFrame) -> list[np.ndarray]:
+    keys = of_run(frame)
+    if not keys:
+        return [np.arange(len(frame))]
+    groups = frame.groupby(keys, sort=False, dropna=False)
+    return [np.asarray(rows) for rows in groups.indices.values() if len(rows) > 1]
+
+
+def _replaced(frame: pd.DataFrame, by: str, part: np.ndarray) -> np.ndarray:
+    """Rows at or beyond the first point of a later part of their run."""
+    values = frame[by].to_numpy(float)
+    again = np.zeros(len(frame), dtype=bool)
+    for rows in _runs(frame):
+        lowest = np.inf
+        for p in range(int(part[rows].max()), -1, -1):
+            mine = rows[part[rows] == p]
+            again[mine] = values[mine] >= lowest
+            lowest = min(lowest, float(values[mine].min()))
+    return again
+
+
+def _asked(frame: pd.DataFrame, by: str, part: np.ndarray, at: int, where: Where) -> str:
+    cells = series(frame, by)
+    before = next(
+        int(rows[np.flatnonzero(rows == at)[0] - 1]) for rows in _runs(frame) if at in rows
+    )
+    run = f" of run {frame['run'].iloc[at]!r}" if "run" in frame else ""
+    return (
+        f"{where.cell(cells, at, by)}: the log{run} goes back from {cells.iloc[before]:g} to "
+        f"{cells.iloc[at]:g}: was it resumed, so that later rows replace earlier ones "
+        "(restarts='resumed'), is this another run ('separate'), or are rows in no order "
+        "('unordered')? (--restarts)"
+    )

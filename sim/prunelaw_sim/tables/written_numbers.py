@@ -1,0 +1,121 @@
+"""Numbers as people write them: 1,600,000 and 1.600.000, 0.7992 and 0,7992, 50 000.
+
+Whether a comma is a decimal one is told by the whole column, and where that is silent by the other
+columns of the table; what neither settles is asked about: `decimal` "." or ",".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunelaw.errors import TableError
+from prunelaw_sim.tables.columns import Column, Where, series
+
+_SPACES = re.compile(r"(?<=\d)[ '’\u00a0\u202f\u2009](?=\d{3}(?!\d))")  # of thousands
+_EXPONENT = r"(?:[eE][+-]?\d+)?"
+_OPEN = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}$")  # 50,000 and 50.000: either is possible
+COUNTS = (
+    "samples",
+    "parameters",
+    "steps",
+)  # units of whole numbers: 50.000 of them are 50 thousand
+
+
+def plain_numbers(
+    frame: pd.DataFrame, columns: Mapping[str, Column], decimal: str | None, where: Where
+) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with its texts of numbers in the plain form, and notes on what was read how.
+
+    Raises:
+        TableError: for a column that may be read either way, or is written in both.
+    """
+    texts = {name: _texts(series(frame, name)) for name in frame if columns[name].kind != "text"}
+    texts = {name: cells for name, cells in texts.items() if cells is not None}
+    said = {name: decimal or _told(name, cells, where) for name, cells in texts.items()}
+    marks = {mark for mark in said.values() if mark}
+    table = marks.pop() if len(marks) == 1 else None
+    notes: list[str] = []
+    for name, cells in texts.items():
+        mark = said[name] or _by_table(name, cells, table, columns[name], where)
+        plain = [_plain(text, mark) for text in cells]
+        old = np.array(series(frame, name), dtype=object)
+        changed = [i for i, text in enumerate(plain) if text is not None and text != old[i].strip()]
+        if changed:
+            first = changed[0]
+            notes.append(f"{where.column(name)}: {old[first]} is read as {plain[first]}")
+            old[changed] = [plain[i] for i in changed]
+            frame = frame.assign(**{name: old})
+    return frame, notes
+
+
+def _texts(cells: pd.Series) -> list[str | None] | None:
+    """Texts without outer and thousands' spaces; None for a cell, or column, that is no text."""
+    if cells.dtype == np.float64:
+        return None
+    found = [_SPACES.sub("", c.strip()) if isinstance(c, str) else None for c in cells.tolist()]
+    return found if any(found) else None
+
+
+def _mark(text: str) -> str | None:
+    """The decimal mark of a number that can be read one way only."""
+    for mark, other in ((".", r","), (",", r"\.")):
+        groups = rf"[+-]?[1-9]\d{{0,2}}(?:{other}\d{{2,3}})*{other}\d{{3}}"
+        several = rf"[+-]?\d{{1,3}}(?:{other}\d{{2,3}})+{other}\d{{3}}"
+        point = re.escape(mark)
+        if re.fullmatch(rf"{several}|{groups}{point}\d*{_EXPONENT}", text):
+            return mark
+        if re.fullmatch(rf"[+-]?\d*{point}\d*{_EXPONENT}", text) and not _OPEN.match(text):
+            return mark
+    return None
+
+
+def _told(name: str, cells: list[str | None], where: Where) -> str | None:
+    """The decimal mark that the cells of a column tell."""
+    first: dict[str, str] = {}
+    for text in cells:
+        mark = _mark(text) if text and ("," in text or "." in text) else None
+        if mark:
+            first.setdefault(mark, text or "")
+    if len(first) > 1:
+        raise TableError(
+            f"{where.source}, {where.column(name)}: {first['.']!r} has a decimal point and "
+            f"{first[',']!r} a decimal comma; write the column in one way"
+        )
+    return next(iter(first), None)
+
+
+def _by_table(
+    name: str, cells: list[str | None], table: str | None, column: Column, where: Where
+) -> str:
+    """The mark of a column that does not tell: by the others, where that makes sense."""
+    open_cells = [text for text in cells if text and _OPEN.match(text)]
+    if not open_cells:
+        return table or "."
+    used = {text[-4] for text in open_cells}  # marks
+    long = any(re.fullmatch(r"[+-]?\d{4,}", text or "") for text in cells)
+    if column.unit in COUNTS:  # three decimals of every count are thousands, if anything
+        if table is not None and table not in used and not long:
+            return table
+    elif used == {table or "."}:
+        return table or "."
+    text = open_cells[0]
+    raise TableError(
+        f"{where.source}, {where.column(name)}: is {text!r} {_plain(text, '.')} or "
+        f"{_plain(text, ',')}? Say which mark is the decimal one: decimal='.' or ',' (--decimal)"
+    )
+
+
+def _plain(text: Any, mark: str) -> Any:
+    """The plain form, where the text is a number with this decimal mark; else the text."""
+    if text is None:
+        return None
+    group = "," if mark == "." else "."
+    grouped = rf"[+-]?\d{{1,3}}(?:{re.escape(group)}\d{{2,3}})*{re.escape(group)}\d{{3}}"
+    if re.fullmatch(rf"{grouped}(?:{re.escape(mark)}\d*)?{_EXPONENT}", text):
+        text = text.replace(group, "")
+    return text.replace(",", ".") if mark == "," and text.count(",") == 1 else text
