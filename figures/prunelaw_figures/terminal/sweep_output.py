@@ -1,6 +1,8 @@
 """What the verbs of `prunelaw sweep` share: running a design, telling what was done."""
 
-from contextlib import ExitStack
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from prunelaw_figures.terminal.output import print_json, progress_bar
 if TYPE_CHECKING:
     from prunelaw_sim.sweeps.design import SweepDesign
     from prunelaw_sim.sweeps.runner import Progress, SweepRun
+    from prunelaw_sim.sweeps.store import Store
 
 STORE = click.argument("store", type=click.Path(path_type=Path, dir_okay=False))
 WORKERS = click.option("--workers", type=int, default=1, help="Worker processes.")
@@ -29,7 +32,7 @@ def run_design(design: "SweepDesign", store: Path, workers: int, dask: str | Non
 
     check_integer("--workers", workers, 1)
     with ExitStack() as stack:
-        executor = stack.enter_context(dask_executor(dask)) if dask else workers
+        executor = stack.enter_context(dask_executor(dask)) if dask is not None else workers
         move = stack.enter_context(progress_bar(f"{len(design.points)} points"))
 
         def show(report: "Progress") -> None:
@@ -37,10 +40,25 @@ def run_design(design: "SweepDesign", store: Path, workers: int, dask: str | Non
             about = "" if left is None else f"about {timedelta(seconds=round(max(left, 0)))} left"
             move(report.done, report.total, about)
 
-        one_process = workers == 1 and not dask
+        one_process = workers == 1 and dask is None
         chosen = None if one_process else executor
         result = run_sweep(design, store, executor=chosen, progress=show, throw=False)
     _tell(store, result)
+
+
+@contextmanager
+def opened(store: Path) -> "Iterator[Store]":
+    """The store, for reading; a note where its design is under no checksum."""
+    from prunelaw_sim.sweeps.store import Store
+
+    with Store.open(store) as found:
+        if not found.signed:
+            click.echo(
+                "note: this store is of an older version, and its design is under no checksum; "
+                f"`prunelaw sweep repair {shlex.quote(str(store))}` proves it and adds one",
+                err=True,
+            )
+        yield found
 
 
 def whole_number(option: str, value: float, low: int) -> int:

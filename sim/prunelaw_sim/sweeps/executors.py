@@ -140,6 +140,8 @@ def dask_executor(address: str) -> Iterator[Executor]:
     Raises:
         InputError: if Dask is not installed or nobody answers there.
     """
+    if "://" not in address:
+        raise InputError(f"address of Dask must be like tcp://HOST:PORT, got {address!r}")
     try:
         from distributed import Client
     except ImportError as cause:

@@ -5,10 +5,8 @@ not at all, whatever is killed and whenever (rollback journal, synchronous = FUL
 may write; a full disk undoes the transaction; and any language reads it.  The rollback journal is
 kept instead of the write-ahead log, which does not work on network file systems.
 
-    meta     format, the code's numbers version, and the design as JSON
-    unit     one row a unit: point, first trial, its arrays (float64, little endian) and a checksum
-    claim    who is measuring which unit, so that two processes do not measure the same one
-    failure  units that could not be measured, and why
+What is whole is decided in one place (`Store.look`), on which status, run, export and check agree:
+SQLite's own pages and indexes, and the checksum of every row (`prunelaw_sim.sweeps.store_file`).
 
 A claim lasts until its owner stores the unit, gives it back, or is known or presumed dead: at once
 where its process is gone on this host, after `LEASE` seconds without a sign of life elsewhere.
@@ -31,63 +29,57 @@ from pathlib import Path
 
 import numpy as np
 
-from prunelaw.errors import InputError, PrunelawError
-from prunelaw_sim.sweeps.design import SweepDesign, Unit, read_design
+from prunelaw.errors import PrunelawError
+from prunelaw_sim.sweeps import store_file
+from prunelaw_sim.sweeps.design import SweepDesign, Unit
+from prunelaw_sim.sweeps.store_file import StoreError, StoreWriteError, named, transaction
 
-FORMAT = 1
-NUMBERS = 3  # raise it when the same design gives other numbers: streams, trainer, columns
-APPLICATION = 0x50524C57  # "PRLW": what `file` and we know a store by
+__all__ = ["LEASE", "Columns", "Status", "Store", "StoreError", "StoreWriteError"]
+
 LEASE = 600.0  # seconds; a living owner renews its claims far more often
-PATIENCE = 30.0  # seconds to wait for another process's transaction
 
 Columns = dict[str, np.ndarray]
-
-_TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE unit (point INTEGER, first INTEGER, trials INTEGER NOT NULL, columns TEXT NOT NULL,
-                   data BLOB NOT NULL, checksum BLOB NOT NULL, PRIMARY KEY (point, first));
-CREATE TABLE claim (point INTEGER, first INTEGER, owner TEXT NOT NULL, host TEXT NOT NULL,
-                    pid INTEGER NOT NULL, renewed REAL NOT NULL, PRIMARY KEY (point, first));
-CREATE TABLE failure (point INTEGER, first INTEGER, message TEXT NOT NULL,
-                      PRIMARY KEY (point, first));
-"""
-
-
-class StoreError(InputError):
-    """The store cannot be used as asked: another design or version, damaged, or not a store."""
-
-
-class StoreWriteError(PrunelawError, OSError):
-    """Nothing more can be written (a full disk, a lost folder); what was stored stays whole."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a store is: units done, in all, claimed by living owners, and failed with reasons."""
+    """How far a store is: units whole, in all, claimed by living owners, failed with reasons.
+
+    damaged: what is not as it was stored, one text each.
+    """
 
     done: int
     total: int
     claimed: int
     failed: Mapping[Unit, str]
+    damaged: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether every unit is stored."""
-        return self.done == self.total
+        """Whether every unit is stored, and nothing is damaged."""
+        return self.done == self.total and not self.damaged
 
 
 class Store:
     """One open store; use it as a context manager, or `close` it.
 
     `Store.create(path, design)` makes a new file or opens one that holds the same design;
-    `Store.open(path)` opens an existing one.  A connection belongs to its thread.
+    `Store.open(path)` opens an existing one.  Neither writes to a file that is there before a
+    method does that says so.  A connection belongs to its thread.
+
+    Attributes:
+        signed: whether the design is under a checksum; in stores of older versions it is not.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, design: SweepDesign):
+    def __init__(self, path: Path, connection: sqlite3.Connection):
         self.path = path
-        self.design = design
+        self.design, self.signed = store_file.read_meta(path, connection)
         self.owner = uuid.uuid4().hex
         self._connection = connection
+        self._writes = False
+        self._rows: dict[tuple[int, int], int] = {}  # (point, first) of whole units → row number
+        self._last = 0  # number of the last row looked at
+        self._damaged: list[str] | None = None
 
     # --- opening ----------------------------------------------------------------------------------
 
@@ -99,15 +91,19 @@ class Store:
             StoreError: if the file holds another design, was written by another version, is no
                 store, or cannot be made; nothing in it is changed then.
         """
-        file = Path(path)
+        file = store_file.check_name(path)
         if not file.parent.is_dir():
             raise StoreError(f"store {file}: the folder {file.parent} does not exist")
-        with _named(file):
-            connection = _connect(file)
-            with _transaction(connection):
-                if not _tables(connection):
-                    _make_tables(connection, design)
-        store = cls._checked(file, connection)
+        if store_file.is_new(file):
+            with named(file):
+                connection = store_file.connect(file, "rwc")
+                try:
+                    with transaction(connection):
+                        if not store_file.tables(connection):
+                            store_file.make_tables(connection, design)
+                finally:
+                    connection.close()
+        store = cls.open(file)
         if store.design != design:
             store.close()
             raise StoreError(
@@ -118,22 +114,14 @@ class Store:
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Store:
         """The store at `path`.  `StoreError` if it is missing, damaged or something else."""
-        file = Path(path)
-        if not file.is_file():
+        file = store_file.check_name(path)
+        if not os.path.lexists(file):
             raise StoreError(f"store {file} does not exist")
-        with _named(file):
-            connection = _connect(file)
-        return cls._checked(file, connection)
-
-    @classmethod
-    def _checked(cls, file: Path, connection: sqlite3.Connection) -> Store:
+        store_file.check_ours(file)
+        with named(file):
+            connection = store_file.connect_to_read(file)
         try:
-            with _named(file):
-                if "meta" not in _tables(connection):
-                    raise StoreError(f"{file} is a database, but no store of a prunelaw sweep")
-                meta = dict(connection.execute("SELECT key, value FROM meta"))
-            _check_version(file, meta)
-            return cls(file, connection, read_design(meta["design"]))
+            return cls(file, connection)
         except BaseException:
             connection.close()
             raise
@@ -141,7 +129,8 @@ class Store:
     def close(self) -> None:
         """Closes the file; claims of this process are given back."""
         try:
-            self.release()
+            if self._writes:
+                self.release()
         except PrunelawError:
             pass  # a full disk: the claims lapse with the process
         finally:
@@ -156,9 +145,13 @@ class Store:
     # --- work -------------------------------------------------------------------------------------
 
     def done(self) -> set[tuple[int, int]]:
-        """(point, first trial) of every stored unit."""
-        with _named(self.path):
-            return set(self._connection.execute("SELECT point, first FROM unit"))
+        """(point, first trial) of every stored unit; `StoreError` if anything is damaged."""
+        found = self.look()
+        if found:
+            first, *others = found
+            more = f" (and {len(others)} more)" if others else ""
+            raise store_file.damaged(self.path, f"{first}{more}")
+        return set(self._rows)
 
     def claim(self, wanted: Iterable[Unit], limit: int) -> list[Unit]:
         """Up to `limit` of the wanted units that are neither stored nor claimed: ours from now."""
@@ -177,7 +170,8 @@ class Store:
         with self._write() as write:
             for unit, columns in measured:
                 write(
-                    "INSERT OR IGNORE INTO unit VALUES (?, ?, ?, ?, ?, ?)", _packed(unit, columns)
+                    "INSERT OR IGNORE INTO unit VALUES (?, ?, ?, ?, ?, ?)",
+                    store_file.packed(unit, columns),
                 )
                 write("DELETE FROM failure WHERE point = ? AND first = ?", unit[:2])
                 write("DELETE FROM claim WHERE point = ? AND first = ?", unit[:2])
@@ -186,7 +180,8 @@ class Store:
     def fail(self, unit: Unit, message: str) -> None:
         """Notes that a unit could not be measured; the next run tries it again."""
         with self._write() as write:
-            write("INSERT OR REPLACE INTO failure VALUES (?, ?, ?)", (*unit[:2], message))
+            noted = store_file.noted(*unit[:2], message)
+            write("INSERT OR REPLACE INTO failure VALUES (?, ?, ?)", (*unit[:2], noted))
             write("DELETE FROM claim WHERE point = ? AND first = ?", unit[:2])
 
     def renew(self) -> None:
@@ -199,25 +194,61 @@ class Store:
         with self._write() as write:
             write("DELETE FROM claim WHERE owner = ?", (self.owner,))
 
+    def sign(self) -> None:
+        """Puts the design of an older store under a checksum; `repair_store` proves it first."""
+        with self._write():
+            store_file.sign(self._connection)
+
     # --- reading ----------------------------------------------------------------------------------
 
+    def look(self) -> tuple[str, ...]:
+        """What is damaged: pages, indexes and units, one text each; looks at what is new only."""
+        with named(self.path):
+            if self._damaged is None:
+                self._damaged = store_file.structure(self._connection)
+            rows = store_file.unit_rows(self._connection, self._last, self.design.n_units)
+            for row in rows:
+                if why := self._refused(row):
+                    self._damaged.append(why)
+        return tuple(self._damaged)
+
     def status(self) -> Status:
-        """Units done, claimed and failed."""
-        with _named(self.path):
+        """Units done, claimed and failed, and what is damaged."""
+        damaged = list(self.look())
+        with named(self.path):
             query = self._connection.execute
-            (done,) = query("SELECT COUNT(*) FROM unit").fetchone()
-            claims = query("SELECT owner, host, pid, renewed FROM claim").fetchall()
-            failures = query("SELECT point, first, message FROM failure ORDER BY 1, 2").fetchall()
-        failed = {self._unit(point, first): message for point, first, message in failures}
+            try:
+                claims = query("SELECT owner, host, pid, renewed FROM claim NOT INDEXED").fetchall()
+                notes = query("SELECT point, first, message FROM failure NOT INDEXED").fetchall()
+            except store_file.BROKEN as error:
+                if not damaged:
+                    raise
+                damaged.append(f"notes of claims and failures ({error})")
+                claims, notes = [], []
+        failed = {
+            unit: store_file.understood(point, first, message)
+            for point, first, message in sorted(notes, key=str)
+            if (unit := self._unit(point, first)) is not None
+        }
         alive = sum(not _is_dead(*claim) for claim in claims)
-        return Status(done, self.design.n_units, alive, failed)
+        return Status(len(self._rows), self.design.n_units, alive, failed, tuple(damaged))
 
     def units(self) -> Iterator[tuple[Unit, dict[str, np.ndarray]]]:
-        """Every stored unit in the design's order; raises `StoreError` for a wrong checksum."""
-        query = "SELECT point, first, trials, columns, data, checksum FROM unit ORDER BY 1, 2"
-        with _named(self.path):
-            for row in self._connection.execute(query):
-                unit, columns = _unpacked(self.path, row)
+        """Every unit in the design's order; before the first `StoreError` if any is damaged."""
+        self.done()
+        yield from self.whole_units()
+
+    def whole_units(self) -> Iterator[tuple[Unit, dict[str, np.ndarray]]]:
+        """Every unit that is whole, in the design's order, whatever else is damaged."""
+        self.look()
+        with named(self.path):
+            for key in sorted(self._rows):
+                query = f"{store_file.ROW} WHERE rowid = ?"
+                row = self._connection.execute(query, (self._rows[key],)).fetchone()
+                try:
+                    unit, columns = store_file.unpacked((row or (None,) * 7)[1:])
+                except ValueError as error:  # since it was looked at
+                    raise store_file.damaged(self.path, str(error)) from error
                 yield unit, {self.design.column(name): one for name, one in columns.items()}
 
     def by_point(self) -> Iterator[tuple[int, Columns]]:
@@ -242,8 +273,13 @@ class Store:
 
     @contextmanager
     def _write(self) -> Iterator:
-        with _named(self.path, writing=True), _transaction(self._connection):
-            yield self._connection.execute
+        with named(self.path, writing=True):
+            if not self._writes:
+                self._connection.close()
+                self._connection = store_file.connect(self.path, "rw")
+                self._writes = True
+            with transaction(self._connection):
+                yield self._connection.execute
 
     def _renew(self) -> None:
         now = (time.time(), self.owner)
@@ -262,70 +298,38 @@ class Store:
         )
         return not self._connection.execute(query, unit[:2]).fetchone()[0]
 
-    def _unit(self, point: int, first: int) -> Unit:
-        return Unit(point, first, min(self.design.unit, self.design.trials - first))
+    def _refused(self, row: tuple | str) -> str:
+        """Why a row is no unit of this store; "" if it is, and then it is counted."""
+        if isinstance(row, str):
+            return row
+        self._last = max(self._last, row[0])
+        try:
+            unit, _ = store_file.unpacked(row[1:])
+        except ValueError as error:
+            return str(error)
+        if unit != self._unit(unit.point, unit.first):
+            return f"point {unit.point}, trials from {unit.first}: no unit of the design"
+        if unit[:2] in self._rows:
+            return f"point {unit.point}, trials from {unit.first}: stands there twice"
+        self._rows[unit[:2]] = row[0]
+        return ""
+
+    def _unit(self, point: object, first: object) -> Unit | None:
+        """The design's unit that begins there, if one does."""
+        design = self.design
+        if not (isinstance(point, int) and isinstance(first, int)):
+            return None
+        if not (0 <= point < len(design.points) and 0 <= first < design.trials):
+            return None
+        size = min(design.unit, design.trials - first)
+        return None if first % design.unit else Unit(point, first, size)
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    # isolation_level None: transactions begin where we say so.
-    connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; IMMEDIATE, so that what is read inside cannot change before it is written."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def _named(file: Path, writing: bool = False) -> Iterator[None]:
-    """SQLite's complaints as ours, with the file's name and what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as cause:
-        if writing:
-            raise StoreWriteError(
-                f"store {file} cannot be written ({cause}); what it holds is whole: "
-                "make room and run the same sweep again"
-            ) from cause
-        raise StoreError(f"store {file} cannot be used: {cause}") from cause
-    except sqlite3.DatabaseError as cause:
-        raise StoreError(f"{file} is not a store, or is damaged: {cause}") from cause
-
-
-def _tables(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-
-
-def _make_tables(connection: sqlite3.Connection, design: SweepDesign) -> None:
-    for statement in _TABLES.split(";"):  # executescript would end the transaction
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    meta = {"format": str(FORMAT), "numbers": str(NUMBERS), "design": design.to_json()}
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-
-
-def _check_version(file: Path, meta: Mapping[str, str]) -> None:
-    for key, ours in (("format", FORMAT), ("numbers", NUMBERS)):
-        if meta.get(key) != str(ours):
-            raise StoreError(
-                f"store {file} has {key} version {meta.get(key)}, this prunelaw has {ours}: "
-                "export it with the version that wrote it, or begin a new store"
-            )
-
-
-def _is_dead(owner: str, host: str, pid: int, renewed: float) -> bool:
-    if time.time() - renewed > LEASE:
+def _is_dead(owner: object, host: object, pid: object, renewed: object) -> bool:
+    """Whether a claim holds no longer; nor does one that is damaged."""
+    if not (isinstance(pid, int) and 0 < pid < 2**31 and isinstance(renewed, float)):
+        return True
+    if abs(time.time() - renewed) > LEASE:
         return True
     return host == socket.gethostname() and not _runs(pid)
 
@@ -340,25 +344,3 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _packed(unit: Unit, columns: Mapping[str, np.ndarray]) -> tuple:
-    table = np.stack([np.asarray(values, dtype="<f8") for values in columns.values()])
-    if table.shape[1] != unit.trials:
-        raise InputError(f"a unit of {unit.trials} trials got {table.shape[1]} values a column")
-    names, data = json.dumps(list(columns)), table.tobytes()
-    return (*unit, names, data, _checksum(unit, names, data))
-
-
-def _unpacked(file: Path, row: tuple) -> tuple[Unit, dict[str, np.ndarray]]:
-    unit, (names, data, checksum) = Unit(*row[:3]), row[3:]
-    if checksum != _checksum(unit, names, data):
-        raise StoreError(f"{file} is damaged: wrong checksum of point {unit.point}, {unit.first}")
-    columns = json.loads(names)
-    table = np.frombuffer(data, dtype="<f8").reshape(len(columns), unit.trials)
-    return unit, dict(zip(columns, table, strict=True))
-
-
-def _checksum(unit: Unit, names: str, data: bytes) -> bytes:
-    head = f"{unit.point} {unit.first} {unit.trials} {names}"
-    return hashlib.blake2b(head.encode() + data, digest_size=16).digest()

@@ -112,10 +112,10 @@ def check_theory(
     1/N the means are fitted with, as in `agreement`, whose verdict this is.
 
     Raises:
-        InputError: if the store is not finished, holds a single dimension, or not every point at
-            the same ones, or is no store of simulated students.
+        InputError: if the store is damaged or not finished, holds a single dimension, or not every
+            point at the same ones, or is no store of simulated students.
     """
-    if not store.status().complete:
+    if len(store.done()) < store.design.n_units:
         raise InputError(f"{store.path} is not finished: run the sweep to its end, then check it")
     design = simulated(store)
     points, sizes, positions = _grid(design)

@@ -127,6 +127,8 @@ def test_a_failed_unit_is_named_by_status_and_gives_exit_code_1(tmp_path, monkey
         (["run", "NEW", *AXES, "--workers", "0"], "--workers must be"),
         (["run", "NEW", "--alpha-tot", "3", "--keep", "1.5"], "point 0: --keep must be"),
         (["run", "NEW", "--standard", "--theta", "1"], "--standard fixes the points"),
+        (["run", "NEW", *AXES, "--dask", ""], "must be like tcp://HOST:PORT, got ''"),
+        (["run", ":memory:", *AXES], "store must be a file, which lasts"),
         (["check", "STORE"], "dim must take two or more values"),
         (["check", "STORE", "--output", "STORE"], "--out must be a new file"),
         (["check", "NEW"], "NEW does not exist"),
@@ -148,3 +150,30 @@ def test_a_store_of_something_else_is_refused(tmp_path):
         file.execute("CREATE TABLE mine (x)")
     result = run("run", tmp_path / "other.db", *SMALL)
     assert result.exit_code == 2 and "no store of a prunelaw sweep" in result.stderr
+
+
+def test_a_damaged_store_is_refused_repaired_and_measured_again(store, tmp_path):
+    path, out = tmp_path / "runs.db", tmp_path / "runs.csv"
+    path.write_bytes(store.read_bytes())
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE unit SET columns = '[]' WHERE point = 2 AND first = 3")
+    found = answer("status", path)
+    assert (found["units_done"], found["complete"]) == (7, False)
+    assert found["damaged"] == ["wrong checksum of point 2, 3"]
+    for arguments in (["run", path], ["export", path, "--out", out], ["check", path]):
+        result = run(*arguments)
+        assert result.exit_code == 2 and f"`prunelaw sweep repair {path}`" in result.stderr
+    assert "units missing: 1; `prunelaw sweep run" in run("repair", path).stdout
+    assert answer("run", path)["measured"] == 1
+    assert answer("export", path, "--out", out)["complete"]
+    assert answer("repair", path)["damaged"] == []
+
+
+def test_an_older_store_is_read_with_a_note(store, tmp_path):
+    path = tmp_path / "old.db"
+    path.write_bytes(store.read_bytes())
+    with sqlite3.connect(path) as file:
+        file.execute("DELETE FROM meta WHERE key = 'checksum'")
+    assert "under no checksum; `prunelaw sweep repair" in run("status", path).stderr
+    assert answer("repair", path)["signed"]
+    assert run("status", path).stderr == ""

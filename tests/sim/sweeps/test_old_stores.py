@@ -12,7 +12,8 @@ from prunelaw_sim.sweeps.design import Unit
 from prunelaw_sim.sweeps.real_cells import cell_name, kept_count, upgraded
 from prunelaw_sim.sweeps.real_tables import cells_table, runs_table
 from prunelaw_sim.sweeps.runner import run_sweep
-from prunelaw_sim.sweeps.store import Store, _checksum
+from prunelaw_sim.sweeps.store import Store
+from prunelaw_sim.sweeps.store_file import unit_checksum
 from prunelaw_sim.sweeps.tables import points_table, to_sweep
 
 pytest.importorskip("optax", reason="the extra `real` is not installed")
@@ -39,11 +40,12 @@ def aged(wanted, path):
         (text,) = connection.execute("SELECT value FROM meta WHERE key = 'design'").fetchone()
         found = json.loads(text.replace("quantiles:", "band:"))
         del found["halves"]
+        connection.execute("DELETE FROM meta WHERE key = 'checksum'")
         connection.execute("UPDATE meta SET value = ? WHERE key = 'design'", [json.dumps(found)])
         units = connection.execute("SELECT point, first, trials, columns, data FROM unit")
         for *unit, names, data in units.fetchall():
             old = names.replace("quantiles:", "band:")
-            row = (old, _checksum(Unit(*unit), old, data), *unit[:2])
+            row = (old, unit_checksum(Unit(*unit), old, data), *unit[:2])
             connection.execute(
                 "UPDATE unit SET columns = ?, checksum = ? WHERE point = ? AND first = ?", row
             )

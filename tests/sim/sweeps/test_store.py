@@ -3,6 +3,7 @@
 import resource
 import socket
 import sqlite3
+import time
 
 import numpy as np
 import pytest
@@ -62,12 +63,15 @@ def test_claims_of_the_dead_lapse(tmp_path):
     with Store.create(tmp_path / "a.db", DESIGN) as store:
         with sqlite3.connect(tmp_path / "a.db") as other:
             rows = [
-                (0, 0, "gone", socket.gethostname(), NO_PROCESS, 1e12),
+                (0, 0, "gone", socket.gethostname(), NO_PROCESS, time.time()),
                 (0, 5, "silent", "elsewhere", 1, 0.0),  # no sign of life for a long time
-                (0, 10, "alive", "elsewhere", 1, 1e12),
+                (0, 10, "alive", "elsewhere", 1, time.time()),
+                (0, 15, "damaged", "elsewhere", 1, 1e12),  # a sign of life from the future
+                (0, 20, "damaged", "elsewhere", "?", time.time()),
             ]
             other.executemany("INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?)", rows)
-        assert store.claim(UNITS[:3], 3) == UNITS[:2]
+        assert store.status().claimed == 1
+        assert store.claim(UNITS[:5], 5) == [*UNITS[:2], *UNITS[3:5]]
 
 
 def test_a_failure_is_noted_until_the_unit_is_stored(tmp_path):

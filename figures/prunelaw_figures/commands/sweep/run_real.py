@@ -7,7 +7,14 @@ import click
 
 from prunelaw_figures.terminal.options import JSON, complete, rule_names
 from prunelaw_figures.terminal.output import NameList, NumberList, RuleList
-from prunelaw_figures.terminal.sweep_output import DASK, STORE, WORKERS, run_design, whole_number
+from prunelaw_figures.terminal.sweep_output import (
+    DASK,
+    STORE,
+    WORKERS,
+    opened,
+    run_design,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from prunelaw_sim.networks.recipes import Recipe
@@ -75,12 +82,11 @@ def _design(store: Path, **asked: Any) -> "SweepDesign":
     """The design asked for, or that of the store if none is."""
     from prunelaw.errors import InputError
     from prunelaw_sim.sweeps.real import RealDesign
-    from prunelaw_sim.sweeps.store import Store
 
     given = {n: v for n, v in asked.items() if v is not None and v is not False and v != ()}
     if not given:
-        with Store.open(store) as opened:
-            return opened.design
+        with opened(store) as found:
+            return found.design
     missing = [name for name in NEEDED if name not in given]
     if missing:
         raise InputError(

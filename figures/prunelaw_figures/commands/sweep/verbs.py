@@ -1,11 +1,13 @@
-"""`prunelaw sweep run|run-real|status|export|check`: many trainings in a store that lasts."""
+"""`prunelaw sweep`, and what can be done with a store: many trainings that last."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.commands.sweep.repair import repair
 from prunelaw_figures.commands.sweep.run_real import run_real
 from prunelaw_figures.terminal.options import (
     DEGREES,
@@ -17,7 +19,14 @@ from prunelaw_figures.terminal.options import (
     rule_names,
 )
 from prunelaw_figures.terminal.output import NameList, NumberList, RuleList
-from prunelaw_figures.terminal.sweep_output import DASK, STORE, WORKERS, run_design, whole_number
+from prunelaw_figures.terminal.sweep_output import (
+    DASK,
+    STORE,
+    WORKERS,
+    opened,
+    run_design,
+    whole_number,
+)
 from prunelaw_figures.words.document import Block, Table, Text, print_result
 
 if TYPE_CHECKING:
@@ -36,12 +45,14 @@ def command() -> None:
     prunelaw sweep status runs.db
     prunelaw sweep export runs.db --out runs.csv
     prunelaw sweep check runs.db
+    prunelaw sweep repair runs.db
     prunelaw sweep run-real real.db --dataset digits --model mlp:64 --score el2n \\
                                --size 100,200,400 --keep 0.2,0.4,0.6,0.8 --workers 2
     """
 
 
 command.add_command(run_real)
+command.add_command(repair)
 
 
 @command.command()
@@ -96,10 +107,9 @@ def status(store: Path) -> None:
     \b
     prunelaw sweep status runs.db
     """
-    from prunelaw_sim.sweeps.store import Store
 
-    with Store.open(store) as opened:
-        found, design = opened.status(), opened.design
+    with opened(store) as one:
+        found, design = one.status(), one.design
     failed = [
         {"point": design.describe(unit.point), "first_trial": unit.first, "why": why}
         for unit, why in found.failed.items()
@@ -111,17 +121,24 @@ def status(store: Path) -> None:
         "units": found.total,
         "units_under_way": found.claimed,
         "failed": failed,
+        "damaged": list(found.damaged),
         "points": len(design.points),
         "trials": design.trials,
         "unit": design.unit,
         "seed": design.seed,
         "bytes": store.stat().st_size,
     }
-    rows = [(key.replace("_", " "), str(value)) for key, value in values.items() if key != "failed"]
+    lists = ("failed", "damaged")
+    rows = [
+        (key.replace("_", " "), str(value)) for key, value in values.items() if key not in lists
+    ]
     told = [
         Text(f"failed: {one['point']}, from trial {one['first_trial']}: {one['why']}")
         for one in failed
     ]
+    told += [Text(f"damaged: {what}") for what in found.damaged]
+    if found.damaged:
+        told.append(Text(f"`prunelaw sweep repair {shlex.quote(str(store))}` keeps what is whole"))
     print_result(values, [Table(f"sweep {store}", ("", ""), rows), *told])
 
 
@@ -138,13 +155,12 @@ def export(store: Path, output: Path, trials: bool) -> None:
     prunelaw sweep export runs.db --out trials.csv --trials
     """
     from prunelaw_sim.common.new_file import check_new_file, write_new_file
-    from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.sweeps.tables import points_table, trials_table
 
     check_new_file("--out", output)
-    with Store.open(store) as opened:
-        table = trials_table(opened) if trials else points_table(opened)
-        complete = opened.status().complete
+    with opened(store) as one:
+        table = trials_table(one) if trials else points_table(one)
+        complete = one.status().complete
     write_new_file("--out", output, table.to_csv(index=False))
     values = {"file": str(output), "rows": len(table), "complete": complete}
     note = "" if complete else " (the sweep is not complete)"
@@ -172,13 +188,12 @@ def check(store: Path, order: int | None, output: Path | None, points: int) -> N
     """
     from prunelaw.checks import check_integer
     from prunelaw_sim.common.new_file import check_new_file, write_new_file
-    from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.verification.store_check import check_theory
 
     check_integer("--points", points, 0)
     check_new_file("--out", output)
-    with Store.open(store) as opened:
-        found = check_theory(opened, order=order)
+    with opened(store) as one:
+        found = check_theory(one, order=order)
     if output is not None:
         write_new_file("--out", output, found.table.to_csv(index=False))
     judged = found.agreement
@@ -234,14 +249,13 @@ def _design(store: Path, degrees: bool, standard: bool, keep: Any, **asked: Any)
     """The design asked for, or that of the store if none is."""
     from prunelaw.errors import InputError
     from prunelaw_sim.sweeps.simulated import Design
-    from prunelaw_sim.sweeps.store import Store
     from prunelaw_sim.verification.store_check import standard_design
 
     given = {name: value for name, value in asked.items() if value not in (None, ())}
     given |= {"f": keep} if keep is not None else {}
     if not given and not standard:
-        with Store.open(store) as opened:
-            return opened.design
+        with opened(store) as found:
+            return found.design
     if "dim" in given:
         given["dim"] = [whole_number("--dim", value, 2) for value in given["dim"]]
     if "theta" in given:
