@@ -7,6 +7,7 @@ import click
 
 from prunelaw_figures.terminal.options import (
     FILE,
+    FULL,
     GROUP,
     JSON,
     LEVEL,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @SEED
 @figure_option("Draw the advice into a new PNG file.")
 @reading_options
+@FULL
 @JSON
 def command(
     table: str,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from prunelaw_figures.words.document import Block, Heading, Items, Table, Text
+from prunelaw_figures.words.document import Block, Details, Heading, Items, Table, Text
 from prunelaw_figures.words.plan import plan_blocks
 from prunelaw_sim.advice.advise import Advice
 from prunelaw_sim.advice.choice import TOLERANCE, Interval, Keep, Span
@@ -11,6 +11,11 @@ from prunelaw_sim.advice.on_pruning import PruningAdvice
 from prunelaw_sim.advice.on_scores import Border, ScoreAdvice
 from prunelaw_sim.common.amounts import amount_text
 
+KNOWN = {
+    "measured": "measured",
+    "between": "from measured cells around it",
+    "law": "by the law, beyond what was measured",
+}
 SHOWN = 3  # runs worth adding: --json has them all
 
 
@@ -60,24 +65,28 @@ def _pruning(found: PruningAdvice) -> Iterator[Block]:
     if found.kept is not None:
         question += f", at most {amount_text(found.kept)} kept"
     yield Heading(question)
-    yield Text(_law_of_pruning(found))
-    if found.reasons:
-        does_not = "the pruning theory does not describe these runs"
-        yield Items([f"{does_not}: {reason}" for reason in found.reasons])
     yield from map(Text, _use(found))
     yield from map(Text, _against(found))
-    yield from map(Text, _where(found))
-    yield from _runs(found)
+    yield Text(_law_of_pruning(found))
     for note in found.warnings:
         if note.kind != "runs_disagree":  # said with the choice
             yield Text(f"warning: {note}")
-    yield Text(f"statistics: {found.source}; intervals are of the law, and hold if it does")
+    yield from map(Text, _where(found))
+    yield from _runs(found)
+    does_not = "the pruning theory does not describe these runs"
+    because = [Items([f"{does_not}: {reason}" for reason in found.reasons])]
+    yield Details([*(because if found.reasons else ()), Text(f"statistics: {found.source}")])
 
 
 def _law_of_pruning(found: PruningAdvice) -> str:
     judged, fit = found.judged, found.fit
-    if not found.describes or judged is None or fit is None:
-        return "law: a power law in the data-set size for each measured fraction and rule"
+    if found.law == "cells":
+        return "law: none; measured cells answer, and what lies between them"
+    if found.law == "curves" or judged is None or fit is None:
+        return (
+            "law: a power law in the data-set size for each measured fraction and rule, corrected "
+            "by the runs"
+        )
     line = f"law: pruning theory with N = {fit.dimension:.4g}, θ = {fit.theta:.3g} rad"
     if judged.held_out is None or judged.baseline_held_out is None:
         return line
@@ -94,7 +103,7 @@ def _use(found: PruningAdvice) -> Iterator[str]:
     if best.rule == "random":
         all_kept = found.examples == best.kept
         what = "everything" if all_kept else f"{amount_text(best.kept)} at random"
-    expected = f"expect error {best.error.value:.4g} ({_ends(best.error, '.4g')} {level})"
+    expected = f"expect error {best.error.value:.4g} ({_ends(best.error, '.4g')} {level}), {KNOWN[best.how]}"
     yield f"{'keep' if told else 'not told; the best estimate is to keep'} {what}: {expected}"
     against = [note for note in found.warnings if note.kind == "runs_disagree"]
     if against:

@@ -144,8 +144,8 @@ def _angles(theta: Float[np.ndarray, " laws"]) -> Float[np.ndarray, " nodes"]:
 class CurveLaws:
     """A power law in the data-set size for every measured (keep_fraction, rule), one floor.
 
-    Of rule "random" there is one pair, `RANDOM`, a power law in the kept examples.  The log_scales
-    are those at size `centre`.
+    Of rule "random" there is one pair, `RANDOM`, a power law in the kept examples; it is one of the
+    pairs.  The log_scales are those at size `centre`.
     """
 
     pairs: tuple[tuple[float, str], ...]
@@ -155,18 +155,42 @@ class CurveLaws:
     centre: float
 
     def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
-        """`InputError` for a fraction and rule that were not measured at two sizes."""
-        pairs, sizes = zip(*(cell.curve for cell in cells), strict=True)
-        for f, rule in pairs:
-            if (f, rule) not in self.pairs:
-                raise InputError(
-                    f"rule {rule} at fraction {f:g} was not measured at two sizes: no curve "
-                    "tells of it"
-                )
+        """Those of random keeping for a fraction and rule that were not measured at two sizes."""
+        known = [
+            cell.curve if cell.curve[0] in self.pairs else (RANDOM, cell.kept) for cell in cells
+        ]
+        pairs, sizes = zip(*known, strict=True)
         place = [self.pairs.index(pair) for pair in pairs]
         x = np.log(np.array(sizes) / self.centre)
         curve = np.exp(self.log_scales[:, place] - self.exponents[:, place] * x)
         return self.floor[:, None] + curve
+
+
+@dataclass(frozen=True, eq=False)
+class KeptLine:
+    """error = exp(a + b log kept), whatever the rule: what is left where no law is known."""
+
+    a: float
+    b: float
+    replicates: int
+
+    @classmethod
+    def through(cls, points: pd.DataFrame, replicates: int) -> KeptLine:
+        """Of random keeping, or of all points where it was measured at fewer than two numbers."""
+        cells = cells_of(points)
+        log_kept = np.log([cell.kept for cell in cells])
+        log_error = np.log(points["error"].to_numpy(float))
+        random = np.array([cell.curve[0] == RANDOM for cell in cells])
+        used = random if len(set(log_kept[random])) > 1 else np.ones(len(cells), bool)
+        if len(set(log_kept[used])) < 2:
+            return cls(float(log_error.mean()), 0.0, replicates)
+        b, a = np.polyfit(log_kept[used], log_error[used], 1)
+        return cls(float(a), float(min(b, 0.0)), replicates)
+
+    def errors(self, cells: Sequence[Cell]) -> Float[np.ndarray, "laws cells"]:
+        """The same under every replicate."""
+        line = np.exp(self.a + self.b * np.log([cell.kept for cell in cells]))
+        return np.tile(line, (1 + self.replicates, 1))
 
 
 def cells_of(points: pd.DataFrame) -> list[Cell]:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw_sim.advice.cell_laws import Cell, CellLaws
+from prunelaw_sim.advice.local import LocalLaws
 from prunelaw_sim.common.statistics import quantile_interval
 
 SIZES = 33  # data-set sizes at which a rule is held against random keeping
@@ -42,13 +43,19 @@ class Interval:
 
 @dataclass(frozen=True)
 class Keep:
-    """A rule ("random" where everything is kept) and a fraction, with the error to expect."""
+    """A rule ("random" where everything is kept) and a fraction, with the error to expect.
+
+    Attributes:
+        error: of a measured cell its mean, with the interval of the mean, widened to hold its runs.
+        how: it is known: "measured", "between" measured cells, or by the "law" alone.
+    """
 
     rule: str
     keep_fraction: float
     dataset_size: float
     kept: float
     error: Interval
+    how: str = "law"
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,7 @@ class _Known:
         examples: float | None,
         level: float,
     ) -> None:
-        self.tail = (1.0 - level) / 2.0
+        self.laws, self.tail = laws, (1.0 - level) / 2.0
         # Everything kept is one cell, whatever the rule.
         self.grid = {
             rule: [cell if cell.keep_fraction < 1.0 else cell.at_random for cell in row]
@@ -187,7 +194,14 @@ class _Known:
 
     def keep(self, cell: Cell) -> Keep:
         error = Interval.of(self.error[cell], self.tail)
-        return Keep(cell.rule, cell.keep_fraction, cell.size, cell.kept, error)
+        keep = cell.rule, cell.keep_fraction, cell.size, cell.kept
+        if not isinstance(self.laws, LocalLaws):
+            return Keep(*keep, error)
+        at = self.laws.place(cell)
+        if at is not None:
+            least, largest = self.laws.runs[at].tolist()
+            error = Interval(error.value, min(error.low, least), max(error.high, largest))
+        return Keep(*keep, error, self.laws.how(cell))
 
     def behind(self, cell: Cell, best: Cell) -> Interval:
         return Interval.of(self.error[cell] - self.error[best], self.tail)

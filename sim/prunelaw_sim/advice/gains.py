@@ -63,21 +63,6 @@ def gains_differ(gains: pd.DataFrame, freedom: float) -> float | None:
     return lack_of_fit(float(np.sum(off**2)), len(se), freedom)
 
 
-def contradicted(gains: pd.DataFrame, rule: str, f: float) -> str | None:
-    """Whether the runs nearest to a choice have the other sign than the law, in words.
-
-    Nearest: the largest data set, and of it the fraction next to f.  By a standard error or more.
-    """
-    mine = gains.loc[gains["rule"] == rule]
-    if not len(mine):
-        return None
-    mine = mine.loc[mine["dataset_size"] == mine["dataset_size"].max()]
-    away = np.abs(np.log(mine["keep_fraction"].to_numpy(float) / f))
-    nearest = mine.iloc[[int(away.argmin())]]
-    gain, predicted, se = nearest[_GAINS].to_numpy(float)[0]
-    return worst_gain(nearest) if gain < -se and predicted > 0.0 else None
-
-
 def worst_gain(gains: pd.DataFrame) -> str:
     """The cell whose gain is farthest off, in words."""
     gain, predicted, se = gains[_GAINS].to_numpy(float).T

@@ -18,38 +18,48 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.advice.cell_laws import (
     KEYS,
+    RANDOM,
+    Cell,
     CellLaws,
-    CurveLaws,
+    KeptLine,
     cells_of,
     fit_curves,
+    measured_curves,
     resampled,
     stated_errors,
     theory_replicates,
 )
 from prunelaw_sim.advice.choice import Keep, KeepChoice, choose
-from prunelaw_sim.advice.gains import contradicted, gains_differ, measured_gains, worst_gain
+from prunelaw_sim.advice.gains import gains_differ, measured_gains, worst_gain
+from prunelaw_sim.advice.local import LocalLaws, corrected
 from prunelaw_sim.advice.question import (
     CellRun,
     Question,
     cells_to_choose,
     next_runs,
+    not_modelled,
     sizes_to_compare,
 )
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.plain import to_plain
+from prunelaw_sim.common.statistics import lack_of_fit
 from prunelaw_sim.fits.fit import SIGNIFICANT
 from prunelaw_sim.fits.rollout import hold_out_limit
-from prunelaw_sim.laws.pruning import COLUMNS, PruningFit, fit_pruning, pruning_points
+from prunelaw_sim.laws.pruning import COLUMNS, PruningFit, fit_pruning
+from prunelaw_sim.laws.theory_rules import theory_rules
+from prunelaw_sim.tables.replicates import averaged
 from prunelaw_sim.tables.sweep import EPOCHS_TOLERANCE, Sweep
 
 FEWEST = 6  # points that a fit of the theory needs
 _SURE = 3.0  # a difference of so many standard deviations needs no run
 _CLOSE = 0.01  # doublings: sizes may be printed rounded
+UNKNOWN = 0.05  # relative scatter that is allowed for where the table tells of none
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +67,8 @@ class PruningAdvice:
     """What runs on pruned data say of a data set; made by `advise_on_pruning`.
 
     Attributes:
-        law: "theory" or "curves", which all predictions use.
+        law: "theory", "curves" or, where none describes the runs, "cells": all predictions use it,
+            corrected near measured cells (`local`).
         describes: whether the theory describes the sweep; if not, `reasons` say why.
         hold_out_above: larger data sets were predicted, not fitted, to judge the theory.
         source: of the intervals.
@@ -85,7 +96,7 @@ class PruningAdvice:
     warnings: tuple[Note, ...]
     fit: PruningFit | None = field(repr=False)
     judged: PruningFit | None = field(repr=False)
-    laws: CellLaws = field(repr=False)
+    laws: LocalLaws = field(repr=False)
     points: pd.DataFrame = field(repr=False)
 
     @property
@@ -93,12 +104,9 @@ class PruningAdvice:
         """In a word: "prune", "keep_all", "random" or "not_told".
 
         Not told: the interval of the difference between the best rule and random keeping of as
-        many, or between random keeping and the best rule, holds 0; or the runs nearest to the
-        choice had the other sign than the law.
+        many, or between random keeping and the best rule, holds 0.
         """
         _, other, gap = self.choice.doubt
-        if any(note.kind == "runs_disagree" for note in self.warnings):
-            return "not_told"
         if self.choice.best.rule == "random" and self.examples == self.choice.best.kept:
             return "keep_all"
         if self.choice.best.rule == "random" == other:  # there is no other rule
@@ -152,26 +160,26 @@ def advise_on_pruning(
     """
     question = Question(examples, kept, level, replicates, seed)
     sweep, shorter = _comparable(sweep.require(*COLUMNS))
-    points = pruning_points(sweep)
+    points = _points(sweep)
     limit, judged, warnings = _judge(sweep, points)
     fit = None if judged is None else (judged if limit is None else fit_pruning(sweep))
-    reasons, gains = _reasons(sweep, judged)
+    reasons = _reasons(sweep, judged)
     describes = judged is not None and not reasons
-    laws, source = _laws(sweep, points, fit if describes else None, question)
+    law, laws, source, untold = _laws(sweep, points, fit if describes else None, question)
+    grid = cells_to_choose(sweep, points, law, question)
     choice = choose(
         laws,
-        cells_to_choose(sweep, points, describes, question),
+        grid,
         examples=question.examples,
         level=question.level,
         sizes=sizes_to_compare(points, question),
         most=question.most,
     )
-    theory = (gains, fit) if describes else (None, None)
     beyond = _doublings(points, choice.best)
     largest = float(points["dataset_size"].to_numpy(float).max())
     tested = None if limit is None else float(np.log2(largest / limit))
     return PruningAdvice(
-        law="theory" if describes else "curves",
+        law=law,
         describes=describes,
         reasons=reasons,
         hold_out_above=limit,
@@ -182,11 +190,14 @@ def advise_on_pruning(
         choice=choice,
         doublings=beyond,
         tested_doublings=tested,
-        next_runs=next_runs(laws, choice, points, describes, fit),
+        next_runs=next_runs(laws, choice, points, law, fit),
         warnings=(
             *shorter,
             *warnings,
-            *_warnings(choice, points, beyond, tested, *theory),
+            *untold,
+            *not_modelled(points, grid),
+            *_law_alone(laws, grid, choice, question.most),
+            *_warnings(choice, points, beyond, tested, fit if describes else None),
         ),
         fit=fit,
         judged=judged,
@@ -222,6 +233,10 @@ def _judge(
 ) -> tuple[float | None, PruningFit | None, list[Note]]:
     """The theory fitted to the smaller data sets, if enough of them are left."""
     sizes = points["dataset_size"].to_numpy(float)
+    try:
+        theory_rules(points["rule"].to_numpy(object), points["keep_fraction"].to_numpy(float))
+    except InputError as unknown:
+        return None, None, [Note("not_judged", f"the pruning theory is not asked: {unknown}")]
     if len(sizes) < FEWEST:
         text = f"{len(sizes)} points (size, fraction, rule): the theory needs {FEWEST}"
         return None, None, [Note("not_judged", f"{text}, and is not asked")]
@@ -233,52 +248,97 @@ def _judge(
     return None, fit_pruning(sweep), [Note("not_judged", text)]
 
 
-def _reasons(
-    sweep: Sweep, judged: PruningFit | None
-) -> tuple[tuple[str, ...], pd.DataFrame | None]:
+def _reasons(sweep: Sweep, judged: PruningFit | None) -> tuple[str, ...]:
     """Why the theory does not describe the sweep, its gains over random keeping included."""
     if judged is None:
-        return (), None
+        return ()
     gains, freedom = measured_gains(sweep, judged.table)
     p = gains_differ(gains, freedom)
     if p is None or p >= SIGNIFICANT:
-        return judged.reasons, gains
+        return judged.reasons
     text = f"its gains over random keeping are not those measured (F test, p = {p:.1e}): "
-    return (*judged.reasons, text + worst_gain(gains)), gains
+    return (*judged.reasons, text + worst_gain(gains))
+
+
+def _points(sweep: Sweep) -> pd.DataFrame:
+    """One row a (size, fraction, rule): mean error, its standard error, least and largest run."""
+    points = averaged(sweep, KEYS)
+    groups = sweep.frame.groupby(KEYS, sort=True)["error"]
+    ends = groups.agg(least="min", largest="max").reset_index(drop=True)
+    return pd.concat([points, ends], axis=1)
 
 
 def _laws(
     sweep: Sweep, points: pd.DataFrame, fit: PruningFit | None, question: Question
-) -> tuple[CellLaws, str]:
-    """Replicates of the theory, or of curves where `fit` is None."""
-    own, se = points["error"].to_numpy(float), stated_errors(points)
-    if fit is None and not (own > 0.0).all():
-        raise TableError(f"{sweep.source}: a curve through errors of 0 has no logarithm")
-    if se is None:
-        freedom = max(len(points) - 4, 1)
-        alike = np.ones(len(points))
-        se = alike * (
-            _curve_misfit(fit_curves(points, own[None], alike), points)
-            if fit is None
-            else fit.rmse * np.sqrt(len(points) / freedom)
-        )
-    errors, source = resampled(sweep, points, se, question.replicates, question.seed)
+) -> tuple[str, LocalLaws, str, list[Note]]:
+    """(name, law corrected by the runs, how replicates were drawn, what is not known of it).
+
+    The theory where `fit` is given; curves where they pass the same test of lack of fit; else the
+    measured cells alone.
+    """
+    own, se, count = points["error"].to_numpy(float), stated_errors(points), question.replicates
+    if not (own > 0.0).all():
+        raise TableError(f"{sweep.source}: an error of 0 has no logarithm; leave out its cell")
+    name, notes = "theory", []
+    if fit is None:
+        name, notes = _curves_or_cells(points, se)
+    width = se if se is not None else own * UNKNOWN
+    errors, source = resampled(sweep, points, width, count, question.seed)
     if fit is not None:
-        return theory_replicates(fit, points, errors), source
-    return fit_curves(points, np.vstack([own, errors]), se), source
+        law: CellLaws = theory_replicates(fit, points, errors)
+    elif name == "curves":
+        law = fit_curves(points, np.vstack([own, errors]), width)
+    else:
+        law = KeptLine.through(points, count)
+    noise = None if se is None else se / own
+    return name, corrected(law, points, errors, noise, question.seed), source, notes
 
 
-def _curve_misfit(curves: CurveLaws, points: pd.DataFrame) -> float:
-    """Standard deviation about the curves, of the points on them."""
-    on = np.array([cell.curve[0] in curves.pairs for cell in cells_of(points)])
-    off = curves.errors(cells_of(points.loc[on]))[0] - points.loc[on, "error"].to_numpy(float)
-    freedom = len(off) - 2 * len(curves.pairs) - 1
+def _curves_or_cells(
+    points: pd.DataFrame, se: Float[np.ndarray, " points"] | None
+) -> tuple[str, list[Note]]:
+    """Whether power laws of the measured fractions and rules describe the runs, as far as known."""
+    pairs = measured_curves(points)
+    if RANDOM not in pairs:
+        return "cells", []
+    on = np.array([cell.curve[0] in pairs for cell in cells_of(points)])
+    error = points["error"].to_numpy(float)
+    width = error * UNKNOWN if se is None else se
+    predicted = fit_curves(points, error[None], width).errors(cells_of(points))[0]
+    freedom = int(on.sum()) - 2 * len(pairs) - 1
     if freedom < 1:
-        raise InputError(
-            "the theory does not describe the sweep, and its curves have no point to spare and no "
-            "standard errors: add seeds, error_se or sizes"
+        return "cells", [Note("not_judged", "too few sizes to test power laws: cells answer alone")]
+    if se is None:
+        off = float(np.sqrt(np.sum(((predicted - error) / error)[on] ** 2) / freedom))
+        if off > UNKNOWN:
+            return "cells", [Note("no_law", f"power laws miss the runs by {100 * off:.2g} %")]
+        return "curves", [
+            Note("not_judged", "no seeds, no error_se: nothing tells chance from misfit")
+        ]
+    p = lack_of_fit(float(np.sum(((predicted - error) / se)[on] ** 2)), freedom)
+    if p < SIGNIFICANT:
+        text = f"power laws do not describe the runs either (lack of fit, p = {p:.1e})"
+        return "cells", [Note("no_law", text)]
+    return "curves", []
+
+
+def _law_alone(
+    laws: LocalLaws, grid: dict[str, list[Cell]], choice: KeepChoice, most: float
+) -> Iterator[Note]:
+    """What the law would choose without the runs near the question, where that is another rule."""
+    if isinstance(laws.law, KeptLine):
+        return
+    cells = [cell for row in grid.values() for cell in row if cell.keep_fraction <= most]
+    error = laws.law.errors(cells)[0]
+    at = int(error.argmin())
+    cell, best = cells[at], choice.best
+    rule = "random" if cell.keep_fraction == 1.0 else cell.rule
+    if rule != best.rule and error[at] < best.error.value:
+        text = (
+            f"the law alone would choose {rule}, f = {cell.keep_fraction:.3g}, with error "
+            f"{error[at]:.4g}; the runs near the question say otherwise"
         )
-    return float(np.sqrt(off @ off / freedom))
+        yield Note("runs_disagree", text)
 
 
 def _doublings(points: pd.DataFrame, best: Keep) -> float:
@@ -292,15 +352,10 @@ def _warnings(
     points: pd.DataFrame,
     beyond: float,
     tested: float | None,
-    gains: pd.DataFrame | None,
     fit: PruningFit | None,
 ) -> Iterator[Note]:
-    """What makes the choice less than it seems; `gains` and `fit` where the theory answers."""
+    """What makes the choice less than it seems; `fit` where the theory answers."""
     best = choice.best
-    against = None if gains is None else contradicted(gains, best.rule, best.keep_fraction)
-    if against is not None:
-        text = f"the runs nearest to this choice speak against it: gain over random of {against}"
-        yield Note("runs_disagree", text)
     if beyond > 0.0:
         text = f"{beyond:.1f} doublings beyond the measured data-set sizes; intervals trust the law"
         if tested is not None and tested < beyond:

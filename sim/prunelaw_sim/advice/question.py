@@ -23,8 +23,17 @@ import pandas as pd
 
 from prunelaw.checks import check_integer, hold_number
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.advice.cell_laws import RANDOM, Cell, CellLaws, measured_curves, stated_errors
+from prunelaw_sim.advice.cell_laws import (
+    RANDOM,
+    Cell,
+    CellLaws,
+    cells_of,
+    measured_curves,
+    stated_errors,
+)
 from prunelaw_sim.advice.choice import KeepChoice
+from prunelaw_sim.advice.local import between
+from prunelaw_sim.common.note import Note
 from prunelaw_sim.laws.pruning import PruningFit
 from prunelaw_sim.tables.sweep import Sweep
 
@@ -64,32 +73,56 @@ class Question:
 
 
 def cells_to_choose(
-    sweep: Sweep, points: pd.DataFrame, describes: bool, question: Question
+    sweep: Sweep, points: pd.DataFrame, law: str, question: Question
 ) -> dict[str, list[Cell]]:
     """Rule → cells over the fraction; one of them is the most that may be kept.
 
-    Of random keeping only its size matters: where a number of kept examples is given it has one
-    cell, a data set of that size.
+    Any of them under the theory; under curves those of measured curves, and what lies between
+    measured cells; where no law describes the runs, what lies between measured cells alone.  Of
+    random keeping only its size matters: where a number of kept examples is given it has one cell,
+    a data set of that size.
+
+    Raises:
+        TableError: where random keeping was not measured.
+        InputError: where no law describes the runs, and no cell is near the question.
     """
     most, fractions = question.most, points["keep_fraction"].to_numpy(float)
-    if describes:
-        even = np.geomspace(min(float(fractions.min()), most), 1.0, FRACTIONS)
-        known = [(float(f), r) for r in sorted(set(points["rule"])) for f in {*even, most}]
-    else:
-        known = [pair for pair in measured_curves(points) if pair != RANDOM]
-        if RANDOM in measured_curves(points):
-            known += [(float(f), "random") for f in {*fractions.tolist(), most}]
-    known = [(f, r) for f, r in known if f <= widest(r)]
-    found: dict[str, list[Cell]] = {}
-    for f, rule in sorted(known):
-        if rule == "random" and question.examples is None and f < 1.0:
-            continue
-        found.setdefault(rule, []).append(Cell(question.size(f), f, rule))
-    if "random" not in found:
+    measured = cells_of(points)
+    asked = {*fractions.tolist(), most, 1.0}
+    if law == "theory":
+        asked |= set(np.geomspace(min(float(fractions.min()), most), 1.0, FRACTIONS).tolist())
+    curves = measured_curves(points) if law == "curves" else ()
+    if not any(cell.curve[0] == RANDOM for cell in measured):
         raise TableError(
-            f"{sweep.source}: no runs of rule random, or that keep everything, at two sizes or "
-            "more: nothing tells whether pruning pays"
+            f"{sweep.source}: no runs of rule random, or that keep everything: nothing tells "
+            "whether pruning pays"
         )
+    found: dict[str, list[Cell]] = {}
+    for rule in sorted(set(points["rule"]) | {"random"}):
+        for f in sorted(asked):
+            cell = Cell(question.size(f), float(f), rule)
+            if f > widest(rule) or (rule == "random" and question.examples is None and f < 1.0):
+                continue
+            if law == "theory" or cell.curve[0] in curves or between(cell, measured):
+                found.setdefault(rule, []).append(cell)
+    if not any(cell.keep_fraction <= most for row in found.values() for cell in row):
+        sizes = points["dataset_size"]
+        raise InputError(
+            "no law describes these runs, and none of them is near the question: they are of "
+            f"data sets from {sizes.min():g} to {sizes.max():g}; ask about one of these, or add "
+            "runs at the size in question"
+        )
+    return found
+
+
+def not_modelled(points: pd.DataFrame, grid: dict[str, list[Cell]]) -> list[Note]:
+    """Rules that were measured, and of which nothing tells at the question."""
+    found = []
+    for rule in sorted(set(points["rule"]) - set(grid)):
+        mine = points.loc[points["rule"] == rule]
+        sizes = ", ".join(f"{size:g}" for size in sorted(set(mine["dataset_size"])))
+        text = f"rule {rule} was measured on data sets of {sizes} only, and is not compared here"
+        found.append(Note("not_modelled", text))
     return found
 
 
@@ -110,7 +143,7 @@ def next_runs(
     laws: CellLaws,
     choice: KeepChoice,
     points: pd.DataFrame,
-    describes: bool,
+    law: str,
     fit: PruningFit | None,
 ) -> tuple[CellRun, ...]:
     """Both choices and their rules at measured fractions, from the largest measured size on."""
@@ -119,11 +152,11 @@ def next_runs(
         return ()
     rules = sorted({best.rule, rival.rule})
     fractions = {float(f) for f in points["keep_fraction"]} | (
-        {best.keep_fraction} if describes else set()
+        {best.keep_fraction} if law == "theory" else set()
     )
     pairs = {(f, r) for r in rules for f in fractions if f <= widest(r)}
-    if not describes:
-        known = measured_curves(points)
+    if law != "theory":
+        known = {(cell.keep_fraction, cell.rule) for cell in cells_of(points)}
         pairs = {(f, r) for f, r in pairs if (f, r) in known or r == "random"}
     largest = float(points["dataset_size"].to_numpy(float).max())
     most = max(largest, best.dataset_size / 2.0)

@@ -67,7 +67,7 @@ def test_json_is_one_object(few):
     result = run(few, "--budget", "0.2k", "--json")
     found = json.loads(result.stdout)
     assert found["pools"] is None and found["scores"] is None
-    assert found["pruning"]["verdict"] == "prune" and found["pruning"]["law"] == "curves"
+    assert found["pruning"]["verdict"] == "prune" and found["pruning"]["law"] == "cells"
 
 
 def test_columns_by_other_names_and_constants(few, tmp_path):

@@ -111,7 +111,7 @@ def few_points(better=0.8):
 
 def test_without_theory_the_measured_cells_answer():
     found = advise_on_pruning(few_points(), kept=200.0)
-    assert found.law == "curves" and found.judged is None
+    assert found.law == "cells" and found.judged is None
     assert found.warnings[0].kind == "not_judged"
     best = found.choice.best
     assert (best.rule, best.keep_fraction, best.dataset_size) == ("hard", 0.5, 400.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import prunelaw
 from prunelaw_sim.advice.cell_laws import RANDOM, Cell, TheoryLaws, fit_curves, resampled
 from prunelaw_sim.advice.choice import SAME, choose, spans
-from prunelaw_sim.advice.gains import contradicted, gains_differ, measured_gains, worst_gain
+from prunelaw_sim.advice.gains import gains_differ, measured_gains, worst_gain
 from prunelaw_sim.advice.question import rank_cells
 from prunelaw_sim.tables.sweep import Sweep
 
@@ -128,8 +128,8 @@ def test_curves_come_back():
     asked = [Cell(1600.0, 0.25, "hard"), Cell(1600.0, 0.1, "random"), Cell(160.0, 1.0, "hard")]
     expected = [law(1600, 0.25, "hard"), law(1600, 0.1, "random"), law(160, 1.0, "random")]
     assert found.errors(asked)[0] == pytest.approx(expected)
-    with pytest.raises(prunelaw.InputError, match=r"rule hard at fraction 0.3 was not measured"):
-        found.errors([Cell(100.0, 0.3, "hard")])
+    unmeasured = found.errors([Cell(100.0, 0.3, "hard")])[0]  # as many at random
+    assert unmeasured == pytest.approx([law(100, 0.3, "random")])
 
 
 def test_replicates_of_the_theory_are_the_theory():
@@ -194,11 +194,3 @@ def test_gains_are_held_against_the_runs_seed_by_seed():
     assert gains_differ(gains, freedom) > 0.01
     wrong = measured_gains(*gains_table(0.01))
     assert gains_differ(*wrong) < 1e-3 and "predicted" in worst_gain(wrong[0])
-
-
-def test_a_choice_that_the_runs_speak_against():
-    against, _ = measured_gains(*gains_table(0.01, measured=-0.02))
-    assert contradicted(against, "hard", 0.4).startswith("hard at f = 0.5 of 200: -0.0")
-    agreeing, _ = measured_gains(*gains_table(0.01))
-    assert contradicted(agreeing, "hard", 0.4) is None
-    assert contradicted(agreeing, "easy", 0.4) is None
