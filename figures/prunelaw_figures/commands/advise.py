@@ -36,6 +36,14 @@ if TYPE_CHECKING:
 @click.option("--scores-column", metavar="NAME", help="Which column holds the scores.")
 @click.option("--scores-id", metavar="NAME", help="Which column holds the ids.")
 @click.option(
+    "--scores-holds",
+    metavar="WHAT",
+    help="What an order of 0...n-1 is: ranks, indices-up or -down (a list sorted so), scores.",
+)
+@click.option(
+    "--scores-never", metavar="END", help="What -1 among counts ranks as: highest or lowest."
+)
+@click.option(
     "--out-kept",
     "--output-kept",
     "output_kept",
@@ -61,6 +69,8 @@ def command(
     scores_high: str | None,
     scores_column: str | None,
     scores_id: str | None,
+    scores_holds: str | None,
+    scores_never: str | None,
     **options: Any,
 ) -> None:
     """How much to keep and which part, by the runs in TABLE; how sure that is; the next run.
@@ -86,6 +96,7 @@ def command(
 
     check_new_file("--figure", figure)
     meaning = {"high": scores_high, "column": scores_column, "id": scores_id}
+    meaning |= {"holds": scores_holds, "never": scores_never}
     of_examples = _scores(scores, meaning, output_kept, examples)
     found = advise(read_runs(table, mapping), examples=examples, scores=of_examples, **options)
     if figure is not None:
@@ -109,6 +120,7 @@ def _scores(
     """The scores of the examples at hand, if they were given; complaints name the option."""
     from prunelaw.checks import check_choice
     from prunelaw.errors import InputError
+    from prunelaw_sim.scores.contents import HOLDS, NEVER
     from prunelaw_sim.scores.files import HIGH, check_score_file, read_scores
 
     named = {f"--scores-{name}": given for name, given in meaning.items()}
@@ -117,8 +129,9 @@ def _scores(
             raise InputError(f"{name} belongs to --scores, which was not given")
     if path is None:
         return None
-    if meaning["high"] is not None:
-        check_choice("--scores-high", meaning["high"], HIGH)
+    for name, choices in (("high", HIGH), ("holds", HOLDS), ("never", NEVER)):
+        if meaning[name] is not None:
+            check_choice(f"--scores-{name}", meaning[name], choices)
     check_score_file("--out-kept", output_kept)
     if examples is not None and examples != round(examples):
         raise InputError(f"--examples must be a whole number with --scores, got {examples:g}")

@@ -119,7 +119,7 @@ def advise_on_scores(
     kept = kept_examples(scores.values, f, rule, seed=seed)
     sign = -1.0 if scores.high == "easy" else 1.0
     own = sign * scores.values
-    notes = []
+    notes = [Note("scores_file", text) for text in scores.said]
     if rule == "random":
         notes.append(Note("scores_unused", "the rule is random: the scores are not used"))
     if scores.high == "keep" and rule == "hard":

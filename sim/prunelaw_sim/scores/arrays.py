@@ -23,6 +23,8 @@ LARGEST = 2**30  # bytes unpacked, 1 GiB: 128 million scores
 FACTOR = 100  # scores of few values compress by 10 to 60
 HARMLESS = 2**26  # bytes, 64 MiB
 PLAIN_ARRAY = "score"  # the column's name in a file that holds no names
+UID = np.dtype("U32")
+UIDS = "uid"  # the same, where it holds names of examples
 
 
 class ScoreTable(NamedTuple):
@@ -46,7 +48,8 @@ def read_arrays(file: Path) -> ScoreTable | None:
         start = stream.read(6)
         stream.seek(0)
         if start == b"\x93NUMPY":
-            return ScoreTable({PLAIN_ARRAY: _array(str(file), stream, file.stat().st_size)}, {})
+            array = _array(str(file), stream, file.stat().st_size)
+            return ScoreTable({UIDS if array.dtype == UID else PLAIN_ARRAY: array}, {})
         if start.startswith(b"PK"):
             return _read_zip(file, stream)
         if start.startswith(b"PAR1"):
@@ -63,22 +66,35 @@ def _array(name: str, stream: io.BufferedIOBase, size: int) -> np.ndarray:
     try:
         version = np.lib.format.read_magic(stream)
         if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
         else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+            shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(stream)
     except (ValueError, TypeError, EOFError, SyntaxError, RecursionError) as cause:
         raise TableError(f"{name}: no array in NumPy's format: {cause}") from cause
     if dtype.hasobject:
         raise TableError(f"{name}: an array of Python objects is a pickle, which is never read")
-    if len(shape) > 1 or not dtype.itemsize:
-        raise TableError(f"{name}: must be one row of numbers, got {dtype} of shape {shape}")
+    if len(shape) > 2 or 0 in shape or not dtype.itemsize:
+        raise TableError(
+            f"{name}: must be one row of numbers, or one a seed, got {dtype} of shape {shape}"
+        )
     length = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if length != size - stream.tell():
         raise TableError(
             f"{name}: the header promises {length} bytes of data, the file has "
             f"{size - stream.tell()}"
         )
-    return np.frombuffer(stream.read(length), dtype=dtype).reshape(shape)
+    order = "F" if is_fortran and len(shape) > 1 else "C"
+    return _uids(np.frombuffer(stream.read(length), dtype=dtype).reshape(shape, order=order))
+
+
+def _uids(array: np.ndarray) -> np.ndarray:
+    """Pairs of 64-bit numbers, as DataComp keeps uids, as their 32 hexadecimal digits."""
+    kinds = [array.dtype[name] for name in array.dtype.names or ()]
+    if len(kinds) != 2 or any(kind.kind != "u" or kind.itemsize != 8 for kind in kinds):
+        return array
+    first, second = (array[name].ravel().tolist() for name in array.dtype.names or ())
+    texts = [f"{a:016x}{b:016x}" for a, b in zip(first, second, strict=True)]
+    return np.array(texts, dtype=UID)
 
 
 def _read_zip(file: Path, stream: io.BufferedIOBase) -> ScoreTable:
@@ -97,9 +113,10 @@ def _read_zip(file: Path, stream: io.BufferedIOBase) -> ScoreTable:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as cause:
         raise TableError(f"{file}: a broken or encrypted zip file: {cause}") from cause
     provenance = _provenance(file, arrays.pop("provenance", None))
-    columns = {name: array for name, array in arrays.items() if array.ndim == 1}
-    if len({len(array) for array in columns.values()}) > 1:
-        lengths = ", ".join(f"{name} {len(array)}" for name, array in columns.items())
+    columns = {name: array for name, array in arrays.items() if array.ndim in (1, 2)}
+    lines = {name: array for name, array in columns.items() if array.ndim == 1}
+    if len({len(array) for array in lines.values()}) > 1:
+        lengths = ", ".join(f"{name} {len(array)}" for name, array in lines.items())
         raise TableError(f"{file}: arrays differ in length: {lengths}")
     if not columns:
         raise TableError(f"{file}: holds no array of one row")
@@ -128,12 +145,21 @@ def check_growth(file: Path, unpacked: int, packed: int) -> None:
         )
 
 
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; `ValueError` for a key with two values: none of them is the file's."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise ValueError(f"{key} is {found[key]!r} and {value!r}")
+    return found
+
+
 def _provenance(file: Path, array: np.ndarray | None) -> dict[str, str]:
     """The JSON object in the array `provenance`, if there is one."""
     if array is None:
         return {}
     try:
-        found = json.loads(str(array.reshape(())))
+        found = json.loads(str(array.reshape(())), object_pairs_hook=once)
         return {str(key): str(value) for key, value in found.items()}
     except (ValueError, AttributeError, RecursionError) as cause:
         raise TableError(f"{file}: array provenance must be the text of a JSON object") from cause

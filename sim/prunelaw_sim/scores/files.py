@@ -22,7 +22,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,17 @@ from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.kept_examples import tied_count
 from prunelaw_sim.common.new_file import check_new_file, write_new_file
-from prunelaw_sim.scores.arrays import ScoreTable, read_arrays
+from prunelaw_sim.scores.arrays import ScoreTable, once, read_arrays
+from prunelaw_sim.scores.contents import (
+    ROW,
+    chosen_columns,
+    mean_of_seeds,
+    rows_of,
+    understood,
+)
 
 HIGH = ("keep", "hard", "easy")
+_TRUTHS = {"true": 1.0, "false": 0.0}
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -47,6 +55,7 @@ class Scores:
         values: finite numbers.
         ids: one for each value, or None where the file has none.
         high: what high values mean in the file; "easy" is written with the sign turned back.
+        said: what was made of the numbers of the file.
 
     Raises:
         InputError: for values that are not finite or not one for each id.
@@ -57,6 +66,7 @@ class Scores:
     source: str = "scores"
     high: str = "keep"
     provenance: Mapping[str, str] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("high", self.high, HIGH)
@@ -79,9 +89,9 @@ class Scores:
         """What a user of these scores should know."""
         distinct = len(np.unique(self.values))
         if not self.ties:
-            return ()
+            return self.said
         tied = f"{self.ties} of {len(self)} examples share their score with another"
-        return (f"{tied} ({distinct} values): their order is random, by the seed",)
+        return (f"{tied} ({distinct} values): their order is random, by the seed", *self.said)
 
 
 def read_scores(
@@ -91,14 +101,24 @@ def read_scores(
     id_column: str | None = None,
     high: str | None = None,
     examples: int | Sequence[str] | None = None,
+    holds: str | None = None,
+    never: str | None = None,
 ) -> Scores:
     """The scores of a file, checked.
 
     Args:
         column: which one holds the scores; `score`, or the only one beside the ids, if not given.
-        id_column: `id`, or the other one of two, if not given.
+            Several with commas are seeds, whose mean is taken, as of an array of seeds.
+        id_column: `id`, one called like it (`index`, `uid`, `sample_id`), a first one without a
+            name, or the other one of two, if not given; "(column 1)" is one without a name.
         high: "keep", "hard" or "easy"; what the file says (`# high: hard`), else "keep".
         examples: how many there must be; or their ids, in the order that is wanted.
+        holds: what an order of 0...n-1 is: "scores", "ranks" (n-1 the highest), "indices-up" or
+            "indices-down" (examples in the order of rising or falling score).
+        never: what -1 among counts ranks as: "highest" or "lowest".
+
+    Booleans are a mask: True is 1.  Infinite scores rank beyond all others.  A file of uids only is
+    a mask of the `examples` whose ids are given.
 
     Raises:
         TableError: with file, line (or index) and column, for what is no finite number, scores that
@@ -107,12 +127,29 @@ def read_scores(
     """
     file = Path(path)
     table = _with_sidecar(file, _read_table(file))
-    name, id_name = _chosen(file, table, column, id_column)
-    values = _numbers(file, table, name)
+    names, id_name = chosen_columns(file, table, column, id_column)
+    if not names:
+        return _listed(file, table, str(id_name), examples)
+    count = examples if examples is None or isinstance(examples, int) else len(examples)
+    values, said = _values(file, table, names, count)
     ids = None if id_name is None else _ids(file, table, id_name)
+    found = understood(
+        values,
+        holds=holds,
+        never=never,
+        has_ids=ids is not None,
+        where=f"{file}, column {', '.join(map(repr, names))}",
+        place=table.place(0),
+    )
+    rows = () if ids else ("the file has no ids: examples are named by their place, from 0",)
     meaning = _meaning(file, table.provenance, high)
     scores = Scores(
-        -values if meaning == "easy" else values, ids, str(file), meaning, table.provenance
+        -found.values if meaning == "easy" else found.values,
+        ids,
+        str(file),
+        meaning,
+        table.provenance,
+        (*said, *found.said, *rows),
     )
     return _matched(file, scores, examples)
 
@@ -176,7 +213,7 @@ def _read_text(file: Path) -> ScoreTable:
             "file, .npy, .npz or Parquet file"
         ) from cause
     comments = next((i for i, line in enumerate(lines) if line[:1] != "#"), len(lines))
-    provenance = dict(_comment(line) for line in lines[:comments])
+    provenance = _comments(file, lines[:comments])
     first = "".join(lines[comments : comments + 1])
     tabs = "\t" in first and (file.suffix == ".tsv" or "," not in first)
     reader = csv.reader(lines[comments:], delimiter="\t" if tabs else ",", strict=True)
@@ -197,7 +234,7 @@ def _read_text(file: Path) -> ScoreTable:
 
 
 def _header(file: Path, line: int, row: Sequence[str]) -> list[str]:
-    names = [name.strip() for name in row]
+    names = [name.strip() or ROW.format(i) for i, name in enumerate(row, start=1)]
     for name in names:
         if _number(name) is not None:
             raise TableError(
@@ -207,6 +244,20 @@ def _header(file: Path, line: int, row: Sequence[str]) -> list[str]:
         if names.count(name) > 1:
             raise TableError(f"{file}, line {line}: column {name!r} appears more than once")
     return names
+
+
+def _comments(file: Path, lines: Sequence[str]) -> dict[str, str]:
+    """What comment lines say; two that contradict each other are refused."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        key, value = _comment(line)
+        key = "high" if key.lower() == "high" else key
+        if key != "comment" and found.get(key, value) != value:
+            raise TableError(
+                f"{file}, line {number}: {key} is {value!r}, but {found[key]!r} in a line above"
+            )
+        found[key] = value
+    return found
 
 
 def _comment(line: str) -> tuple[str, str]:
@@ -220,7 +271,7 @@ def _with_sidecar(file: Path, table: ScoreTable) -> ScoreTable:
     if not beside.is_file():
         return table
     try:
-        found = json.loads(beside.read_text(encoding="utf-8"))
+        found = json.loads(beside.read_text(encoding="utf-8"), object_pairs_hook=once)
     except (OSError, ValueError, RecursionError) as cause:
         raise TableError(f"{beside}: no JSON that can be read: {cause}") from cause
     if not isinstance(found, dict):
@@ -236,40 +287,59 @@ def _with_sidecar(file: Path, table: ScoreTable) -> ScoreTable:
     return table._replace(provenance={**table.provenance, **more})
 
 
-def _chosen(
-    file: Path, table: ScoreTable, column: str | None, id_column: str | None
-) -> tuple[str, str | None]:
-    """Names of the columns of scores and of ids."""
-    names = list(table.columns)
-    for argument, name in (("column", column), ("id_column", id_column)):
-        if name is not None and name not in names:
-            raise TableError(
-                f"{file}: {argument} {name!r} is not there; present: {', '.join(names)}"
-            )
-    id_name = id_column or ("id" if "id" in names and column != "id" else None)
-    rest = [name for name in names if name != id_name]
-    chosen = column or ("score" if "score" in rest else rest[0] if len(rest) == 1 else None)
-    if chosen is None:
-        raise TableError(
-            f"{file}: which column holds the scores? Give column=, one of {', '.join(names)}"
-        )
-    if chosen == id_name:
-        raise TableError(f"{file}: column {chosen!r} cannot hold both scores and ids")
-    if id_name is None and len(names) == 2:
-        id_name = next(name for name in names if name != chosen)
-    return chosen, id_name
+def _values(
+    file: Path, table: ScoreTable, names: Sequence[str], examples: int | None
+) -> tuple[Float[np.ndarray, " n"], list[str]]:
+    """One number an example: of the column, or the mean over seeds; and what is said of it."""
+    seeds: list[np.ndarray] = []
+    for name in names:
+        cells = table.columns[name]
+        tabular = isinstance(cells, np.ndarray) and cells.ndim == 2
+        parts = rows_of(cells, examples, f"{file}, column {name!r}") if tabular else [cells]
+        seeds += [_numbers(file, table, name, part) for part in parts]
+    mask = ["a mask: True is 1, the higher score"] if _is_mask(table.columns[names[0]]) else []
+    if len(seeds) == 1:
+        return seeds[0], mask
+    mean, words = mean_of_seeds(seeds, str(file))
+    return mean, [*mask, words]
 
 
-def _numbers(file: Path, table: ScoreTable, name: str) -> Float[np.ndarray, " n"]:
-    cells = table.columns[name]
+def _is_mask(cells: Any) -> bool:
     if isinstance(cells, np.ndarray):
-        if cells.dtype.kind not in "iuf":
+        return cells.dtype.kind == "b"
+    return all(str(cell).strip().lower() in _TRUTHS for cell in cells)
+
+
+def _listed(
+    file: Path, table: ScoreTable, id_name: str, examples: int | Sequence[str] | None
+) -> Scores:
+    """Scores of a file of ids only: 1 for the examples in it, 0 for the others."""
+    ids = _ids(file, table, id_name)
+    if examples is None or isinstance(examples, int | np.integer):
+        raise TableError(
+            f"{file}: a list of {len(ids)} examples by their ids, and no scores: it says which are "
+            "chosen and ranks none; give the ids of all examples (examples=[...]) for a mask"
+        )
+    inside = set(ids)
+    values = np.array([float(text in inside) for text in examples])
+    if len(inside - set(examples)):
+        raise TableError(
+            f"{file}: holds {len(inside - set(examples))} ids that are none of the "
+            f"{len(examples)} examples"
+        )
+    said = f"a list of {len(ids)} chosen examples: 1 in it, 0 outside"
+    return Scores(values, tuple(examples), str(file), "keep", table.provenance, (said,))
+
+
+def _numbers(file: Path, table: ScoreTable, name: str, cells: Any) -> Float[np.ndarray, " n"]:
+    if isinstance(cells, np.ndarray):
+        if cells.dtype.kind not in "biuf":
             raise TableError(f"{file}, column {name!r}: must hold numbers, got {cells.dtype}")
         values = cells.astype(np.float64)
     else:
         numbers = [_number(cell) for cell in cells]
         values = np.array([np.nan if n is None else n for n in numbers], dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = np.flatnonzero(np.isnan(values))
     if len(bad):
         where, cell = table.place(int(bad[0])), cells[int(bad[0])]
         got = repr(cell) if isinstance(cell, str) else str(cell)
@@ -286,6 +356,8 @@ def _numbers(file: Path, table: ScoreTable, name: str) -> Float[np.ndarray, " n"
 
 def _number(cell: Any) -> float | None:
     """None for what is no number; float() also takes 1_000, which is a slip in a table."""
+    if isinstance(cell, str) and cell.strip().lower() in _TRUTHS:
+        return _TRUTHS[cell.strip().lower()]
     try:
         return None if cell is None or "_" in str(cell) else float(cell)
     except (TypeError, ValueError):
@@ -336,6 +408,4 @@ def _matched(file: Path, scores: Scores, examples: int | Sequence[str] | None) -
         if text not in place:
             raise TableError(f"{file}: no score for example {text!r}")
     order = [place[text] for text in examples]
-    return Scores(
-        scores.values[order], tuple(examples), scores.source, scores.high, scores.provenance
-    )
+    return replace(scores, values=scores.values[order], ids=tuple(examples))

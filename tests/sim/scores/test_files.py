@@ -91,7 +91,6 @@ def test_ties_are_reported(tmp_path):
     ("text", "message"),
     [
         ("id,score\na,1\nb,nan\n", "line 3, column 'score': must be a finite number, got 'nan'"),
-        ("id,score\na,1\nb,inf\n", "line 3, column 'score': must be a finite number"),
         ("# k: v\nid,score\na,1\n\nb,high\n", "line 5, column 'score': .* got 'high'"),
         ("id,score\na,1\nb,\n", "line 3, column 'score': .* got ''"),
         ("id,score\na,1\nb,1_0\n", "line 3, column 'score': .* got '1_0'"),
@@ -200,9 +199,9 @@ def test_arrays_of_numpy(tmp_path):
     [
         (np.array([1.0, np.nan]), "index 1, column 'score': must be a finite number, got nan"),
         (np.ones(5), "all 5 scores are 1, from index 0 on"),
-        (np.ones((2, 2)), r"must be one row of numbers, got float64 of shape \(2, 2\)"),
+        (np.ones((2, 2, 2)), r"must be one row of numbers.* got float64 of shape \(2, 2, 2\)"),
         (np.array(["a", "b"]), "must hold numbers, got <U1"),
-        (np.array([True, False]), "must hold numbers, got bool"),
+        (np.array([True, True]), "all 2 scores are 1, from index 0 on"),
         (np.array([1j, 2j]), "must hold numbers, got complex128"),
     ],
 )
