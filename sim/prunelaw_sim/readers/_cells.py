@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from prunelaw_sim.tables.columns import COLUMNS
-from prunelaw_sim.tables.final_rows import STATE
+from prunelaw_sim.tables.final_rows import AXIS, FLAG, STATE
 from prunelaw_sim.tables.kept_fraction import says_pruned
 
 PIECE = 65536
@@ -51,7 +51,8 @@ class Wanted:
 
 def _by_name(name: str) -> bool:
     """Columns that say by their names which rows are results, or what fraction was pruned."""
-    return bool(STATE.search(name)) or says_pruned(name)
+    forms = (AXIS, FLAG, STATE)
+    return any(form.search(name) for form in forms) or says_pruned(name)
 
 
 @dataclass

@@ -28,10 +28,12 @@ from prunelaw_sim.tables.columns import (
 )
 from prunelaw_sim.tables.columns import series as series_of
 from prunelaw_sim.tables.final_rows import (
+    RAW,
     after_restarts,
     after_start,
     chosen_rows,
     is_log,
+    raw_axis,
     with_values,
 )
 from prunelaw_sim.tables.kept_fraction import (
@@ -143,10 +145,10 @@ def assemble(
     header = rows.header or tuple(map(str, rows.cells.columns))
     total = len(rows.cells) + sum(count for count, _ in rows.dropped)
     notes, dropped = list(rows.notes), list(rows.dropped)
-    cells, lost = chosen_rows(rows.cells, mapping.where, source, header)
+    cells, lost = chosen_rows(rows.cells, mapping.where, mapping.columns, source, header)
     rows, dropped = replace(rows, cells=cells), dropped + lost
     frame, where = _understood(rows, source, header, mapping, notes, dropped)
-    frame = _wanted_points(frame, rows, header, mapping, where, notes, dropped)
+    frame = _wanted_points(frame, rows, mapping, where, notes, dropped)
     _check_pools(frame, mapping.pool_sizes, where)
     names = where.names
     ignored = tuple(name for name in header if name not in names.values())
@@ -176,12 +178,14 @@ def _understood(
     names = resolve(cells, source, header, given, known, TARGETS, mapping.constants)
     names = _as_said(names, mapping, source)
     where = Where(source, rows.row, names)
-    frame = pd.DataFrame({ours: cells[theirs] for ours, theirs in names.items()}, cells.index)
+    axis = raw_axis(cells, names)
+    along = where if axis is None else Where(source, rows.row, {**names, RAW: axis})
+    frame = pd.DataFrame({ours: cells[theirs] for ours, theirs in along.names.items()}, cells.index)
     frame, lost = with_values(frame, TARGETS, mapping.dropped, _is_log(rows, header), where)
     dropped += lost
     frame, said = plain_numbers(frame, TARGETS, mapping.decimal, where)
     notes += said
-    frame, lost, said = after_start(frame, mapping.zero, where)
+    frame, lost, said = after_start(frame, mapping.zero, along)
     dropped += lost
     notes += said
     frame, said = as_kept(frame, mapping.fraction, where)
@@ -189,6 +193,11 @@ def _understood(
     frame = _with_constants(frame, mapping.constants, rows.constants, where)
     if mapping.from_run:
         frame = from_run_names(frame, mapping.from_run, where)
+    log = rows.points == "final" or is_log(header)
+    frame, lost, said = after_restarts(frame, mapping.restarts, log, along)
+    dropped += lost
+    notes += said
+    frame = frame.drop(columns=RAW, errors="ignore")
     frame = _with_metric(frame, names, metric, notes)
     return _checked(as_errors(as_fractions(frame, mapping.units, where), where), where), where
 
@@ -206,17 +215,12 @@ def _implied_fraction(header: tuple[str, ...]) -> dict[str, str]:
 def _wanted_points(
     frame: pd.DataFrame,
     rows: FileRows,
-    header: tuple[str, ...],
     mapping: ColumnMapping,
     where: Where,
     notes: list[str],
     dropped: list[Dropped],
 ) -> pd.DataFrame:
     """After warm-up, final points or all, every run once at a point."""
-    log = rows.points == "final" or is_log(header)
-    frame, lost, said = after_restarts(frame, mapping.restarts, log, where)
-    dropped += lost
-    notes += said
     frame = _with_samples(frame, rows, notes)
     frame, early = after_warmup(frame, mapping.warmup, where.source)
     notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
@@ -244,9 +248,8 @@ def _measurement(
     by = by if by in rows.cells else ""
     header = rows.header or tuple(map(str, rows.cells))
     explicit = {"error", "accuracy"} & set(mapping.columns)
-    for name in {mapping.columns[ours] for ours in explicit} or {mapping.metric} - {None}:
-        if twins := held_out_twins(str(name), header):
-            notes.append(f"{name!r} is taken, beside {_listed(twins)}: is it one of training?")
+    if mapping.metric is not None and (twins := held_out_twins(mapping.metric, header)):
+        notes.append(f"{mapping.metric!r} is taken, beside {_listed(twins)}: is it of training?")
     if rows.values:
         chosen = _choose(sorted(set(map(str, rows.cells[by]))), mapping.metric, source)
         match = rows.cells[by].map(str).to_numpy() == chosen
@@ -255,10 +258,14 @@ def _measurement(
         kind = mapping.measured or _kind(chosen, source)
         return rows.cells.loc[match], {} if explicit else {kind: rows.values}, chosen
     canonical = [name for name in ("error", "accuracy") if name in rows.cells]
-    if mapping.metric is None and not explicit:
-        for name in canonical:
+    if mapping.metric is None:
+        for name in [mapping.columns[ours] for ours in explicit] or canonical:
             if twins := held_out_twins(name, header):
-                _choose([*twins, name], None, source)
+                mapped = f", in place of the mapping of {min(explicit)}" if explicit else ""
+                raise TableError(
+                    f"{source}: which measurement? choose metric= (--metric){mapped} from "
+                    f"{_listed([*twins, name])}"
+                )
     if rows.measured and not explicit and not (canonical and mapping.metric is None):
         chosen = _choose(list(rows.measured), mapping.metric, source)
         return rows.cells, {mapping.measured or _kind(chosen, source): chosen}, chosen

@@ -28,8 +28,12 @@ UNFINISHED = {
     "error", "errored", "scheduled", "early_stopped", "stopped", "stopping", "abandoned",
     "canceled", "cancelled", "user_canceled", "sys_canceled", "timeout", "timed_out", "invalid",
     "paused", "preempted", "preempting", "queued", "submitted", "idle", "interrupted", "aborted",
-    "candidate", "staged", "new", "oom", "out_of_memory", "active", "deleted",
+    "candidate", "staged", "oom", "out_of_memory", "active", "deleted",
 }  # fmt: skip
+FLAG = re.compile(
+    r"(?:^|[._ /])(?:is_|has_)?(?:(diverged|crashed|failed)|finished|completed)$", re.I
+)
+RAW = "(axis)"  # a column of steps or epochs that nobody mapped, to look along a log
 AXIS = re.compile(
     r"(?:^|[._/ ])(?:global_|current_|optimizer_|training_)?"
     r"(?:steps?|epochs?|iters?|iterations?)(?:_num|_idx)?$",
@@ -38,16 +42,23 @@ AXIS = re.compile(
 
 
 def chosen_rows(
-    cells: pd.DataFrame, where: Mapping[str, str], source: str, header: Sequence[str]
+    cells: pd.DataFrame,
+    where: Mapping[str, str],
+    columns: Mapping[str, str],
+    source: str,
+    header: Sequence[str],
 ) -> tuple[pd.DataFrame, list[Dropped]]:
     """The rows that hold what `where` says, then those whose state is no other than finished.
+
+    `where` names columns of the file, or canonical ones that `columns` maps.
 
     Raises:
         TableError: for a column that is not there, values that no row has, a state that is unknown
             beside known ones, and no row left.
     """
     dropped: list[Dropped] = []
-    for name, wanted in where.items():
+    for asked, wanted in where.items():
+        name = asked if asked in cells else columns.get(asked, asked)
         if name not in cells:
             raise TableError(
                 f"{source}: where names {name!r}, which is no column (--where); present: "
@@ -65,6 +76,9 @@ def chosen_rows(
         cells = cells.loc[good]
     for name in [n for n in map(str, cells) if STATE.search(n) and n not in where]:
         cells, lost = _finished(cells, name, source)
+        dropped += lost
+    for name in [n for n in map(str, cells) if FLAG.search(n) and n not in where]:
+        cells, lost = _unflagged(cells, name)
         dropped += lost
     return cells, dropped
 
@@ -114,6 +128,17 @@ def _finished(cells: pd.DataFrame, name: str, source: str) -> tuple[pd.DataFrame
             f"takes others, --where '{name}=...')"
         )
     return cells.loc[good], [(int((~good).sum()), f"of runs that are not finished: {states}")]
+
+
+def _unflagged(cells: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[Dropped]]:
+    """The rows without the flag diverged, crashed or failed, or with finished or completed."""
+    texts = [text.lower() for text in _texts(series(cells, name))]
+    if not set(texts) <= {"true", "false"} or len(set(texts)) < 2:
+        return cells, []
+    found = FLAG.search(name)
+    wanted = "false" if found and found[1] else "true"
+    good = np.array([text == wanted for text in texts], dtype=bool)
+    return cells.loc[good], [(int((~good).sum()), f"{name} is not {wanted}")]
 
 
 def is_blank(cell: Any) -> bool:
@@ -186,7 +211,10 @@ def _without_diverged(
     """Without runs whose measurement is NaN or infinite anywhere: they have no final point."""
     measured = column.name
     cells = series(frame, measured)
-    bad = np.array([_not_finite(cell) for cell in cells.tolist()], dtype=bool)
+    if cells.dtype == np.float64:
+        bad = ~np.isfinite(cells.to_numpy())
+    else:
+        bad = np.array([_not_finite(cell) for cell in cells.tolist()], dtype=bool)
     if not bad.any():
         return frame, []
     if "diverged" in drop:
@@ -226,28 +254,39 @@ def after_start(
     """
     dropped: list[Dropped] = []
     notes: list[str] = []
-    for name in ("samples_seen", "step", "epochs"):
-        if name not in frame:
-            continue
-        cells = series(frame, name)
+    for name in ("samples_seen", "step", "epochs", RAW):
+        cells = series(frame, name) if name in frame else pd.Series(dtype=float)
         values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
         at_0 = values == 0.0
         if not at_0.any():
             continue
+        own = where.names.get(name, name)
         if zero == "done" and name != "samples_seen":
             frame = frame.assign(**{name: values + 1.0})
-            notes.append(f"{where.column(name)} counts from 0: 1 is added")
+            notes.append(f"column {own!r} counts from 0: 1 is added")
             continue
-        if zero is None and name == "epochs":
-            where.refuse(at_0, cells, name, lambda _: (
-                "epoch 0: before training, or the first epoch done? Say zero='before' (such rows "
-                "are left out) or 'done' (epochs = this + 1) (--zero before|done)"
-            ))  # fmt: skip
-        if at_0.all():
+        if zero is None and (name == "epochs" or (name == RAW and "step" not in own.lower())):
+            asked = (
+                f"{where.source}, {where.row} {cells.index[int(np.flatnonzero(at_0)[0])]}, column "
+                f"{own!r}: 0 is before training, or the first one done? Say zero='before' (such "
+                "rows are left out) or 'done' (1 is added) (--zero before|done)"
+            )
+            if name == "epochs":
+                raise TableError(asked)
+            notes.append(asked)
             continue
-        dropped.append((int(at_0.sum()), f"before training, at {name.removesuffix('s')} 0"))
-        frame = frame.loc[~at_0]
+        if not at_0.all():
+            dropped.append((int(at_0.sum()), f"before training, at {own} 0"))
+            frame = frame.loc[~at_0]
     return frame, dropped, notes
+
+
+def raw_axis(cells: pd.DataFrame, names: Mapping[str, str]) -> str | None:
+    """The column of steps or epochs, where no canonical one says how far a run is."""
+    if {"step", "epochs", "samples_seen"} & set(names):
+        return None
+    found = [str(name) for name in cells if AXIS.search(str(name))]
+    return min(found, key=lambda name: "step" not in name.lower()) if found else None
 
 
 def after_restarts(
@@ -261,7 +300,7 @@ def after_restarts(
     Raises:
         TableError: for a run of a log whose steps go back, where `restarts` does not say why.
     """
-    by = next((name for name in ("step", "epochs", *ORDER) if name in frame), None)
+    by = next((name for name in ("step", "epochs", RAW, *ORDER) if name in frame), None)
     if by is None or restarts == "unordered" or not (log or by != "samples_seen"):
         return frame, [], []
     part, back = _parts(frame, by)
@@ -286,7 +325,7 @@ def _parts(frame: pd.DataFrame, by: str) -> tuple[np.ndarray, np.ndarray]:
 
     A run that only goes back is written from its end, which is an order.
     """
-    values = frame[by].to_numpy(float)
+    values = _along(frame, by)
     part = np.zeros(len(frame), dtype=int)
     begins = []
     for rows in _runs(frame):
@@ -295,6 +334,10 @@ def _parts(frame: pd.DataFrame, by: str) -> tuple[np.ndarray, np.ndarray]:
             part[rows[1:]] = np.cumsum(rise < 0)
             begins += list(rows[1:][rise < 0])
     return part, np.array(sorted(begins), dtype=int)
+
+
+def _along(frame: pd.DataFrame, by: str) -> np.ndarray:
+    return np.asarray(pd.to_numeric(series(frame, by), errors="coerce"), dtype=np.float64)
 
 
 def _runs(frame: pd.DataFrame) -> list[np.ndarray]:
@@ -307,7 +350,7 @@ def _runs(frame: pd.DataFrame) -> list[np.ndarray]:
 
 def _replaced(frame: pd.DataFrame, by: str, part: np.ndarray) -> np.ndarray:
     """Rows at or beyond the first point of a later part of their run."""
-    values = frame[by].to_numpy(float)
+    values = _along(frame, by)
     again = np.zeros(len(frame), dtype=bool)
     for rows in _runs(frame):
         lowest = np.inf
@@ -319,14 +362,14 @@ def _replaced(frame: pd.DataFrame, by: str, part: np.ndarray) -> np.ndarray:
 
 
 def _asked(frame: pd.DataFrame, by: str, part: np.ndarray, at: int, where: Where) -> str:
-    cells = series(frame, by)
+    cells, along = series(frame, by), _along(frame, by)
     before = next(
         int(rows[np.flatnonzero(rows == at)[0] - 1]) for rows in _runs(frame) if at in rows
     )
     run = f" of run {frame['run'].iloc[at]!r}" if "run" in frame else ""
     return (
-        f"{where.cell(cells, at, by)}: the log{run} goes back from {cells.iloc[before]:g} to "
-        f"{cells.iloc[at]:g}: was it resumed, so that later rows replace earlier ones "
-        "(restarts='resumed'), is this another run ('separate'), or are rows in no order "
-        "('unordered')? (--restarts)"
+        f"{where.source}, {where.row} {cells.index[at]}, column {where.names.get(by, by)!r}: the "
+        f"log{run} goes back from {along[before]:g} to {along[at]:g}: was it resumed, so that "
+        "later rows replace earlier ones (restarts='resumed'), is this another run ('separate'), "
+        "or are rows in no order ('unordered')? (--restarts)"
     )

@@ -17,9 +17,13 @@ from prunelaw_sim.tables.columns import Column, Where, check_column, series
 from prunelaw_sim.tables.sweep import Sweep
 
 PRUNED = Column("pruned_fraction", "real", "fraction pruned, 1 - f", low=0.0, high=1.0)
-_GONE = r"prun|remov|drop|discard|delet|exclu|spars|elimin|cut|reject|filtered|thrown|reduc"
+_GONE = (
+    r"prun|remov|drop|discard|delet|exclu|spars|elimin|cut|reject|filtered|thrown|reduc|minus|not$"
+)
 _GONE_WORD = re.compile(rf"^(?:{_GONE}|rates?$|ratios?$)")
-_KEPT_WORD = re.compile(r"^(?:keep|kept|retain|remain|select|subset|coreset|preserv|used$)")
+_KEPT_WORD = re.compile(
+    r"^(?:keep|kept|retain|retent|remain|surviv|select|subset|coreset|preserv|used$)"
+)
 _PLAIN = re.compile(  # of `pruned_fraction` and its like: what is counted stands in the name
     r"(?:data_|dataset_|samples?_|examples?_)?(?:prune|pruned|pruning|removed|dropped|discarded)"
     r"_(?:fraction|frac|proportion)|(?:fraction|frac|proportion)_(?:of_)?"

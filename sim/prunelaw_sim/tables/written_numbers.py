@@ -34,7 +34,8 @@ def plain_numbers(
     Raises:
         TableError: for a column that may be read either way, or is written in both.
     """
-    texts = {name: _texts(series(frame, name)) for name in frame if columns[name].kind != "text"}
+    numeric = [name for name in frame if name in columns and columns[name].kind != "text"]
+    texts = {name: _texts(series(frame, name)) for name in numeric}
     texts = {name: cells for name, cells in texts.items() if cells is not None}
     said = {name: decimal or _told(name, cells, where) for name, cells in texts.items()}
     marks = {mark for mark in said.values() if mark}

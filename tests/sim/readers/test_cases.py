@@ -55,7 +55,7 @@ def test_training_metrics_are_not_taken_for_results(case, name, metric, low, hig
     error = read(case(name), metric=metric)["error"]
     assert (error.min(), error.max()) == pytest.approx((low, high))
     notes = read(case(name), metric="accuracy").notes
-    assert any("is it one of training?" in note for note in notes)
+    assert any("is it of training?" in note for note in notes)
 
 
 def test_axes_of_charts(case):
@@ -99,8 +99,9 @@ def test_logs_that_go_back(case):
     asked(path, "line 5, .* from 150 to 50", batch_size=64)
     assert read(path, restarts="resumed")["error"] == pytest.approx([0.48])
     known = {"mapping": {"accuracy": "metrics/mAP50(B)", "epochs": "epoch"}}
-    notes = read(case("07-ultralytics_two_runs.csv"), **known).notes
-    assert any("line 7" in note for note in notes)
+    for options in (known, {"metric": "metrics/mAP50(B)", "measured": "accuracy"}):
+        notes = read(case("07-ultralytics_two_runs.csv"), **options).notes
+        assert any("line 7, column 'epoch'" in note and "from 5 to 1" in note for note in notes)
 
 
 def test_a_table_without_some_results_is_offered_to_drop(case):
@@ -109,6 +110,26 @@ def test_a_table_without_some_results_is_offered_to_drop(case):
     asked(path, "--drop missing", **known)
     found = examine(path, drop="missing", **known)
     assert found.rows_read == len(found.sweep) + found.dropped[0][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("23-timm_summary.csv", "eval_top1"),
+        ("23-openclip_results.jsonl", "imagenet-zeroshot-val-top1"),
+    ],
+)
+def test_epochs_from_0_are_asked_about(case, name, metric):
+    path = case(name)
+    known = {"mapping": {"accuracy": metric, "epochs": "epoch"}, "unique_samples": 100}
+    known["units"] = "percent" if "timm" in name else None
+    asked(path, r"column 'epoch': 0 is before training, or the first one done\?.*--zero", **known)
+    assert read(path, zero="done", **known)["epochs"].min() == 1
+    assert read(path, zero="before", **known)["epochs"].min() == 1
+    more = len(read(path, zero="done", **known)) - len(read(path, zero="before", **known))
+    assert more == 1
+    notes = read(path, metric=metric, units=known["units"], measured="accuracy").notes
+    assert any("--zero" in note for note in notes)
 
 
 def test_training_rows_of_one_log_are_dropped_and_counted(case):
@@ -144,6 +165,7 @@ def table(tmp_path):
 def test_a_bare_metric_beside_a_held_out_one_is_asked_about(table, bare, twin):
     path = table(f"run,{bare},{twin}\na,.1,.2\n")
     asked(path, f"which measurement.* from {twin}, {bare}")
+    asked(path, f"which measurement.* from {twin}, {bare}", mapping={bare: bare})
     value = read(path, metric=twin)["error"][0]
     assert min(abs(value - 0.2), abs(value - 0.8)) < 1e-12
     assert len(read(path, metric=bare)) == 1

@@ -47,6 +47,7 @@ def test_rows_are_chosen_by_any_column_and_counted(table):
     found = examine(path, where={"dataset": "a"})
     assert found.sweep["error"].tolist() == [0.1, 0.2]
     assert found.dropped == ((1, "dataset is not a"),) and found.rows_read == 3
+    assert len(read(path, mapping={"pool": "dataset"}, where={"pool": "b"})) == 1
     assert read(path, where={"dataset": "a", "seed": "1.0"})["error"].tolist() == [0.2]
     assert len(read(path, where={"dataset": "a,b"})) == 3
     with pytest.raises(TableError, match=r"dataset='c' leaves no row \(--where\); .* holds: a, b"):
@@ -85,6 +86,16 @@ def test_states_that_are_none_or_unknown(table):
     assert len(read(path, where={"state": "completed"})) == 1
     with pytest.raises(TableError, match="no run is finished: FAILED"):
         read(table("state,error\nFAILED,.2\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [("diverged", "True"), ("is_failed", "true"), ("finished", "False")]
+)
+def test_flags_of_runs_are_heeded(table, name, bad):
+    good = {"true": "False", "false": "True"}[bad.lower()]
+    found = examine(table(f"run,{name},error\na,{good},.1\nb,{bad},.9\n"))
+    assert found.sweep["run"].tolist() == ["a"] and found.dropped[0][0] == 1
+    assert len(read(table(f"run,{name},error\na,{good},.1\nb,half,.9\n"))) == 2
 
 
 # --- values
@@ -139,7 +150,7 @@ def test_values_one_by_one():
     assert is_blank("n/a") and is_blank(None) and not is_blank(0.0) and not is_blank(math.nan)
     assert is_log(["train/global_step"]) and not is_log(["epochs", "steps_per_second"])
     cells = pd.DataFrame({"state": ["FAIL", "COMPLETE"]})
-    assert len(chosen_rows(cells, {}, "x", ["state"])[0]) == 1
+    assert len(chosen_rows(cells, {}, {}, "x", ["state"])[0]) == 1
 
 
 # --- the start
@@ -155,7 +166,9 @@ def test_nothing_was_trained_at_step_or_sample_0(table):
 def test_an_epoch_0_is_asked_about_and_both_answers_hold(table):
     path = table("epoch,err\n0,.9\n1,.5\n2,.4\n")
     known = {"mapping": {"error": "err", "epochs": "epoch"}, "unique_samples": 10}
-    with pytest.raises(TableError, match=r"line 2.*epoch 0: before training, or .*--zero"):
+    with pytest.raises(
+        TableError, match=r"line 2.*column 'epoch': 0 is before training, or .*--zero"
+    ):
         read(path, **known)
     assert read(path, zero="before", **known)["epochs"].tolist() == [1, 2]
     assert read(path, zero="done", **known)["epochs"].tolist() == [1, 2, 3]
@@ -202,5 +215,9 @@ def test_without_names_of_runs_it_is_said_with_the_line(table):
     known = {"mapping": {"accuracy": "mAP50(B)", "epochs": "epoch"}}
     assert any("line 4" in note and "goes back" in note for note in read(path, **known).notes)
     assert read(path, restarts="separate", **known).values("run") == ["run", "run (2)"]
+    assert any(
+        "line 4, column 'epoch'" in note
+        for note in read(path, metric="mAP50(B)", measured="accuracy").notes
+    )  # though nobody mapped it
     frame = pd.DataFrame({"epochs": [1.0, 2.0, 1.0]})
     assert after_restarts(frame, "resumed", False, Where("x"))[0]["epochs"].tolist() == [1.0]
