@@ -12,13 +12,13 @@ from prunelaw.errors import TableError
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import flat, head_text, header
 from prunelaw_sim.readers.table import read_cells
-from prunelaw_sim.tables.assemble import FileRows
+from prunelaw_sim.tables.assemble import LOG_CALLS, FileRows
 from prunelaw_sim.tables.columns import COLUMNS
 
 API = ("summary", "config", "name")
 OF_PAGE = {"State", "Created", "Runtime", "Notes", "User", "Tags", "Sweep"}
 STATES = {"finished", "running", "crashed", "failed", "killed", "preempted"}
-LOG_CALLS = "Step"  # the page's own axis
+PAGE_AXIS = "Step"  # the page's own axis
 STEPS = re.compile(r"(?:^|[/_. ])(?:step|steps|iteration|iterations|iter|iters|updates)$")
 EPOCHS = re.compile(r"(?:^|[/_. ])epochs?$")
 SAMPLES = re.compile(r"(?:^|[/_. ])(?:samples|examples|tokens|images)(?:_seen|_processed)?$")
@@ -119,12 +119,8 @@ def _chart(table: pd.DataFrame, path: Path) -> FileRows:
 
 def _axis(axis: str, path: Path) -> tuple[str, tuple[str, ...]]:
     """What the x axis of a chart counts, and what is to be said of it."""
-    if axis == LOG_CALLS:
-        return "step", (
-            "Step counts calls of wandb.log, not steps of the optimiser: samples computed from it "
-            "are wrong unless every step logs exactly once. Choose the trainer's own counter as "
-            "the chart's x axis (train/global_step, trainer/global_step, epoch) and export again",
-        )
+    if axis == PAGE_AXIS:
+        return "step", (LOG_CALLS,)
     for name, form in (("step", STEPS), ("epochs", EPOCHS), ("samples_seen", SAMPLES)):
         if form.search(axis):
             return name, ()

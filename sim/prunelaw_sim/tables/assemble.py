@@ -63,6 +63,11 @@ from prunelaw_sim.tables.sweep import Sweep
 from prunelaw_sim.tables.written_numbers import plain_numbers
 
 STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
+LOG_CALLS = (
+    "Step (_step) of Weights & Biases counts calls of wandb.log, not steps of the optimiser: "
+    "samples computed from it are wrong unless every step logs exactly once. Export the "
+    "trainer's own counter in its place (train/global_step, trainer/global_step, epoch)"
+)
 UNUSED = "dropped columns of the file: "
 TARGETS: Mapping[str, Column] = {
     **COLUMNS,
@@ -193,6 +198,8 @@ def _understood(
     frame = _with_constants(frame, mapping.constants, rows.constants, where)
     if mapping.from_run:
         frame = from_run_names(frame, mapping.from_run, where)
+    if names.get("step", "").rpartition(".")[2] == "_step":
+        notes.append(LOG_CALLS)
     log = rows.points == "final" or is_log(header)
     frame, lost, said = after_restarts(frame, mapping.restarts, log, along)
     dropped += lost

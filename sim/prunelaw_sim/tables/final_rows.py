@@ -107,10 +107,11 @@ def _same(text: str, wanted: str) -> bool:
 
 def _finished(cells: pd.DataFrame, name: str, source: str) -> tuple[pd.DataFrame, list[Dropped]]:
     """The rows whose state is a finished one, if the column speaks of states at all."""
-    own = _texts(series(cells, name))
+    places, first = pd.factorize(pd.Series(_texts(series(cells, name)), dtype=object))
+    own = [str(text) for text in first]
     texts = [text.rpartition(".")[2].lower().replace(" ", "_") for text in own]
     known = {text for text in texts if text in FINISHED | UNFINISHED}
-    odd = sorted({own[i] for i, text in enumerate(texts) if text and text not in known})
+    odd = sorted(own[i] for i, text in enumerate(texts) if text and text not in known)
     if not known or (odd and not known & {"complete", "completed", "finished", "failed", "fail"}):
         return cells, []
     if odd:
@@ -118,10 +119,11 @@ def _finished(cells: pd.DataFrame, name: str, source: str) -> tuple[pd.DataFrame
             f"{source}, column {name!r}: are runs that are {', '.join(odd[:10])} finished? Say "
             f"which ones count: where={{{name!r}: '...'}} (--where '{name}=...')"
         )
-    good = np.array([text in FINISHED for text in texts], dtype=bool)
-    if good.all():
+    is_good = np.array([text in FINISHED for text in texts], dtype=bool)
+    if is_good.all():
         return cells, []
-    states = ", ".join(sorted({own[i] or "empty" for i in np.flatnonzero(~good)}))
+    good = is_good[places]
+    states = ", ".join(sorted(own[i] or "empty" for i in np.flatnonzero(~is_good)))
     if not good.any():
         raise TableError(
             f"{source}, column {name!r}: no run is finished: {states} (where={{{name!r}: '...'}} "
@@ -181,7 +183,7 @@ def with_values(
     dropped += lost
     for name in frame:
         cells = series(frame, name)
-        blank = _blanks(cells)
+        blank = _blanks(cells) | _nans(cells, columns.get(str(name)))
         if not blank.any():
             continue
         if "missing" not in drop:
@@ -203,6 +205,16 @@ def _blanks(cells: pd.Series) -> np.ndarray:
     if cells.dtype == np.float64:
         return np.zeros(len(cells), dtype=bool)
     return np.array([is_blank(cell) for cell in cells.tolist()], dtype=bool)
+
+
+def _nans(cells: pd.Series, column: Column | None) -> np.ndarray:
+    """Where a column of numbers says nan, which is its writer's word for a missing one."""
+    if column is None or column.kind == "text":
+        return np.zeros(len(cells), dtype=bool)
+    if cells.dtype == np.float64:
+        return np.isnan(cells.to_numpy())
+    texts = (cell.strip().lower() if isinstance(cell, str) else cell for cell in cells.tolist())
+    return np.array([cell == "nan" or cell != cell for cell in texts], dtype=bool)
 
 
 def _without_diverged(

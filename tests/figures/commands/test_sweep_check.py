@@ -85,3 +85,21 @@ def test_fit_and_plan_take_the_mapping(tmp_path):
         "plan", path, "--mapping", saved, "--budget", "100k", "--replicates", 20, "--json"
     )
     assert planned.exit_code == 0 and json.loads(planned.stdout)["chosen"]["pools"]
+
+
+def test_rows_that_are_no_results_are_asked_about_and_left_out(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text(RUNS + "c,web,100,800,\nd,web,100,900,70\n")
+    known = ("--map", "accuracy=val_acc", "--units", "percent")
+    said = refused(path, *known)
+    assert "line 4" in said and "(--drop missing)" in said
+    result = run("sweep-check", path, *known, "--drop", "missing", "--where", "run=a,b,c", "--json")
+    found = json.loads(result.stdout)
+    assert found["rows"] == {"read": 4, "used": 2}
+    assert [part["rows"] for part in found["dropped"]] == [1, 1]
+
+
+def test_every_verb_that_reads_chooses_rows():
+    for verb in ("sweep-check", "fit", "plan", "advise", "verify"):
+        words = run(verb, "--help").stdout
+        assert "--where COLUMN=VALUE" in words and "--drop" in words

@@ -32,12 +32,20 @@ def test_pairs_and_amounts():
     found, _ = mapping_of(
         *("--map", "error = top1", "--constant", "pool=clean", "--batch-size", "4K"),
         *("--pool-size", "clean=12.8M", "--units", "percent"),
+        *("--where", "state=COMPLETE,PRUNED", "--drop", "missing,diverged", "--zero", "done"),
+        *("--restarts", "resumed", "--fraction", "pruned", "--decimal", ","),
     )
     assert found == ColumnMapping(
         columns={"error": "top1"},
         constants={"pool": "clean", "batch_size": 4000},
         pool_sizes={"clean": 12.8e6},
         units="percent",
+        where={"state": "COMPLETE,PRUNED"},
+        drop="missing,diverged",
+        zero="done",
+        restarts="resumed",
+        fraction="pruned",
+        decimal=",",
     )
 
 

@@ -193,6 +193,12 @@ def test_charts_over_a_counter(table, axis, column, value):
     assert read(path, constants=known)[column].tolist() == [value]
 
 
+def test_calls_of_log_are_no_steps_in_a_table_either(table):
+    path = table("run,_step,val_loss\na,51,3\n")
+    notes = read(path, mapping={"step": "_step", "error": "val_loss"}, batch_size=64).notes
+    assert any("calls of wandb.log" in note for note in notes)
+
+
 @pytest.mark.parametrize("axis", ["Relative Time (Process)", "Wall Time", "lr"])
 def test_the_hint_for_a_chart_over_time_is_right(table, axis):
     path = table(f'"{axis}","a - loss","a - loss__MIN","a - loss__MAX"\n10,2,2,2\n')

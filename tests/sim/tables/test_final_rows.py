@@ -122,6 +122,10 @@ def test_a_missing_result_is_offered_to_drop(table, blank):
 
 
 def test_any_column_of_use_may_lack_values(table):
+    path = table("run,samples_seen,error\na,nan,.1\nb,20,.2\n")  # as pandas writes it
+    with pytest.raises(TableError, match=r"line 2, column 'samples_seen'.*--drop missing"):
+        read(path)
+    assert read(path, drop="missing")["run"].tolist() == ["b"]
     path = table("pool,samples_seen,error\na,5,.1\n,6,.2\nc,,.3\n")
     assert read(path, drop="missing")["error"].tolist() == [0.1]
     with pytest.raises(InputError, match="drop must be one of missing, diverged; got 'all'"):

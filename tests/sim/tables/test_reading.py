@@ -49,6 +49,12 @@ def test_a_saved_mapping_reads_the_same(table, tmp_path):
         constants={"batch_size": 8, "pool": 'a "b"\n\x7fé'},
         points="final",
         warmup="5 steps",
+        where={"run": "a,b"},
+        drop="missing, diverged",
+        restarts="resumed",
+        zero="before",
+        fraction="kept",
+        decimal=".",
     )
     mapping.save(tmp_path / "m.toml")
     assert ColumnMapping.load(tmp_path / "m.toml") == mapping
