@@ -4,6 +4,14 @@ Exit codes: 0 good, 1 the work itself failed (did not converge, a disagreement w
 input, 130 interrupted.  Messages go to stderr; with `--json` stdout holds exactly one JSON object.
 """
 
+import os
+import sys
+
+from prunelaw_figures.terminal import interrupt
+
+if os.path.basename(sys.argv[0]) == "prunelaw":  # the program, and not who imports it
+    interrupt.arm()
+
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -50,8 +58,19 @@ class Verbs(click.Group):
         except PrunelawError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            ctx.exit(130)
+            interrupt.say()
+            ctx.exit(interrupt.CODE)
+
+    def main(self, args: Any = None, *more: Any, **options: Any) -> Any:
+        """As click's; a program that was interrupted ends without a word more."""
+        if args is not None:
+            return super().main(args, *more, **options)
+        interrupt.arm()
+        interrupt.tidy_up()
+        try:
+            return super().main(args, *more, **options)
+        finally:
+            interrupt.end_if_seen()
 
 
 def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
@@ -85,3 +104,7 @@ def main() -> None:
 
     Each verb has --help with examples, and --json for one JSON object on stdout.
     """
+
+
+if __name__ == "__main__":
+    main()

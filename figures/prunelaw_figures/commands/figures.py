@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from prunelaw_figures.terminal.interrupt import keeps
 from prunelaw_figures.terminal.options import FILE, JSON, complete, json_wanted
 from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
 from prunelaw_figures.words.document import Text, print_result
@@ -93,6 +94,7 @@ def command(
     _check_data(entries if names else (), sources)
     order = Order(entries, out, cache or out / "results", formats, sources, recompute, dpi)
     outcomes = []
+    keeps(f"{out} holds the figures that were finished")
     for outcome in build(order, progress_bar):
         outcomes.append(outcome)
         if not json_wanted():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from prunelaw_figures.terminal.interrupt import keeps
 from prunelaw_figures.terminal.options import (
     FILE,
     JSON,
@@ -82,6 +83,7 @@ def command(
 
         sweeps = (read(table, mapping=mapping),)
     folder = new_folder(out, time.localtime())
+    keeps(f"{folder} holds the parts that were finished")
 
     def finished(name: str, outcome: "Outcome") -> None:
         if not json_wanted():

@@ -198,16 +198,16 @@ def progress_bar(label: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def worker_processes(count: int) -> "Iterator[Executor | None]":
-    """`count` fresh processes, or None for one; what waits is dropped when the block is left."""
+    """`count` fresh processes, or None for one; an error in the block ends them at once."""
     if count == 1:
         yield None
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from prunelaw_sim.sweeps.executors import Processes
 
-    # A fork of a process whose libraries run threads can hang.
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    pool = Processes(count)
     try:
         yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except BaseException:
+        pool.kill()
+        raise
+    pool.shutdown()

@@ -10,6 +10,7 @@ import numpy as np
 
 from prunelaw.checks import check_choice
 from prunelaw.errors import InputError
+from prunelaw_figures.terminal.interrupt import keeps
 from prunelaw_sim.common.new_file import check_new_file, replace_file, write_new_file
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class PhaseStore:
             return None
         try:
             with np.load(self.partial_file) as file:
+                self._keeps_partial()
                 return dict(file)
         except (OSError, ValueError, BadZipFile) as cause:
             raise InputError(f"{self.partial_file} is damaged ({cause}); delete it") from cause
@@ -61,6 +63,10 @@ class PhaseStore:
     def save_partial(self, state: Mapping[str, np.ndarray]) -> None:
         """Replaces the partial file at once, so that it is whole at every moment."""
         replace_file(self.partial_file, _npz(state))
+        self._keeps_partial()
+
+    def _keeps_partial(self) -> None:
+        keeps(f"{self.partial_file} holds finished blocks, and the same command goes on from there")
 
     def finish(self, diagram: "PhaseDiagram", pictures: Mapping[str, bytes]) -> list[str]:
         """Writes data and pictures, then removes the partial file; their names."""

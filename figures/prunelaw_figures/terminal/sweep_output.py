@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from prunelaw_figures.terminal.interrupt import keeps
 from prunelaw_figures.terminal.options import json_wanted
 from prunelaw_figures.terminal.output import print_json, progress_bar
 
@@ -31,6 +32,7 @@ def run_design(design: "SweepDesign", store: Path, workers: int, dask: str | Non
     from prunelaw_sim.sweeps.runner import run_sweep
 
     check_integer("--workers", workers, 1)
+    keeps(f"{store} holds what was finished, and the same command goes on from there")
     with ExitStack() as stack:
         executor = stack.enter_context(dask_executor(dask)) if dask is not None else workers
         move = stack.enter_context(progress_bar(f"{len(design.points)} points"))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Any
 
 from prunelaw.checks import check_integer
@@ -51,6 +52,8 @@ class Processes(Executor):
 
     def __init__(self, workers: int):
         self.workers = check_integer("workers", workers, 1)
+        if os.name == "posix":  # when it starts it unblocks signals in the thread that called it
+            resource_tracker.ensure_running()
         self._tasks: queue.SimpleQueue = queue.SimpleQueue()
         self._pools: list[ProcessPoolExecutor | None] = [None] * workers
         self._closed = False
@@ -92,6 +95,9 @@ class Processes(Executor):
 
     def _lane(self, index: int) -> None:
         """One worker's life: take a task, run it in the lane's process, hand back what came."""
+        # A process inherits what its thread blocks: Ctrl-C while it starts is not its own either.
+        if os.name == "posix":
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         while (task := self._tasks.get()) is not None:
             future, fn, args, kwargs = task
             if future.set_running_or_notify_cancel():

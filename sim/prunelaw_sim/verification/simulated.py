@@ -130,6 +130,6 @@ def _simulate_all(
             done += found.trials
             if progress:
                 progress(done, total)
-    finally:  # on Ctrl-C, or when one fails: start no more
-        pool.shutdown(wait=True, cancel_futures=True)
+    finally:  # on Ctrl-C, or when one fails: start no more, and do not wait for those under way
+        pool.shutdown(wait=False, cancel_futures=True)
     return [results[i] for i in range(len(jobs))]
