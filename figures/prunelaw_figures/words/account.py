@@ -49,5 +49,9 @@ def _content(column: Mapping[str, Any]) -> str:
         return ", ".join(short)
     if "low" in column:
         return f"{column['low']:.6g} to {column['high']:.6g}"
-    became = {"accuracy": "error = 1 - accuracy", "step": "samples_seen = step * batch_size"}
+    became = {
+        "accuracy": "error = 1 - accuracy",
+        "step": "samples_seen = step * batch_size",
+        "pruned_fraction": "keep_fraction = 1 - pruned_fraction",
+    }
     return f"for {became.get(column['canonical'], 'another column')}"

@@ -22,7 +22,7 @@ def claims(path: Path) -> str:
 def read(path: Path) -> FileRows:
     """Scalars, one a row; a run is called after its folder, whose files are read in order.
 
-    A step that a resumed run logged again is a repeat: `repeats="last"` takes the later one.
+    A run that was resumed logs steps again: `restarts="resumed"` takes the later ones.
 
     Raises:
         TableError: for a broken record, or no scalar.

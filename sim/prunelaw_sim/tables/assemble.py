@@ -57,6 +57,7 @@ from prunelaw_sim.tables.points_of_runs import (
     after_warmup,
     chosen_points,
     curve_notes,
+    of_run,
     once_each,
 )
 from prunelaw_sim.tables.sweep import Sweep
@@ -231,6 +232,14 @@ def _wanted_points(
     frame = _with_samples(frame, rows, notes)
     frame, early = after_warmup(frame, mapping.warmup, where.source)
     notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
+    axis = raw_axis(rows.cells, where.names)
+    curves = mapping.points == "final" and frame.duplicated(of_run(frame) or None).any()
+    if curves and "run" in frame and axis is not None:
+        name = "step" if "step" in axis.lower() else "epochs"
+        raise InputError(
+            f"{where.source}: points='final' needs to know how far along its run a row is: map "
+            f"{name}={axis} (--map {name}={axis})"
+        )
     frame, along = chosen_points(frame, mapping.points or rows.points, where.source)
     frame, again, said = once_each(frame, mapping.repeats or "refuse", where)
     dropped += [*early, *along, *again]

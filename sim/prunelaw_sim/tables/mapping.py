@@ -19,7 +19,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,10 @@ class ColumnMapping:
         warmup: points before this are dropped: "500 steps", or samples seen as "12.8M".
         repeats: a run measured several times at one point: "refuse", "average" or take the "last".
         from_run: columns that a run's name holds: "{pool}_{samples_seen}_s{seed}".
-        where: column of the file → the value (or several, with commas) of the rows that are read.
-        drop: what is left out, with commas: "missing": rows without a value in a column of use;
+        where: column of the file → the value of the rows that are read; several: a list, or a text
+            with commas.
+        drop: what is left out, a list or a text with commas: "missing": rows without a value in a
+            column of use;
             "diverged": runs whose measurement is NaN or infinite.
         restarts: of a log whose steps go back: "resumed" (later rows replace earlier ones),
             "separate" (a run of its own) or "unordered".
@@ -78,8 +80,8 @@ class ColumnMapping:
     warmup: str | None = None
     repeats: str | None = None
     from_run: str | None = None
-    where: Mapping[str, str] = field(default_factory=dict)
-    drop: str | None = None
+    where: Mapping[str, Any] = field(default_factory=dict)
+    drop: str | Sequence[str] | None = None
     restarts: str | None = None
     zero: str | None = None
     fraction: str | None = None
@@ -87,6 +89,8 @@ class ColumnMapping:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "where", {k: _with_commas(v) for k, v in self.where.items()})
+        object.__setattr__(self, "drop", None if self.drop is None else _with_commas(self.drop))
         for name, choices in _CHOICES.items():
             if getattr(self, name) is not None:
                 check_choice(name, getattr(self, name), choices)
@@ -98,7 +102,8 @@ class ColumnMapping:
     @property
     def dropped(self) -> tuple[str, ...]:
         """What `drop` names."""
-        return tuple(part.strip() for part in (self.drop or "").split(",") if part.strip())
+        text = _with_commas(self.drop or "")
+        return tuple(part.strip() for part in text.split(",") if part.strip())
 
     @classmethod
     def of(cls, given: ColumnMapping | Mapping[str, str] | str | os.PathLike[str] | None):
@@ -170,6 +175,12 @@ _TABLES = ("columns", "constants", "pool_sizes", "where", "options")
 _TEXTS = tuple(f.name for f in fields(ColumnMapping) if f.name not in _TABLES)
 _KINDS = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_TABLES, dict)}
 FIELDS = (*_TEXTS, *_TABLES)
+
+
+def _with_commas(value: Any) -> str:
+    """A text, of one value or of several."""
+    several = isinstance(value, list | tuple | set | frozenset)
+    return ",".join(map(str, value)) if several else str(value)
 
 
 def _key(name: str) -> str:

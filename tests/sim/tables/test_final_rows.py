@@ -49,7 +49,8 @@ def test_rows_are_chosen_by_any_column_and_counted(table):
     assert found.dropped == ((1, "dataset is not a"),) and found.rows_read == 3
     assert len(read(path, mapping={"pool": "dataset"}, where={"pool": "b"})) == 1
     assert read(path, where={"dataset": "a", "seed": "1.0"})["error"].tolist() == [0.2]
-    assert len(read(path, where={"dataset": "a,b"})) == 3
+    assert len(read(path, where={"dataset": "a,b"})) == len(read(path, where={"seed": [0, 1]})) == 3
+    assert len(read(path, where={"seed": 1})) == 1
     with pytest.raises(TableError, match=r"dataset='c' leaves no row \(--where\); .* holds: a, b"):
         read(path, where={"dataset": "c"})
     with pytest.raises(TableError, match="where names 'Dataset', which is no column"):
@@ -128,6 +129,7 @@ def test_any_column_of_use_may_lack_values(table):
     assert read(path, drop="missing")["run"].tolist() == ["b"]
     path = table("pool,samples_seen,error\na,5,.1\n,6,.2\nc,,.3\n")
     assert read(path, drop="missing")["error"].tolist() == [0.1]
+    assert read(path, drop=["missing", "diverged"])["error"].tolist() == [0.1]
     with pytest.raises(InputError, match="drop must be one of missing, diverged; got 'all'"):
         read(path, drop="all")
 
@@ -178,6 +180,15 @@ def test_an_epoch_0_is_asked_about_and_both_answers_hold(table):
     assert read(path, zero="done", **known)["epochs"].tolist() == [1, 2, 3]
     frame, _, notes = after_start(pd.DataFrame({"step": [0, 1]}), "done", Where("x"))
     assert frame["step"].tolist() == [1, 2] and "1 is added" in notes[0]
+
+
+def test_final_points_of_a_log_need_its_axis(table):
+    path = table("epoch,val_acc\n0,.4\n1,.5\n")
+    known = {"metric": "val_acc", "points": "final", "constants": {"run": "a"}}
+    with pytest.raises(InputError, match=r"--map epochs=epoch"):
+        read(path, **known)
+    found = read(path, mapping={"epochs": "epoch"}, zero="done", **known)  # the hints
+    assert found["error"].tolist() == [0.5]
 
 
 # --- restarts
