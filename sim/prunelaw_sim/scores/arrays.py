@@ -49,6 +49,8 @@ def read_arrays(file: Path) -> ScoreTable | None:
         stream.seek(0)
         if start == b"\x93NUMPY":
             array = _array(str(file), stream, file.stat().st_size)
+            if array.dtype.names and array.ndim == 1:
+                return ScoreTable({name: array[name] for name in array.dtype.names}, {})
             return ScoreTable({UIDS if array.dtype == UID else PLAIN_ARRAY: array}, {})
         if start.startswith(b"PK"):
             return _read_zip(file, stream)

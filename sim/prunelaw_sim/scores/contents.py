@@ -17,7 +17,8 @@ from prunelaw.checks import check_choice
 from prunelaw.errors import TableError
 from prunelaw_sim.scores.arrays import ScoreTable
 
-HOLDS = ("scores", "ranks", "indices-up", "indices-down")
+LISTS = ("indices-up", "indices-down")
+HOLDS = ("scores", "ranks", *LISTS)
 NEVER = ("highest", "lowest")
 LEAST = 8  # numbers; fewer in any order may be scores by chance
 APART = 4  # an array is of seeds along its short side, if the other is so many times as long
@@ -160,6 +161,7 @@ def understood(
     holds: str | None,
     never: str | None,
     has_ids: bool,
+    whole: bool,
     where: str,
     place: str,
 ) -> Numbers:
@@ -169,10 +171,12 @@ def understood(
         holds: "scores"; "ranks", 0 the lowest score; "indices-up" or "indices-down": examples by
             number, sorted by a score that rises or falls along the file.
         never: what -1 ranks as, where it says that a thing never happened.
+        whole: whether the file holds integers.
         place: names the first number, for messages.
 
     Raises:
-        TableError: for an order of 0...n-1, or -1 as the only negative count, that are not said.
+        TableError: for an order of 0...n-1, different integers up to more, or -1 as the only
+            negative count, where nobody says what they are.
         InputError: for a choice that is none.
     """
     said: list[str] = []
@@ -181,7 +185,7 @@ def understood(
     if never is not None:
         check_choice("never", never, NEVER)
     start = _order(values)
-    if holds in ("indices-up", "indices-down"):
+    if holds in LISTS:
         if start is None or has_ids:
             raise TableError(
                 f"{where}: holds={holds!r} needs all of 0...n-1 (or 1...n) once each, without ids"
@@ -193,6 +197,13 @@ def understood(
             "a list of examples sorted by score? Say holds='ranks' (the largest number is the "
             "highest score), 'indices-up' or 'indices-down' (examples in the order of rising or "
             f"falling score) or 'scores' (--scores-holds); {place} has {values[0]:g}"
+        )
+    different = whole and values.min() >= 0.0 and len(np.unique(values)) == len(values) >= LEAST
+    if start is None and holds is None and not has_ids and different:
+        raise TableError(
+            f"{where}: {len(values)} different integers up to {values.max():.0f}: a list of chosen "
+            "examples? It ranks none. Give one score an example, or say that these are scores: "
+            "holds='scores' (--scores-holds)"
         )
     if start is not None and holds is None:
         said.append("the scores are ranks: the largest number is taken for the highest score")

@@ -35,6 +35,7 @@ from prunelaw_sim.common.kept_examples import tied_count
 from prunelaw_sim.common.new_file import check_new_file, write_new_file
 from prunelaw_sim.scores.arrays import ScoreTable, once, read_arrays
 from prunelaw_sim.scores.contents import (
+    LISTS,
     ROW,
     chosen_columns,
     mean_of_seeds,
@@ -128,16 +129,20 @@ def read_scores(
     file = Path(path)
     table = _with_sidecar(file, _read_table(file))
     names, id_name = chosen_columns(file, table, column, id_column)
+    if not names and holds in LISTS:
+        names, id_name = [str(id_name)], None
     if not names:
         return _listed(file, table, str(id_name), examples)
     count = examples if examples is None or isinstance(examples, int) else len(examples)
     values, said = _values(file, table, names, count)
+    kind = getattr(table.columns[names[0]], "dtype", np.dtype(object)).kind
     ids = None if id_name is None else _ids(file, table, id_name)
     found = understood(
         values,
         holds=holds,
         never=never,
         has_ids=ids is not None,
+        whole=len(names) == 1 and kind in "iu",
         where=f"{file}, column {', '.join(map(repr, names))}",
         place=table.place(0),
     )
@@ -318,7 +323,9 @@ def _listed(
     if examples is None or isinstance(examples, int | np.integer):
         raise TableError(
             f"{file}: a list of {len(ids)} examples by their ids, and no scores: it says which are "
-            "chosen and ranks none; give the ids of all examples (examples=[...]) for a mask"
+            "chosen and ranks none; give the ids of all examples (examples=[...]) for a mask, or, "
+            "if it is all of them sorted by a score, holds='indices-up' or 'indices-down' "
+            "(--scores-holds)"
         )
     inside = set(ids)
     values = np.array([float(text in inside) for text in examples])

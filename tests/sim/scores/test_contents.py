@@ -58,6 +58,28 @@ def test_an_order_is_asked_about_and_every_answer_is_right(saved, start, kind):
         read_scores(saved(TRUTH), holds="indices-up")
 
 
+def test_a_list_of_chosen_examples_is_no_score(saved):
+    chosen = np.random.default_rng(4).permutation(50)[:20]
+    with pytest.raises(
+        TableError, match=r"20 different integers up to .*a list of chosen examples"
+    ):
+        read_scores(saved(chosen))
+    assert read_scores(saved(chosen), holds="scores").values.tolist() == chosen.tolist()
+
+
+def test_a_sorted_column_of_indices(saved):
+    path = saved("index\n" + "\n".join(map(str, np.argsort(TRUTH))) + "\n")
+    with pytest.raises(TableError, match="--scores-holds"):
+        read_scores(path)
+    assert same_order(read_scores(path, holds="indices-up"))
+
+
+def test_records_are_columns(saved):
+    array = np.array([(7, 0.5), (3, 0.25)], dtype=[("id", "i8"), ("score", "f8")])
+    scores = read_scores(saved(array))
+    assert scores.ids == ("7", "3") and scores.values.tolist() == [0.5, 0.25]
+
+
 def test_ranks_beside_ids_are_ranks_and_said(saved):
     ranks = np.random.default_rng(1).permutation(20)
     lines = "\n".join(f"x{i},{rank}" for i, rank in enumerate(ranks))
