@@ -1,6 +1,6 @@
 """How often the intervals of `prunelaw advise` on pruning hold the truth: simulated tables of runs.
 
-    python docs/make_advise_coverage.py [tables [truth]]
+    python docs/make_advise_coverage.py [tables [truth [question]]]
 
 Truths: `theory`, the pruning theory at N = 60, θ = .35, error = .02 + .7 ε; `turned`, where hard
 and easy examples are worth the opposite of what the theory says; `waves`, power laws in the kept
@@ -114,11 +114,12 @@ def _least(truth, advice, question) -> float:
     return float(truth(*(list(column) for column in zip(*cells, strict=True))).min())
 
 
-def main(tables: int, only: str | None) -> None:
+def main(tables: int, only: str | None = None, asking: str | None = None) -> None:
     """A line a truth, a question and a law that answered."""
     print(f"{tables} tables, {100 * LEVEL:g} % intervals")
     for name in [only] if only else TRUTHS:
-        for asked, question in QUESTIONS.items():
+        for asked in [asking] if asking else QUESTIONS:
+            question = QUESTIONS[asked]
             found = pd.DataFrame([judged(name, seed, question) for seed in range(tables)])
             share = found["law"].value_counts().to_dict()
             means = found.drop(columns="law").astype(float).mean()
@@ -127,4 +128,4 @@ def main(tables: int, only: str | None) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, sys.argv[2] if len(sys.argv) > 2 else None)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, *sys.argv[2:4])

@@ -2,13 +2,14 @@
 
 The logarithm of the error is that of the law plus a deviation, a Gaussian process with mean 0 of
 
-    s₀² exp(−Δu²/2)  +  s₁² [same rule] (1 − f²)(1 − f'²) exp(−Δp²/2 − 2 Δv²),
+    s₀² k(|Δu|)  +  s₁² [same rule] (1 − f²)(1 − f'²) k(√(Δp² + 4 Δv²)),   k(d) = (1 + √3 d) e^(−√3 d)
 
 u = log kept, p = log data-set size, v = log fraction: one part for all rules, and one for each rule
-that ends where everything is kept.  s₀, s₁ (and the noise of a run, where the table has no standard
-errors) maximise the likelihood of the measured cells, so that a law which describes the runs is
-hardly corrected, and one which does not is corrected near them and uncertain elsewhere.  Replicates
-are draws from the posterior (Matheron's rule), each about another replicate of the law.
+that ends where everything is kept.  k is Matérn's of order 3/2: curves that bend, as learning
+curves do.  s₀, s₁ (and the noise of a run, where the table has no standard errors) maximise the
+likelihood of the measured cells, so that a law which describes the runs is hardly corrected, and
+one which does not is corrected near them and uncertain elsewhere.  Replicates are draws from the
+posterior (Matheron's rule), each about another replicate of the law.
 
 A cell that was measured answers with its mean; its replicates are the mean, moved as its seeds
 scatter.
@@ -200,8 +201,14 @@ def _prior(cells: Sequence[Cell], scales: tuple[float, float]) -> np.ndarray:
         return (x[:, None] - x) ** 2
 
     end = 1.0 - f**2
-    own = alike * np.outer(end, end) * np.exp(-0.5 * apart(p) - 2.0 * apart(v))
-    return scales[0] ** 2 * np.exp(-0.5 * apart(u)) + scales[1] ** 2 * own
+    own = alike * np.outer(end, end) * _matern(apart(p) + 4.0 * apart(v))
+    return scales[0] ** 2 * _matern(apart(u)) + scales[1] ** 2 * own
+
+
+def _matern(squared: np.ndarray) -> np.ndarray:
+    """Matérn's covariance of order 3/2 at squared distances."""
+    d = np.sqrt(3.0 * squared)
+    return (1.0 + d) * np.exp(-d)
 
 
 def _solved(inner: np.ndarray, noise: np.ndarray, right: np.ndarray) -> np.ndarray:
