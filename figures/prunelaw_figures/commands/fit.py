@@ -58,6 +58,14 @@ if TYPE_CHECKING:
     help="Add profile-likelihood intervals of all parameters, at 0.9, say.",
 )
 @click.option("--log-error", is_flag=True, help="Fit log error: for losses over decades.")
+@click.option(
+    "--loss",
+    metavar="squares|huber:DELTA",
+    help="huber: of log errors, robust against runs far off; DELTA 1e-3 as in Hoffmann et al.",
+)
+@click.option(
+    "--samples-from-compute", is_flag=True, help="chinchilla: samples seen are compute/(6 N)."
+)
 @figure_option("With --law all: draw the laws into a new PNG file.")
 @reading_options
 @JSON
@@ -92,7 +100,8 @@ def command(
     \b
     Canonical columns: pool, unique_samples, samples_seen, error (utility laws);
     samples_seen, unique_samples, parameters, error (data-constrained, overfit);
-    compute, error (power laws); dataset_size, keep_fraction, rule, error (pruning).
+    parameters, samples_seen, error (chinchilla); compute, error (power laws);
+    dataset_size, keep_fraction, rule, error (pruning).
     Also group, epochs, error_se, seed, batch_size.
     """
     chosen = _chosen(options)

@@ -177,6 +177,9 @@ _READING = {
     "decimal": click.option(
         "--decimal", help="The decimal mark, . or , where columns do not tell."
     ),
+    "equal_inputs": click.option(
+        "--equal-inputs", help="Of runs at equal inputs, as other learning rates: all, or the best."
+    ),
     "from_run": click.option(
         "--from-run", metavar="PATTERN", help="Columns in runs' names: '{pool}_{samples_seen}'."
     ),

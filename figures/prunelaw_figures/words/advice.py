@@ -103,7 +103,8 @@ def _use(found: PruningAdvice) -> Iterator[str]:
     if best.rule == "random":
         all_kept = found.examples == best.kept
         what = "everything" if all_kept else f"{amount_text(best.kept)} at random"
-    expected = f"expect error {best.error.value:.4g} ({_ends(best.error, '.4g')} {level}), {KNOWN[best.how]}"
+    ends = f"{_ends(best.error, '.4g')} {level}"
+    expected = f"expect error {best.error.value:.4g} ({ends}), {KNOWN[best.how]}"
     yield f"{'keep' if told else 'not told; the best estimate is to keep'} {what}: {expected}"
     against = [note for note in found.warnings if note.kind == "runs_disagree"]
     if against:

@@ -9,6 +9,8 @@ from prunelaw_figures.words.document import Block, Table, Text
 SAID = {
     "assumption": "assumed",
     "misfit": "misfit",
+    "outliers": "outliers",
+    "robust": "robust",
     "other_optimum": "another optimum",
     "ridge": "ridge",
 }

@@ -2,7 +2,8 @@
 
 The logarithm of the error is that of the law plus a deviation, a Gaussian process with mean 0 of
 
-    s₀² k(|Δu|)  +  s₁² [same rule] (1 − f²)(1 − f'²) k(√(Δp² + 4 Δv²)),   k(d) = (1 + √3 d) e^(−√3 d)
+    s₀² k(|Δu|)  +  s₁² [same rule] (1 − f²)(1 − f'²) k(√(Δp² + 4 Δv²)),
+    k(d) = (1 + √3 d) exp(−√3 d),
 
 u = log kept, p = log data-set size, v = log fraction: one part for all rules, and one for each rule
 that ends where everything is kept.  k is Matérn's of order 3/2: curves that bend, as learning

@@ -29,12 +29,15 @@ from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.fits.fit import Fit, root_mean_square
+from prunelaw_sim.fits.least_squares_fit import budget_of
 from prunelaw_sim.fits.rising import rising_rows
 from prunelaw_sim.fits.rollout import Step, rollout
 from prunelaw_sim.fits.rows import Table, select
 from prunelaw_sim.laws.registry import LAWS, fit_rows
+from prunelaw_sim.tables.settings import unequal_runs
 from prunelaw_sim.tables.sweep import Sweep
 
+SAME = 1e-5  # relative: predictions so close are ties, whatever the sign of their rounding
 WORSE = 0.05  # a paired difference less probable than this is one
 APART = 4.0  # a difference of AICc above this tells laws apart (Burnham and Anderson 2002: 4 to 7)
 OPTIONS = ("hold_out_above", "together", "log_error")  # that `compare_laws` passes on
@@ -116,6 +119,8 @@ def compare_laws(
 ) -> LawComparison:
     """Fit every law to the smaller budgets, predict the larger ones, and say which is best.
 
+    A budget is the samples seen, or the compute of a table that has no samples seen.
+
     A law that cannot be fitted stands in the table with the reason.
 
     Args:
@@ -129,28 +134,30 @@ def compare_laws(
 
     Raises:
         InputError: for arguments.
-        TableError: for a table without samples_seen or error.
+        TableError: for a table without samples_seen and compute, or without error.
     """
     if isinstance(sweep, pd.DataFrame):
         sweep = Sweep.from_frame(sweep)
     frame = sweep.frame.reset_index(drop=True)
     table = select(frame, group, together)
-    table.require("samples_seen")
+    by = budget_of(table)
+    table.require(by)
     chosen, remarks = _chosen(laws, sweep.columns)
-    steps = _steps(table, hold_out_above)
+    steps = _steps(table, hold_out_above, by)
     asked = {"together": together, "log_error": log_error}
     options = {name: True for name, wanted in asked.items() if wanted}
-    trials = [_Trial(one, table, steps, options) for one in chosen]
+    trials = [_Trial(one, table, steps, options, by) for one in chosen]
     rows = frame.loc[table.labels].reset_index(drop=True)
-    return _compared(trials, rows, steps, remarks, log_error)
+    return _compared(trials, rows, steps, remarks, log_error, by)
 
 
 class _Trial:
     """One law: its fits, its residuals on held-out rows, and why there are none."""
 
     def __init__(
-        self, one: Candidate, table: Table, steps: Sequence[Step], options: Mapping[str, Any]
-    ) -> None:
+        self, one: Candidate, table: Table, steps: Sequence[Step], options: Mapping[str, Any],
+        by: str,
+    ) -> None:  # fmt: skip
         self.name, self.logs = one.name, "log_error" in options
         self.options = {**options, **one.options}
         self.law = one.law
@@ -158,7 +165,7 @@ class _Trial:
         self.fits: list[Fit | None] = []
         self.reasons: list[str] = []
         for step in steps:
-            seen = table.numbers("samples_seen") <= step.upper
+            seen = table.numbers(by) <= step.upper
             fit, reason = self._fit(table.where(seen), step.limit)
             self.fits.append(fit)
             self.reasons.append(reason)
@@ -177,6 +184,13 @@ class _Trial:
         if self.fits[step] is None:
             return math.nan
         return root_mean_square(self._residuals(step, held_out))
+
+    def same_as(self, other: _Trial) -> bool:
+        """Whether both predict the held-out rows alike, as far as a fit is solved."""
+        mine, theirs = self.fits[0], other.fits[0]
+        assert mine is not None and theirs is not None
+        rows = ~mine.fitted
+        return np.allclose(mine.predicted[rows], theirs.predicted[rows], rtol=SAME, atol=0.0)
 
     def pooled(self, steps: Sequence[int]) -> float:
         """Of the predicted rows of several steps."""
@@ -237,12 +251,12 @@ def _named(name: str) -> Candidate:
     return known[check_choice("laws", name, tuple(known))]
 
 
-def _steps(table: Table, above: float | int | None) -> tuple[Step, ...]:
-    seen = table.numbers("samples_seen")
+def _steps(table: Table, above: float | int | None, by: str) -> tuple[Step, ...]:
+    seen = table.numbers(by)
     if above is None:
-        return rollout("samples_seen", seen)
+        return rollout(by, seen)
     limit = float(check_real("hold_out_above", above, 0.0, low_open=True))
-    table.up_to(limit)  # refuses a limit that leaves nothing
+    table.up_to(limit, by)  # refuses a limit that leaves nothing
     return (Step(limit, float(seen.max())),)
 
 
@@ -252,16 +266,17 @@ def _compared(
     steps: tuple[Step, ...],
     remarks: list[str],
     log_error: bool,
+    by: str,
 ) -> LawComparison:
     """Judges the trials: held out first, then AICc."""
-    seen = table["samples_seen"].to_numpy(float)
+    seen = table[by].to_numpy(float)
     predicted_rows = table.loc[seen > steps[0].limit]
     runs = _run_numbers(predicted_rows)
     judged = _Judged(trials, runs)
     common = [
         i for i in range(len(steps)) if all(t.fits[i] is not None for t in trials if t.predicts)
     ]
-    remarks = [*remarks, _held_out_remark(steps[0], len(predicted_rows), int(runs.max()) + 1)]
+    remarks = [*remarks, _held_out_remark(steps[0], len(predicted_rows), int(runs.max()) + 1, by)]
     remarks += [*_rising_remark(table), *_assumptions(trials)]
     if judged.best is None:
         remarks.append("no law predicts the held-out rows")
@@ -286,6 +301,7 @@ class _Judged:
         predicting = sorted((t for t in trials if t.predicts), key=lambda t: t.rmse(0))
         self.p = {t.name: _paired(t, predicting[0], runs) for t in predicting}
         tied = [t for t in predicting if self.p[t.name] >= WORSE]
+        self.ties = {t.name for t in predicting if t.same_as(predicting[0])}
         self.least = min((t.aicc for t in trials if math.isfinite(t.aicc)), default=math.nan)
         best = min(tied, key=lambda t: _or_inf(t.aicc), default=None)
         self.best = None if best is None else best.name
@@ -314,7 +330,8 @@ class _Judged:
         if trial.name == self.best:
             return "best, not alone" if self.undecided else "best"
         if trial.name in self.undecided:
-            return f"not told from the best ({said})"
+            alike = {trial.name, self.best} <= self.ties
+            return f"{'tied with' if alike else 'not told from'} the best ({said})"
         if self.p[trial.name] >= WORSE:
             return f"held out not told from the best, but {said}"
         return f"worse on held-out runs (p = {self.p[trial.name]:.2g})"
@@ -326,10 +343,9 @@ def _or_inf(value: float) -> float:
 
 def _paired(trial: _Trial, least: _Trial, runs: np.ndarray) -> float:
     """Two-sided p of the mean difference of squared errors under random signs, run by run."""
-    if trial is least:
+    if trial.same_as(least):
         return 1.0
-    gap = trial.held_out(0) ** 2 - least.held_out(0) ** 2
-    return sign_flip_p(np.bincount(runs, gap))
+    return sign_flip_p(np.bincount(runs, trial.held_out(0) ** 2 - least.held_out(0) ** 2))
 
 
 def sign_flip_p(differences: Float[np.ndarray, " runs"]) -> float:
@@ -394,8 +410,11 @@ def _step_table(
     )
 
 
-def _held_out_remark(step: Step, rows: int, runs: int) -> str:
-    said = f"held out: {rows} rows of {runs} runs with more than {step.limit:.4g} samples seen"
+def _held_out_remark(step: Step, rows: int, runs: int, by: str) -> str:
+    said = (
+        f"held out: {rows} rows of {runs} runs with more than {step.limit:.4g} "
+        f"{by.replace('_', ' ')}"
+    )
     if runs < FEWEST_RUNS:
         said += (
             f"; {runs} runs cannot tell laws apart (at least {FEWEST_RUNS} are needed), so that "
@@ -406,9 +425,18 @@ def _held_out_remark(step: Step, rows: int, runs: int) -> str:
 
 def _rising_remark(table: pd.DataFrame) -> list[str]:
     """That errors rise again, where they do: by chance, or by overfitting."""
+    if "samples_seen" not in table:
+        return []
     rising = int(rising_rows(table).sum())
     if not rising:
         return []
+    places, rows = unequal_runs(table)
+    if places:
+        return [
+            f"{rising} of {len(table)} rows have a larger error than a shorter run of the same "
+            f"model; {rows} runs at {places} equal inputs differ as much, so that other settings "
+            "than the data may be the reason"
+        ]
     return [
         f"{rising} of {len(table)} rows have a larger error than a shorter run of the same model "
         "on the same data: no law that falls with samples seen fits them, only overfit can"

@@ -1,5 +1,6 @@
 """Fit scaling laws that know no pools: data-constrained, overfitting, a power law in compute.
 
+    fit_chinchilla         L = E + A/N^α + B/D^β
     fit_data_constrained   L = E + A/N_eff^α + B/D_eff^β (+ c S(R, R*_P)^p (N/U)^q)
     fit_power_law          y = k C^s (+ d)
 
@@ -16,11 +17,13 @@ import pandas as pd
 
 from prunelaw.checks import check_choice
 from prunelaw.decay.repetition import DataConstrained, Overfit, PowerLaw
+from prunelaw.errors import InputError
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.fits.fit import root_mean_square
 from prunelaw_sim.fits.least_squares_fit import LeastSquaresFit, fit_model
 from prunelaw_sim.fits.model import Model
-from prunelaw_sim.fits.rows import Table
+from prunelaw_sim.fits.robust import SQUARES
+from prunelaw_sim.fits.rows import Table, select
 from prunelaw_sim.laws.data_constrained_model import PENALTIES, DataConstrainedModel
 from prunelaw_sim.laws.power_law_model import PowerLawModel
 
@@ -65,7 +68,8 @@ def fit_data_constrained(
     saturates: bool = True,
     penalty: str = "none",
     log_error: bool = False,
-    hold_out_by: str = "samples_seen",
+    hold_out_by: str | None = None,
+    loss: str = SQUARES,
 ) -> ScalingFit:
     """Least squares fit of `DataConstrained`, or of `Overfit` on it, to runs of models of any size.
 
@@ -75,7 +79,7 @@ def fit_data_constrained(
     Args:
         frame: columns `samples_seen`, `unique_samples`, `parameters` (> 0), and those of
             `fit_model`; pools are not told apart.
-        hold_out_above, hold_out_by, group, log_error: as in `fit_model`, and what is raised.
+        hold_out_above, hold_out_by, group, log_error, loss: as in `fit_model`, and what is raised.
         together: the runs of all groups follow one law (their parameters tell them apart).
         tied: α = β.
         repeats: R*_D is fitted, else a repeat is worth a new sample (R*_D = ∞).
@@ -95,8 +99,61 @@ def fit_data_constrained(
         together=together,
         log_error=log_error,
         hold_out_by=hold_out_by,
+        loss=loss,
         assumptions=_assumptions,
-        fields={"log_error": log_error},
+        fields={"log_error": log_error or loss != SQUARES},
+    )
+
+
+def fit_chinchilla(
+    frame: Table | pd.DataFrame,
+    hold_out_above: float | int | None = None,
+    group: str | None = None,
+    *,
+    together: bool = False,
+    log_error: bool = False,
+    hold_out_by: str | None = None,
+    loss: str = SQUARES,
+    samples_from_compute: bool = False,
+) -> ScalingFit:
+    """Fit of L = E + A/N^α + B/D^β, of models of N parameters that see D samples (tokens) once.
+
+    Args:
+        frame: columns `parameters`, `samples_seen` and `error`.
+        samples_from_compute: D = C/(6 N) from the column `compute` in operations, in place of
+            `samples_seen`; a warning of kind "assumption" says so.
+        hold_out_above, hold_out_by, group, together, log_error, loss: as in `fit_model`.
+
+    Raises:
+        InputError: without samples_seen, where they are not asked for from compute.
+
+    Source:
+        Hoffmann et al. 2022 (arXiv 2203.15556), whose loss is "huber:1e-3".
+    """
+    runs = select(frame, group, together)
+    if not samples_from_compute and "samples_seen" not in runs:
+        raise InputError(
+            "samples_seen is not a column: map it, or take it from compute as C/(6 N) by "
+            "samples_from_compute"
+        )
+    seen = (
+        runs.numbers("compute") / (6.0 * runs.numbers("parameters"))
+        if samples_from_compute
+        else runs.numbers("samples_seen")
+    )
+    columns = {**runs.columns, "samples_seen": seen, "unique_samples": seen}
+    said = ("samples_seen is taken for compute/(6 · parameters)",) if samples_from_compute else ()
+    return fit_model(
+        ScalingFit,
+        "chinchilla",
+        lambda table: DataConstrainedModel(table, _floor(table), repeats=False, saturates=False),
+        Table(columns, runs.labels),
+        hold_out_above,
+        log_error=log_error,
+        hold_out_by=hold_out_by,
+        loss=loss,
+        assumptions=lambda table, model: (*said, *_assumptions(table, model)),
+        fields={"log_error": log_error or loss != SQUARES},
     )
 
 
@@ -108,7 +165,8 @@ def fit_power_law(
     together: bool = False,
     floor: bool = False,
     log_error: bool = False,
-    hold_out_by: str = "samples_seen",
+    hold_out_by: str | None = None,
+    loss: str = SQUARES,
 ) -> ScalingFit:
     """Least squares fit of `PowerLaw`, k C^s, with `floor` k C^s + d, to runs of any kind.
 
@@ -129,8 +187,9 @@ def fit_power_law(
         together=together,
         log_error=log_error,
         hold_out_by=hold_out_by,
+        loss=loss,
         assumptions=_assumptions,
-        fields={"log_error": log_error},
+        fields={"log_error": log_error or loss != SQUARES},
     )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from prunelaw_sim.tables.columns import COLUMNS
 from prunelaw_sim.tables.final_rows import AXIS, FLAG, STATE
 from prunelaw_sim.tables.kept_fraction import says_pruned
+from prunelaw_sim.tables.settings import SETTING
 
 PIECE = 65536
 
@@ -50,8 +51,8 @@ class Wanted:
 
 
 def _by_name(name: str) -> bool:
-    """Columns that say by their names which rows are results, or what fraction was pruned."""
-    forms = (AXIS, FLAG, STATE)
+    """Columns whose names say which rows are results, what was pruned, or how it was trained."""
+    forms = (AXIS, FLAG, STATE, SETTING)
     return any(form.search(name) for form in forms) or says_pruned(name)
 
 

@@ -62,6 +62,7 @@ class ColumnMapping:
             "separate" (a run of its own) or "unordered".
         zero: what step or epoch 0 is: "before" training, or the first one "done".
         fraction: what the column of fractions counts: "kept" or "pruned".
+        equal_inputs: of runs that differ in nothing that a law reads: "all" (default), or "best".
         decimal: the decimal mark, "." or ",", where the columns do not tell.
         options: the reader's own options, as delimiter = ";".
 
@@ -85,6 +86,7 @@ class ColumnMapping:
     restarts: str | None = None
     zero: str | None = None
     fraction: str | None = None
+    equal_inputs: str | None = None
     decimal: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -169,6 +171,7 @@ _CHOICES = {
     "restarts": ("resumed", "separate", "unordered"),
     "zero": ("before", "done"),
     "fraction": ("kept", "pruned"),
+    "equal_inputs": ("all", "best"),
     "decimal": (".", ","),
 }
 _TABLES = ("columns", "constants", "pool_sizes", "where", "options")

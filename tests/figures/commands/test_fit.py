@@ -56,7 +56,7 @@ class TestFit:
             (("--ceiling", "0"), "ceiling must be finite and in (0, inf)"),
             (
                 ("--law", "pruning", "--together"),
-                "--law with --together must be one of data-constrained",
+                "--law with --together must be one of chinchilla",
             ),
         ],
     )

@@ -74,7 +74,7 @@ def test_places_are_found_as_printed():
 
 @pytest.mark.parametrize("kept", [15_000.0, 25_000.0])
 def test_one_size_answers_with_its_cells(kept):
-    """Three seeds a cell at one size: the winner is the measured one, its interval holds its runs."""
+    """Three seeds a cell at one size: the measured winner, with an interval that holds its runs."""
     rows = [
         (50_000, f, rule, seed, error + 0.0004 * seed)
         for rule, f, error in [

@@ -15,6 +15,7 @@ from prunelaw_figures.cli import main
 from prunelaw_sim import LAWS, Sweep, compare_laws, fit
 from prunelaw_sim.fits import rows
 from prunelaw_sim.laws.catalogue import (
+    chinchilla,
     data_constrained,
     effective_data,
     names,
@@ -28,6 +29,7 @@ from prunelaw_sim.laws.catalogue import (
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "fits.md"
 MODULES = {
+    "chinchilla": chinchilla,
     "data-constrained": data_constrained,
     "effective-data": effective_data,
     "no-decay": no_decay,

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from prunelaw_sim.laws.utility import fit_utility
 from prunelaw_sim.readers import read
 from prunelaw_sim.tables.sweep import Sweep
 
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 EPOCHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
@@ -96,7 +98,7 @@ class TestRanking:
         assert found.best == "one" and found.undecided == ("two",)
         assert list(found.table["verdict"]) == [
             "best, not alone",
-            "not told from the best (ΔAICc +0.0)",
+            "tied with the best (ΔAICc +0.0)",
         ]
 
     def test_exact_data_have_a_finite_criterion(self):
@@ -212,7 +214,7 @@ class TestTable:
 
 class TestBadInput:
     def test_is_named(self):
-        with pytest.raises(InputError, match="laws must be one of data-constrained,"):
+        with pytest.raises(InputError, match="laws must be one of chinchilla, data-constrained,"):
             compare_laws(repeated(), ["cubic"])
         with pytest.raises(InputError, match="laws must name one law or more"):
             compare_laws(repeated(), [])
@@ -258,3 +260,46 @@ class TestRealRuns:
         assert held_out["overfit"] == pytest.approx(0.1031, abs=1e-4)
         assert held_out["data-constrained"] == pytest.approx(0.2513, abs=1e-4)
         assert (found.table["p_value"].iloc[1:] < 0.01).all()
+
+
+def compute_only(floor=0.0, sigma=0.0):
+    compute = np.geomspace(1e6, 1e12, 24)
+    rng = np.random.default_rng(0)
+    error = (floor + 6.0 * compute**-0.06) * np.exp(sigma * rng.standard_normal(24))
+    return pd.DataFrame({"compute": compute, "error": error, "metric": "loss"})
+
+
+def test_laws_that_predict_alike_are_tied():
+    """A floor of 0 is the law without one: rounding is no evidence against either."""
+    found = compare_laws(compute_only(), ["power-law", "power-law-floor"])
+    assert found.full_fits["power-law-floor"].values["d"] == pytest.approx(0.0, abs=1e-5)
+    assert found.table["p_value"].tolist() == [1.0, 1.0]
+    assert not found.table["verdict"].str.contains("worse").any()
+
+
+def test_a_scaling_table_with_and_without_a_floor(tmp_path):
+    cases = SHARED / "cases"
+    if not cases.is_dir():
+        pytest.skip("the folder of cases is absent")
+    names = {"error": "loss", "parameters": "params", "samples_seen": "tokens", "group": "dataset"}
+    runs = read(cases / "03-scaling-lines.jsonl", mapping=names, constants={"metric": "loss"})
+    for group in ("rpj", "c4_original"):
+        found = compare_laws(runs.select(group=group), ["power-law", "power-law-floor"])
+        assert not found.table["verdict"].str.contains("worse").any()
+
+
+def test_a_table_of_compute_alone_is_compared_by_compute():
+    found = compare_laws(compute_only(0.5, 1e-3))
+    assert found.best == "power-law-floor"
+    assert any("1e+11 compute" in said or "compute" in said for said in found.remarks)
+    held = compare_laws(compute_only(0.5, 1e-3), hold_out_above=1e9)
+    assert held.hold_out_above == 1e9
+
+
+def test_unequal_runs_are_not_blamed_on_repetition():
+    error = np.tile([0.5, 0.9, 0.7], 4) - np.repeat([0.0, 0.05, 0.1, 0.15], 3)
+    seen = np.repeat([1e9, 2e9, 4e9, 8e9], 3)
+    frame = pd.DataFrame({"parameters": 1e8, "samples_seen": seen, "error": error})
+    (said,) = (s for s in compare_laws(frame, ["power-law"]).remarks if "shorter run" in s)
+    assert "other settings than the data" in said
+    assert "overfit" not in said

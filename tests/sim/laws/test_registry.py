@@ -55,8 +55,8 @@ def test_options_that_a_law_does_not_take_are_named(law, option):
 
 
 def test_unknown_law_and_missing_columns_are_named():
-    with pytest.raises(InputError, match=r"law must be one of .*no-decay, .*; got 'chinchilla'"):
-        fit("chinchilla", repeated_runs())
+    with pytest.raises(InputError, match=r"law must be one of .*no-decay, .*; got 'cubic'"):
+        fit("cubic", repeated_runs())
     with pytest.raises(TableError, match="dataset_size"):
         fit("pruning", repeated_runs())
     with pytest.raises(TableError, match="'parameters'"):
