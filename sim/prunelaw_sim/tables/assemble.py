@@ -60,7 +60,7 @@ from prunelaw_sim.tables.points_of_runs import (
     of_run,
     once_each,
 )
-from prunelaw_sim.tables.settings import best_runs, unequal_note
+from prunelaw_sim.tables.settings import at_equal_inputs
 from prunelaw_sim.tables.sweep import Sweep
 from prunelaw_sim.tables.written_numbers import plain_numbers
 
@@ -160,12 +160,8 @@ def assemble(
     names = where.names
     ignored = tuple(name for name in header if name not in names.values())
     kept = frame.drop(columns="step", errors="ignore")
-    if mapping.equal_inputs == "best":
-        kept, lost = best_runs(kept)
-        frame, dropped = frame.loc[kept.index], dropped + lost
-    else:
-        unused = [name for name in ignored if name in cells]
-        notes += unequal_note(kept, cells.loc[kept.index, unused])
+    kept, lost, said = at_equal_inputs(kept, cells, ignored, mapping.equal_inputs)
+    frame, dropped, notes = frame.loc[kept.index], dropped + lost, notes + said
     notes += [dropped_words(count, why) for count, why in dropped]
     notes += [f"{UNUSED}{_listed(ignored)}"] if ignored else []
     sweep = Sweep.from_frame(kept, notes=notes, where=where)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,13 +30,24 @@ def inputs_of(frame: pd.DataFrame) -> list[str]:
     return [name for name in INPUTS if name in frame]
 
 
+def at_equal_inputs(
+    frame: pd.DataFrame, cells: pd.DataFrame, ignored: Sequence[str], which: str | None
+) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
+    """All runs with a note where they are unequal, or the best at each combination of inputs."""
+    if which == "best":
+        kept, dropped = best_runs(frame)
+        return kept, dropped, []
+    unused = cells.loc[frame.index, [name for name in ignored if name in cells]]
+    return frame, [], unequal_note(frame, unused)
+
+
 def best_runs(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Dropped]]:
     """The run of least error at each combination of inputs."""
     names = inputs_of(frame)
     if not names:
         return frame, []
-    best = frame.groupby(names, sort=False, dropna=False)["error"].idxmin()
-    kept = frame.loc[frame.index.isin(best)]
+    order = frame.sort_values("error", kind="stable").duplicated(names)
+    kept = frame.loc[~order.reindex(frame.index)]
     left = len(frame) - len(kept)
     return kept, [(left, "were not the best of their inputs (equal_inputs='best')")] if left else []
 
@@ -61,9 +74,10 @@ def unequal_note(frame: pd.DataFrame, unused: pd.DataFrame) -> list[str]:
         return []
     names = inputs_of(frame)
     others = [name for name in frame if name not in (*names, "error", "error_se", "run")]
-    more = pd.concat([frame[others], unused.loc[frame.index]], axis=1)
+    columns = [(name, frame[name]) for name in others]
+    columns += [(str(name), unused[name]) for name in unused]
     number = frame.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
-    found = [str(name) for i, name in enumerate(more) if _differs(more.iloc[:, i], number)]
+    found = [name for name, column in columns if _differs(column, number)]
     shown = ", ".join(found[:MOST_NAMES]) + (", ..." if len(found) > MOST_NAMES else "")
     why = f"; {shown} differ there" if found else ""
     return [
@@ -73,7 +87,7 @@ def unequal_note(frame: pd.DataFrame, unused: pd.DataFrame) -> list[str]:
     ]
 
 
-def _differs(column: pd.Series, number: np.ndarray) -> bool:
+def _differs(column: Any, number: np.ndarray) -> bool:
     """Whether a column has several values in one group."""
     pairs = set(zip(number.tolist(), column.astype(str).tolist(), strict=True))
     return len(pairs) > len(set(number.tolist()))
