@@ -28,6 +28,7 @@ def fit_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
         )
         for name, value in values["values"].items()
     ]
+    yield Text(_verdict(values))
     title = f"{values['law']} law" + (f", {values['convention']}" if "convention" in values else "")
     level = [f"{100 * next(iter(intervals.values()))['level']:g} %"] if intervals else []
     yield Table(title, ("parameter", "value", "standard error", *level), rows)
@@ -42,6 +43,22 @@ def fit_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
             yield Text(f"{SAID[warning['kind']]}: {warning['message']}")
     for reason in values.get("reasons", ()):
         yield Text(f"does not describe the data: {reason}")
+
+
+def _verdict(values: Mapping[str, Any]) -> str:
+    """What follows, in a line: whether the law describes the runs, and what is open."""
+    law, known = values["law"], {True: "describes", False: "does NOT describe"}
+    describes = values.get("describes")
+    if describes is None:
+        said = f"the {law} law was fitted; whether it describes the runs cannot be tested"
+        said += ": no replicates, no error_se"
+    else:
+        said = f"the {law} law {known[describes]} these runs"
+    warned = {warning["kind"] for warning in values.get("warnings", ())}
+    open_ends = [f"{len(values['not_identified'])} of {len(values['values'])} parameters are not "
+                 "identified"] * bool(values["not_identified"])  # fmt: skip
+    open_ends += ["a few runs carry the misfit"] * ("outliers" in warned)
+    return said + "".join(f"; {one}" for one in open_ends)
 
 
 def comparison_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
@@ -61,12 +78,14 @@ def comparison_blocks(values: Mapping[str, Any]) -> Iterator[Block]:
         for law in values["laws"]
     ]
     title = f"laws side by side: {kind} of held-out runs, of the roll-out, of the fitted runs"
-    yield Table(title, columns, rows)
-    yield from map(Text, values["remarks"])
-    if values["best"] is not None:
+    if values["best"] is None:
+        yield Text("no law predicts the held-out runs")
+    else:
         others = "; ".join(values["undecided"])
         alike = f"; not to be told from it: {others}" if others else ""
         yield Text(f"best: {values['best']}{alike}")
+    yield Table(title, columns, rows)
+    yield from map(Text, values["remarks"])
 
 
 def _interval(found: Mapping[str, Any] | None) -> str:
@@ -77,5 +96,5 @@ def _interval(found: Mapping[str, Any] | None) -> str:
     return f"{low} to {'…' if found['high_open'] else _text(found['high'], '∞', '{:.4g}')}"
 
 
-def _text(value: float | None, missing: str, form: str = "{:.6g}") -> str:
+def _text(value: float | None, missing: str, form: str = "{:.5g}") -> str:
     return missing if value is None else form.format(value)

@@ -50,14 +50,24 @@ def part_blocks(name: str, outcome: "Outcome") -> list[Block]:
     if outcome.error is not None:
         return [Text("This part failed; the others are not affected."), Code(outcome.error)]
     parts: dict[str, Any] = {"simulation": _simulation, "utility": _utility, "sweep": _sweep}
-    return list(parts[name](outcome.result))
+    return [Text(verdict(outcome)), *parts[name](outcome.result)]
 
 
 def verdict(outcome: "Outcome") -> str:
-    """One line: good, or what is wrong."""
+    """One line: good, or what is wrong; of a sweep which laws describe it."""
     if outcome.error is not None:
         return f"FAILED  {outcome.title}: {outcome.error.strip().splitlines()[-1]}"
-    return f"{'good' if outcome.good else 'DISAGREEMENT'}  {outcome.title}"
+    if not outcome.good:
+        return f"DISAGREEMENT  {outcome.title}"
+    fits = getattr(outcome.result, "fits", ())
+    if all(fit.describes for fit in fits):
+        return f"good  {outcome.title}"
+    words = {True: "describes its runs", False: "does not", None: "cannot be tested"}
+    parts = []
+    for describes, said in words.items():
+        laws = ", ".join(fit.law for fit in fits if fit.describes is describes)
+        parts += [f"{laws}: {said}"] if laws else []
+    return f"fitted  {outcome.title}: {'; '.join(parts)}"
 
 
 def number(value: float, error: float) -> str:

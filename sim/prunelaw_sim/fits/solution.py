@@ -100,7 +100,8 @@ class Solution(Fit):
         """Plain lists, strings and numbers for JSON; inf and nan become None."""
         left_out = ("problem", "point", "other_points")
         named = {n: getattr(self, n) for n in self.__dataclass_fields__ if n not in left_out}
-        return to_plain(named | {"not_identified": self.not_identified})
+        judged = {"describes": self.describes, "reasons": self.reasons}
+        return to_plain(named | {"not_identified": self.not_identified, **judged})
 
 
 def solve(problem: Problem, table: Table, fitted: Bool[np.ndarray, " rows"]) -> dict[str, Any]:

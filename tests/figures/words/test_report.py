@@ -1,11 +1,14 @@
 """The parts of verify: published numbers, sweeps, and wrong theories that must be caught."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from figures.checks import pruning_sweep, repetition_sweep, simulation, simulation_check
 
 from prunelaw.errors import TableError
+from prunelaw_figures.words.report import verdict
 from prunelaw_sim.simulation.agreement import agreement
 from prunelaw_sim.tables.sweep import Sweep
 from prunelaw_sim.verification import published as utility
@@ -132,3 +135,22 @@ def test_a_theory_two_per_cent_off_is_caught_at_the_default_settings():
     for factor in (0.98, 1.02):
         wrong = agreement(factor * found.theory, found.sizes, found.means, found.stderrs)
         assert not wrong.agrees
+
+
+@pytest.mark.parametrize(
+    ("describes", "told"),
+    [
+        ((True, True), "good  "),
+        ((True, False), "fitted  A sweep: pruning: describes its runs; utility: does not"),
+        ((False, False), "fitted  A sweep: pruning, utility: does not"),
+        ((None, False), "fitted  A sweep: utility: does not; pruning: cannot be tested"),
+    ],
+)
+def test_a_good_above_a_no_is_none(describes, told):
+    fits = [
+        SimpleNamespace(law=law, describes=one)
+        for law, one in zip(("pruning", "utility"), describes, strict=True)
+    ]
+    result = SimpleNamespace(good=True, fits=fits)
+    outcome = SimpleNamespace(title="A sweep", error=None, good=True, result=result)
+    assert verdict(outcome).startswith(told)
