@@ -33,7 +33,7 @@ RULES = {
         "top": "",
         "common": "",
         "tables": "common",
-        "readers": "tables",
+        "readers": "tables common",
         "students": "common",
         "simulation": "students common",
         "networks": "common",

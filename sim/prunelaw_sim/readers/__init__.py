@@ -24,6 +24,7 @@ from typing import Any
 
 from prunelaw.checks import check_choice
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.guarded import SYSTEM, named
 from prunelaw_sim.readers._cells import Wanted
 from prunelaw_sim.readers._files import refuse_unreadable
 from prunelaw_sim.tables.assemble import Reading, assemble
@@ -59,6 +60,11 @@ def examine(path: str | os.PathLike[str], *, mapping: Given = None, **options: A
     """The same with an account: the format and why, columns understood, rows dropped and why."""
     path = Path(path)
     asked = _asked(mapping, options)
+    with named(path, errors=SYSTEM):
+        return _examined(path, asked)
+
+
+def _examined(path: Path, asked: ColumnMapping) -> Reading:
     kind, why = recognise(path, asked.format)
     reader = _module(kind)
     known = _options(reader)

@@ -1,6 +1,6 @@
 """What readers need of files: bounded looks, safe text, and a sentence for what is not read.
 
-Nothing is ever unpickled, no archive is unpacked, and a `.gz` may not grow beyond `EXPANSION`.
+Nothing is ever unpickled, no archive is unpacked, and a `.gz` may grow so far and no further.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from prunelaw.errors import TableError
+from prunelaw_sim.common.guarded import FACTOR, HARMLESS, regular, repeated
 
 SNIFF = 65536  # bytes that decide on a format
 LONGEST_LINE = 4_000_000  # characters; the widest charts of exported logs have some 100,000
-EXPANSION = 100  # a .gz may be that much larger unpacked, and 100 MB in any case
-FREE = 100_000_000
 LARGEST_JSON = 256_000_000  # bytes of a JSON file that is not read line by line
 MOST_FILES = 20_000
 GZIP = b"\x1f\x8b"
@@ -42,12 +42,13 @@ _REFUSED = (
 def head(path: Path) -> bytes:
     """The first bytes, unpacked if the file is a .gz; empty for what is no readable file."""
     try:
+        regular(path)
         with open(path, "rb") as file:
             start = file.read(SNIFF)
         if start.startswith(GZIP):
             with gzip.open(path) as file:
                 return file.read(SNIFF)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error, TableError):
         return b""
     return start
 
@@ -104,7 +105,7 @@ def text_lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 (or, with a byte-order mark, UTF-16) file, one at a time.
 
     `TableError` names the line of the first byte that is not of the encoding, a line that never
-    ends, a NUL byte, and a .gz that is broken or grows beyond `EXPANSION`.
+    ends, a NUL byte, and a .gz that is broken or grows too much.
     """
     start = head(path)
     encoding = "utf-16" if start.startswith(_UTF16) else "utf-8-sig"
@@ -123,7 +124,7 @@ def text_lines(path: Path) -> Iterator[str]:
                 yield line
     except UnicodeError:
         raise _misplaced(path, encoding) from None
-    except (gzip.BadGzipFile, EOFError) as cause:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as cause:
         raise TableError(f"{path}, after line {number}: the .gz is broken ({cause})") from cause
     except OSError as cause:
         raise TableError(f"{path}: cannot be read: {cause.strerror or cause}") from cause
@@ -164,7 +165,7 @@ class _Limited(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self.path, self.file = path, gzip.open(path)  # noqa: SIM115
-        self.size, self.left = path.stat().st_size, max(FREE, EXPANSION * path.stat().st_size)
+        self.size, self.left = path.stat().st_size, max(HARMLESS, FACTOR * path.stat().st_size)
 
     def readable(self) -> bool:
         return True
@@ -174,7 +175,7 @@ class _Limited(io.RawIOBase):
         self.left -= len(data)
         if self.left < 0:
             raise TableError(
-                f"{self.path}: unpacks to more than {EXPANSION} times its {self.size} bytes; "
+                f"{self.path}: unpacks to more than {FACTOR} times its {self.size} bytes; "
                 "if it is what it should be, unpack it yourself"
             )
         buffer[: len(data)] = data
@@ -206,9 +207,8 @@ def parse_json(text: str, path: Path, line: int | None = None) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} appears twice in one object")
+        twice = repeated([name for name, _ in pairs])
+        raise ValueError(f"the key {twice!r:.100} appears twice in one object")
     return found
 
 

@@ -1,11 +1,13 @@
 """Parquet, by pyarrow (`pip install "prunelaw[parquet]"`); rows are counted from 1."""
 
+import math
 from pathlib import Path
 from typing import Any
 
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import InputError
+from prunelaw_sim.common.guarded import BROKEN, check_growth, check_header, named
 from prunelaw_sim.readers._cells import PIECE, Cells, Wanted
-from prunelaw_sim.readers._files import EXPANSION, FREE, head
+from prunelaw_sim.readers._files import head
 from prunelaw_sim.tables.assemble import FileRows
 
 
@@ -30,25 +32,23 @@ def read(path: Path, *, wanted: Wanted | None = None) -> FileRows:
             f"{path}: Parquet needs pyarrow: pip install 'prunelaw[parquet]'"
         ) from cause
     cells = Cells(wanted or Wanted())
-    try:
-        with ParquetFile(path) as file:
-            _refuse_bomb(path, file.metadata)
-            names = [str(name) for name in file.schema_arrow.names]
-            kept = [names[i] for i in cells.start(names)]
-            row = 0
-            for piece in file.iter_batches(PIECE, columns=kept):
-                columns = [piece.column(name).to_pylist() for name in kept]
-                for values in zip(*columns, strict=True):
-                    row += 1
-                    cells.add_values(row, values)
-    except (ArrowException, OSError) as cause:
-        raise TableError(f"{path}: Parquet cannot be read: {cause}") from cause
+    with named(path, "Parquet file", (*BROKEN, ArrowException)), ParquetFile(path) as file:
+        _refuse_bomb(path, file.metadata)
+        names = [str(name) for name in file.schema_arrow.names]
+        check_header(path, names)
+        kept = [names[i] for i in cells.start(names)]
+        row = 0
+        for piece in file.iter_batches(PIECE, columns=kept):
+            columns = [piece.column(name).to_pylist() for name in kept]
+            for values in zip(*columns, strict=True):
+                row += 1
+                cells.add_values(row, values)
     return FileRows(cells.frame(), row="row", header=tuple(cells.header))
 
 
 def _refuse_bomb(path: Path, metadata: Any) -> None:
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    unpacked = max(sum(g.total_byte_size for g in groups), metadata.num_rows)
-    size = path.stat().st_size
-    if unpacked > max(FREE, EXPANSION * size):
-        raise TableError(f"{path}: its {size} bytes unpack to {unpacked:.3g}; not read")
+    stated = sum(group.total_byte_size for group in groups)
+    # Repeated values take no room in the file: a row is counted as a number in every column.
+    cells = 8 * metadata.num_rows * max(metadata.num_columns, 1)
+    check_growth(path, max(stated, cells), path.stat().st_size, math.inf)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from prunelaw.errors import TableError
+from prunelaw_sim.common.guarded import check_header
 from prunelaw_sim.readers import _files
 from prunelaw_sim.readers._cells import Cells, Wanted
 from prunelaw_sim.tables.assemble import FileRows
@@ -85,7 +86,5 @@ def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 def _header(path: Path, row: list[str]) -> list[str]:
     """Column names; unnamed ones (a saved pandas index) get a name that says where they are."""
     names = [cell.strip() or f"(column {i})" for i, cell in enumerate(row, start=1)]
-    for name in names:
-        if names.count(name) > 1:
-            raise TableError(f"{path}: column {name!r} appears more than once in the header")
+    check_header(path, names)
     return names

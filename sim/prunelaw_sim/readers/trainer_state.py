@@ -39,7 +39,9 @@ def read(path: Path) -> FileRows:
     cells = Cells()
     for run, (file, state) in states.items():
         for where, entry in _evaluations(state):
-            about = {"run": run, "batch_size": state.get("train_batch_size")}
+            about = {"run": run}
+            if state.get("train_batch_size"):
+                about["batch_size"] = state["train_batch_size"]
             cells.add(place(file, path, where), about | entry)
     names = [name for name in cells.header if _is_measurement(name)]
     if not names:

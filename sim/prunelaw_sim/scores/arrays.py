@@ -1,8 +1,7 @@
 """Scores in binary files: .npy, .npz and Parquet, without unpickling and without zip bombs.
 
 Everything is decided from headers before data are read: an array of Python objects is refused, an
-array must be as long as its file says, and a compressed file may unpack to at most `LARGEST` bytes,
-and to `FACTOR` times its size where that is more than `HARMLESS`.
+array must be as long as its file says, and a compressed file may unpack so far (`common.guarded`).
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prunelaw.errors import TableError
+from prunelaw_sim.common.guarded import BROKEN, check_growth
 
-LARGEST = 2**30  # bytes unpacked, 1 GiB: 128 million scores
-FACTOR = 100  # scores of few values compress by 10 to 60
-HARMLESS = 2**26  # bytes, 64 MiB
 PLAIN_ARRAY = "score"  # the column's name in a file that holds no names
 UID = np.dtype("U32")
 UIDS = "uid"  # the same, where it holds names of examples
@@ -71,7 +67,7 @@ def _array(name: str, stream: io.BufferedIOBase, size: int) -> np.ndarray:
             shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
         else:
             shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    except (ValueError, TypeError, EOFError, SyntaxError, RecursionError) as cause:
+    except BROKEN as cause:
         raise TableError(f"{name}: no array in NumPy's format: {cause}") from cause
     if dtype.hasobject:
         raise TableError(f"{name}: an array of Python objects is a pickle, which is never read")
@@ -112,7 +108,9 @@ def _read_zip(file: Path, stream: io.BufferedIOBase) -> ScoreTable:
                 )
                 for member in members
             }
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as cause:
+    except TableError:
+        raise
+    except BROKEN as cause:
         raise TableError(f"{file}: a broken or encrypted zip file: {cause}") from cause
     provenance = _provenance(file, arrays.pop("provenance", None))
     columns = {name: array for name, array in arrays.items() if array.ndim in (1, 2)}
@@ -136,15 +134,6 @@ def _check_members(file: Path, members: Sequence[zipfile.ZipInfo]) -> None:
             raise TableError(f"{file}: {member.filename} is compressed as NumPy never does")
     unpacked = sum(member.file_size for member in members)
     check_growth(file, unpacked, file.stat().st_size)
-
-
-def check_growth(file: Path, unpacked: int, packed: int) -> None:
-    """`TableError` for a file that would unpack to too much."""
-    if unpacked > LARGEST or (unpacked > HARMLESS and unpacked > FACTOR * packed):
-        raise TableError(
-            f"{file}: {packed} bytes that unpack to {unpacked}: at most {LARGEST} are read, and "
-            f"above {HARMLESS} at most {FACTOR} times the file's size"
-        )
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

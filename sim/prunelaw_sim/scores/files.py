@@ -31,6 +31,7 @@ from jaxtyping import Float
 
 from prunelaw.checks import check_choice, check_integer, check_real
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.guarded import SYSTEM, check_header, named, read_small, regular
 from prunelaw_sim.common.kept_examples import tied_count
 from prunelaw_sim.common.new_file import check_new_file, write_new_file
 from prunelaw_sim.scores.arrays import ScoreTable, once, read_arrays
@@ -44,6 +45,7 @@ from prunelaw_sim.scores.contents import (
 )
 
 HIGH = ("keep", "hard", "easy")
+LARGEST_SIDECAR = 10_000_000  # bytes
 _TRUTHS = {"true": 1.0, "false": 0.0}
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
@@ -197,13 +199,10 @@ def check_score_file(name: str, path: str | os.PathLike[str] | None) -> None:
 
 
 def _read_table(file: Path) -> ScoreTable:
-    if not file.is_file():
-        raise TableError(f"{file}: no such file")
-    try:
+    regular(file, "score file")
+    with named(file, "score file", SYSTEM):
         arrays = read_arrays(file)
         return _read_text(file) if arrays is None else arrays
-    except OSError as cause:
-        raise TableError(f"{file}: cannot be read: {cause.strerror}") from cause
 
 
 def _read_text(file: Path) -> ScoreTable:
@@ -246,8 +245,7 @@ def _header(file: Path, line: int, row: Sequence[str]) -> list[str]:
                 f"{file}, line {line}: {name!r} in the header is a number: the first line must "
                 "name the columns, as id,score"
             )
-        if names.count(name) > 1:
-            raise TableError(f"{file}, line {line}: column {name!r} appears more than once")
+    check_header(file, names, f", line {line}")
     return names
 
 
@@ -275,9 +273,10 @@ def _with_sidecar(file: Path, table: ScoreTable) -> ScoreTable:
     beside = file.with_name(f"{file.name}.json")
     if not beside.is_file():
         return table
+    data = read_small(beside, LARGEST_SIDECAR, "JSON file of provenance")
     try:
-        found = json.loads(beside.read_text(encoding="utf-8"), object_pairs_hook=once)
-    except (OSError, ValueError, RecursionError) as cause:
+        found = json.loads(data.decode("utf-8"), object_pairs_hook=once)
+    except (ValueError, RecursionError) as cause:
         raise TableError(f"{beside}: no JSON that can be read: {cause}") from cause
     if not isinstance(found, dict):
         raise TableError(f"{beside}: must be a JSON object of provenance")

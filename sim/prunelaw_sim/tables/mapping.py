@@ -26,8 +26,10 @@ from typing import Any
 
 from prunelaw.checks import check_choice, check_number
 from prunelaw.errors import InputError, TableError
+from prunelaw_sim.common.guarded import named, read_small
 from prunelaw_sim.common.new_file import write_new_file
 
+LARGEST_FILE = 1_000_000  # bytes of a mapping file
 UNITS = ("fraction", "percent")
 MEASURED = ("error", "accuracy")
 POINTS = ("final", "all")
@@ -120,21 +122,19 @@ class ColumnMapping:
     def load(cls, path: str | os.PathLike[str]) -> ColumnMapping:
         """A mapping file; `TableError` names the file and the key, or the line that is no TOML."""
         path = Path(path)
-        try:
-            content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-        except OSError as cause:
-            raise TableError(f"{path}: mapping file cannot be read: {cause.strerror}") from cause
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-            raise TableError(f"{path}: not a mapping file in TOML: {cause}") from cause
+        data = read_small(path, LARGEST_FILE, "mapping file")
+        with named(path, "mapping file in TOML"):
+            content = tomllib.loads(data.decode("utf-8-sig"))
         for key, value in content.items():
             check_choice(f"{path}: a key", key, _KINDS)
             wanted = "a table [..]" if _KINDS[key] is dict else "a text"
             if not isinstance(value, _KINDS[key]):
-                raise TableError(f"{path}: {key} must be {wanted}, got {value!r}")
+                raise TableError(f"{path}: {key} must be {wanted}, got {shown(value)}")
             for name, cell in value.items() if isinstance(value, dict) else ():
                 good = (str,) if key == "columns" else (str, int, float)
                 if isinstance(cell, bool) or not isinstance(cell, good):
-                    raise TableError(f"{path}: {key}.{name} must be a text or number, got {cell!r}")
+                    said = f"must be a text or number, got {shown(cell)}"
+                    raise TableError(f"{path}: {key}.{name} {said}")
         try:
             return cls(**content)
         except InputError as cause:
@@ -184,6 +184,14 @@ def _with_commas(value: Any) -> str:
     """A text, of one value or of several."""
     several = isinstance(value, list | tuple | set | frozenset)
     return ",".join(map(str, value)) if several else str(value)
+
+
+def shown(value: Any) -> str:
+    """The start of a value, for messages; of a table that nests without end its kind."""
+    try:
+        return f"{value!r:.80}"
+    except (RecursionError, ValueError):
+        return f"a {type(value).__name__}"
 
 
 def _key(name: str) -> str:

@@ -71,7 +71,7 @@ def test_zip_bombs_are_refused(said, tmp_path, monkeypatch):
     path = tmp_path / "good.csv.gz"
     path.write_bytes(gzip.compress(GOOD))
     assert read(path)["error"].tolist() == [0.1, 0.2]
-    monkeypatch.setattr(_files, "FREE", 1000)
+    monkeypatch.setattr(_files, "HARMLESS", 1000)
     assert "unpacks to more than 100 times" in said(gzip.compress(GOOD + row * 20000), "b.csv.gz")
     assert ".gz is broken" in said(gzip.compress(GOOD)[:-12], "c.csv.gz")
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.scores import arrays as score_arrays
-from prunelaw_sim.scores.arrays import check_growth
+from prunelaw_sim.common import guarded
+from prunelaw_sim.common.guarded import check_growth
+from prunelaw_sim.scores.arrays import read_arrays
 from prunelaw_sim.scores.files import Scores, read_scores, write_scores
 
 GOOD = "id,score\na,0.5\nb,-1e-3\nc,7\n"
@@ -119,7 +120,7 @@ def test_bad_choices_of_columns(tmp_path):
     refused(path, "id_column 'name' is not there", id_column="name")
     refused(path, "cannot hold both", column="score", id_column="score")
     refused(tmp_path / "absent.csv", "no such file")
-    refused(tmp_path, "no such file")
+    refused(tmp_path, "is a folder")
 
 
 def test_a_sidecar_adds_provenance(tmp_path):
@@ -253,17 +254,22 @@ def test_headers_that_promise_more_than_there_is(tmp_path):
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(score_arrays, "HARMLESS", 2**20)
+    monkeypatch.setattr(guarded, "HARMLESS", 2**20)
     size = 2**20 + 8
     with zipfile.ZipFile(tmp_path / "s.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("score.npy", npy_header((size // 8,)) + bytes(size))
     refused(tmp_path / "s.npz", "at most 100 times the file's size")
 
 
+def test_text_is_no_array(tmp_path):
+    (tmp_path / "s.csv").write_text("id,score\na,1\n")
+    assert read_arrays(tmp_path / "s.csv") is None
+
+
 def test_the_limits_of_unpacking(tmp_path):
-    for unpacked, packed in ((2**26, 1), (2**30, 2**24), (10**8, 10**6)):
+    for unpacked, packed in ((10**8, 1), (2**30, 2**24), (10**9, 10**7)):
         check_growth(tmp_path, unpacked, packed)
-    for unpacked, packed in ((2**26 + 1, 1000), (2**30 + 1, 2**30), (10**8 + 1, 10**6)):
+    for unpacked, packed in ((10**8 + 1, 1000), (2**30 + 1, 2**30), (10**9 + 1, 10**7)):
         with pytest.raises(TableError, match=f"{packed} bytes that unpack to {unpacked}"):
             check_growth(tmp_path, unpacked, packed)
 
@@ -324,7 +330,7 @@ def test_parquet(tmp_path):
 
 
 def test_parquet_bombs_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(score_arrays, "HARMLESS", 2**20)
+    monkeypatch.setattr(guarded, "HARMLESS", 2**20)
     path = tmp_path / "s.parquet"
     refused(parquet_file(path, score=np.zeros(2**17 + 8)), "at most 100 times")
     texts = ["x" * 10_000] * 200
