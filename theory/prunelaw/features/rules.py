@@ -149,12 +149,12 @@ def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
         return Part(low, high, np.broadcast_to(weights, low.shape))
     if isinstance(rule, Function):
         seen = {"abs": lambda y, z: abs(z), "z": lambda y, z: z, "margin": lambda y, z: y * z}
-        points = np.asarray(rule.breakpoints) * rms
+        points = np.asarray(rule.cuts) * rms
         cuts = tuple(np.unique(np.concatenate([points, -points])))
         one = np.ones((2, 1))
 
         def profile(y: float, z: Array) -> Array:
-            return np.asarray(rule.w(seen[rule.of](y, z) / rms), dtype=float)
+            return rule.values(seen[rule.of](y, z) / rms)
 
         return Part(-INF * one, INF * one, one, profile, cuts)
     ends: dict[type, tuple[str, Any, Any]] = {

@@ -10,6 +10,7 @@ import numpy as np
 
 from prunelaw.checks import check_choice, check_real
 from prunelaw.errors import InputError
+from prunelaw.keep.pieces import resolving_cuts
 from prunelaw.keep.plain import Random
 from prunelaw.keep.rule import (
     FAR,
@@ -25,6 +26,7 @@ from prunelaw.keep.text import as_rule, number_in, register
 from prunelaw.numerics.gaussian import Array, gauss_legendre, normal_cdf, normal_pdf
 
 Of = Literal["abs", "z", "margin"]
+UNRESOLVED = 200  # panels a unit for the fraction of a function that cannot be cut into pieces
 
 
 @register
@@ -131,29 +133,53 @@ class Piecewise(KeepRule):
 class Function(KeepRule):
     """Keep with probability w(·), any function with values in [0, 1] that takes arrays.
 
+    Jumps, bends and narrow features are found on a grid of 6e-5; `breakpoints` name those that are
+    finer. Values are checked wherever w is used.
+
     Attributes:
         of: what w is a function of: "abs" (|z|), "z" or "margin" (m = y z).
-        breakpoints: where w jumps or bends, in its own variable. Without them a jump costs
-            accuracy, which the solver notices and refuses.
+        breakpoints: where w jumps or bends, in its own variable.
+        cuts: breakpoints and what was found, between which w is smooth.
+        resolved: whether that many cuts are enough; if not, the solver refuses.
+
+    Raises:
+        InputError: for values outside [0, 1], here and wherever w is used.
     """
 
     w: Callable[[Array], Array] = field(repr=False)
     of: Of = "abs"
     breakpoints: Sequence[float | int] = ()
+    cuts: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    resolved: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_choice("of", self.of, ("abs", "z", "margin"))
         points = check_real("breakpoints", self.breakpoints)
-        object.__setattr__(self, "breakpoints", tuple(float(point) for point in np.sort(points)))
+        points = tuple(float(point) for point in np.sort(points))
+        object.__setattr__(self, "breakpoints", points)
         grid = np.linspace(-10.0, 10.0, 2001)
-        values = np.asarray(self.w(np.abs(grid) if self.of == "abs" else grid), dtype=float)
-        if values.shape != grid.shape:
+        some = self.profile_of()(grid)
+        ends = min(FAR, max(10.0, *np.abs(points))) if points else 10.0
+        low = 0.0 if self.of == "abs" else -ends
+        cuts, resolved = resolving_cuts(self.values, low, ends, points)
+        object.__setattr__(self, "cuts", tuple(np.unique([*points, *cuts]).tolist()))
+        object.__setattr__(self, "resolved", resolved)
+        if not some.any() and not self.fraction(np.zeros(1)).any():
+            raise InputError("w must not be 0 everywhere: nothing would be kept")
+
+    def values(self, at: Array, field: Array | None = None) -> Array:
+        """w there; `InputError` for another number of values, and for any outside [0, 1].
+
+        `field` is what errors name, if it is not w's own variable.
+        """
+        values = np.asarray(self.w(at), dtype=float)
+        if values.shape != at.shape:
             raise InputError(f"w must return as many values as it takes, got {values.shape}")
         bad = np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))
         if bad.size:
-            raise InputError(f"w must be in [0, 1], got {values[bad[0]]:g} at {grid[bad[0]]:g}")
-        if not values.any():
-            raise InputError("w must not be 0 everywhere: nothing would be kept")
+            value, place = values.flat[bad[0]], (at if field is None else field).flat[bad[0]]
+            raise InputError(f"w must be in [0, 1], got {value:g} at {place:g}")
+        return values
 
     @property
     def uses_labels(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  (varies)
@@ -165,17 +191,18 @@ class Function(KeepRule):
 
     def profile_of(self) -> Callable[[Array], Array]:
         if self.of == "abs":
-            return lambda m: np.asarray(self.w(np.abs(m)), dtype=float)
+            return lambda m: self.values(np.abs(m), m)
         if self.of == "z":
-            return lambda m: 0.5 * (np.asarray(self.w(m)) + np.asarray(self.w(-m)))
-        return lambda m: np.asarray(self.w(m), dtype=float)
+            return lambda m: 0.5 * (self.values(m) + self.values(-m))
+        return self.values
 
     def fraction(self, theta: Array) -> Array:
         whole, nodes = self.segments(np.ones(1), np.zeros(1)), gauss_legendre(40)
         total, profile = np.zeros_like(theta), self.profile_of()
         for low, high in zip(whole.low[0], whole.high[0], strict=True):
             low, high = np.clip([low, high], -FAR, FAR)
-            cuts = np.linspace(low, high, max(2, int(high - low) + 2))
+            parts = 1 if self.resolved else UNRESOLVED
+            cuts = np.linspace(low, high, max(2, parts * int(high - low) + 2))
             width = np.diff(cuts)
             m = (cuts[:-1, None] + width[:, None] * nodes[0]).ravel()
             weight = (width[:, None] * nodes[1]).ravel() * normal_pdf(m) * profile(m)
@@ -189,7 +216,7 @@ class Function(KeepRule):
         return total
 
     def segments(self, f: Array, theta: Array) -> Segments:
-        inner = np.unique(np.abs(self.breakpoints))
+        inner = np.unique(np.abs(self.cuts))
         cuts = np.concatenate([-inner[::-1], [0.0], inner])
         edges = np.concatenate([[-np.inf], np.unique(cuts), [np.inf]])
         one = np.ones((len(f), len(edges) - 1))

@@ -82,10 +82,12 @@ class KeepRule:
         form: how its text is written, as "band:LOW,HIGH", or "" if it has none. The decorator
             `prunelaw.keep.register` makes it known.
         uses_labels: whether the rule needs y.
+        resolved: whether quadratures see all of it; the solver refuses rules of which they do not.
     """
 
     form: ClassVar[str] = ""
     uses_labels: bool = False
+    resolved: bool = True
 
     @classmethod
     def from_text(cls, text: str) -> KeepRule:

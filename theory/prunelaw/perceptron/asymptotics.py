@@ -55,7 +55,7 @@ from prunelaw.numerics.roots import one_root
 NODES = 20  # Gauss-Legendre nodes on each unit of z, and of z/sin θ
 TINY = 1e-300  # kept densities below this count as 0
 SMALLEST_SHARE = 1e-40  # of the boundary, for a third order whose powers do not overflow
-CHUNK = 64  # points integrated together: temporaries of some megabytes
+CHUNK = 128  # layers of a rule integrated together: temporaries of some megabytes
 
 
 def _powers(x: Array, highest: int) -> list[Array]:
@@ -384,9 +384,13 @@ def _groups(given: dict[str, np.ndarray]):
     """(flat index, rule, segments, θ) of `points` that share a rule, a few at a time."""
     f, theta, rules = (given[name].ravel() for name in ("f", "theta", "rule"))
     for rule in dict.fromkeys(rules):
+        if not rule.resolved:
+            raise InputError(f"rule {rule.name} changes too often or too fast for quadratures")
         chosen = np.flatnonzero(np.equal(rules, rule))
-        for start in range(0, len(chosen), CHUNK):
-            index = chosen[start : start + CHUNK]
+        layers = rule.segments(f[chosen[:1]], theta[chosen[:1]]).low.shape[1]
+        together = max(1, CHUNK // layers)
+        for start in range(0, len(chosen), together):
+            index = chosen[start : start + together]
             yield index, rule, rule.segments(f[index], theta[index]), theta[index]
 
 

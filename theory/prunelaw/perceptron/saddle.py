@@ -136,6 +136,12 @@ class Outcome(NamedTuple):
     converged: Bool[np.ndarray, " n"]
     started: Bool[np.ndarray, " n"]
 
+    @staticmethod
+    def unknown(n: int) -> Outcome:
+        """n points that were not solved."""
+        far, no = np.full((2, n), np.inf), np.zeros((2, n), bool)
+        return Outcome(State.unknown(n), *far, *no)
+
     take, put = taken, overwritten
 
 

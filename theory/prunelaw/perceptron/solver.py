@@ -36,6 +36,7 @@ STATUS = (
     "lost on the way: Newton's method failed while alpha was raised from the Hebbian limit; "
     "move alpha_tot, f or theta slightly, and report the point",
     "accuracy not reached: the finest two quadratures disagree; see `change`",
+    "rule not resolved: its w changes too often or too fast for the quadratures; make w smoother",
 )
 
 
@@ -196,8 +197,9 @@ def _solve_flat(
     most = TOGETHER if executor is None else TASK
     jobs = list(_jobs(alpha_tot, f, theta, numbers, number, most))
     run = map if executor is None else executor.map
-    _, _, charts, problems, fractions = zip(*jobs, strict=True) if jobs else [()] * 5
-    outcomes = list(run(solve_points, problems, fractions, charts))
+    seen = [(problem, f, chart) for _, rule, chart, problem, f in jobs if rule.resolved]
+    solved = iter(run(solve_points, *(zip(*seen, strict=True) if seen else [()] * 3)))
+    outcomes = [next(solved) if job[1].resolved else Outcome.unknown(len(job[0])) for job in jobs]
     parts = tuple(
         Solved(index, rule, problem, f[index], theta[index], alpha_tot[index], outcome)
         for (index, rule, _, problem, _), outcome in zip(jobs, outcomes, strict=True)
@@ -213,6 +215,8 @@ def _solve_flat(
         for name in ("residual", "change", "converged"):
             result[name][part.place] = getattr(part.outcome, name)
         result["status"][part.place] = np.where(good, 0, np.where(part.outcome.started, 2, 1))
+        if not part.rule.resolved:
+            result["status"][part.place] = 3
     names = np.array([rule.name for rule in numbers] or ["hard"])[number]
     return {"alpha_tot": alpha_tot, "f": f, "theta": theta, "rule": names, **result}, parts
 
