@@ -85,7 +85,7 @@ def command(
     then empty in the picture, NaN in the data.
     """
     from prunelaw.errors import InputError
-    from prunelaw.pruning.phase import phase_diagram
+    from prunelaw.pruning.phase import OtherGridError, phase_diagram
     from prunelaw_figures.plots.phase_map import phase_map
     from prunelaw_figures.plots.style import encoded, style_sheet
     from prunelaw_figures.terminal.phase_store import PhaseStore
@@ -102,11 +102,14 @@ def command(
         click.echo(f"going on from {store.partial_file}", err=True)
     if workers is None:
         workers = cores() if len(axes[0][1]) * len(axes[1][1]) >= MANY_POINTS else 1
-    with worker_processes(workers) as pool, progress_bar("Phase diagram") as progress:
-        diagram = phase_diagram(
-            axes[0], axes[1], theta=theta, f=keep, rules=list(rules),
-            done=done, save=store.save_partial, progress=progress, executor=pool,
-        )  # fmt: skip
+    try:
+        with worker_processes(workers) as pool, progress_bar("Phase diagram") as progress:
+            diagram = phase_diagram(
+                axes[0], axes[1], theta=theta, f=keep, rules=list(rules),
+                done=done, save=store.save_partial, progress=progress, executor=pool,
+            )  # fmt: skip
+    except OtherGridError as cause:
+        raise store.of_another() from cause
     with style_sheet():
         figure = phase_map(diagram)
         files = store.finish(diagram, {kind: encoded(figure, kind) for kind in store.formats})

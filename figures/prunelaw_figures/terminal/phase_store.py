@@ -1,6 +1,7 @@
 """The files of one phase diagram: data, pictures, and the partial results of a run under way."""
 
 import io
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,11 +55,22 @@ class PhaseStore:
         if not self.partial_file.exists():
             return None
         try:
-            with np.load(self.partial_file) as file:
-                self._keeps_partial()
-                return dict(file)
-        except (OSError, ValueError, BadZipFile) as cause:
-            raise InputError(f"{self.partial_file} is damaged ({cause}); delete it") from cause
+            with open(self.partial_file, "rb") as file, np.load(file) as arrays:
+                found = dict(arrays)
+        except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as cause:
+            raise InputError(
+                f"{self.partial_file} is damaged, or no partial result ({cause}); move it, or "
+                "choose another --out"
+            ) from cause
+        self._keeps_partial()
+        return found
+
+    def of_another(self) -> InputError:
+        """The error for partial results that are not of what is asked for."""
+        return InputError(
+            f"{self.partial_file} holds results of another grid or of other rules, or something "
+            "else; move it, or choose another --out"
+        )
 
     def save_partial(self, state: Mapping[str, np.ndarray]) -> None:
         """Replaces the partial file at once, so that it is whole at every moment."""

@@ -34,6 +34,7 @@ class Repair:
         kept: units kept, of `total` in the design.
         copy: where the file lies as it was; None if nothing was damaged.
         signed: whether the design was put under a checksum now, after it was proved.
+        unproved: why the design of an older store stays without one; "" otherwise.
     """
 
     damaged: tuple[str, ...]
@@ -41,6 +42,7 @@ class Repair:
     total: int
     copy: Path | None
     signed: bool
+    unproved: str = ""
 
 
 def repair_store(
@@ -64,47 +66,49 @@ def repair_store(
                 f"store {store.path} is in use ({found.claimed} units are being measured); stop "
                 "the sweep, then repair it"
             )
-        if not store.signed:
-            _prove(store, progress)
+        unproved = "" if store.signed else _unproved(store, progress)
+        signs = not (store.signed or unproved)
         copy = None
         if found.damaged:
             copy = store.path.with_name(f"{store.path.name}.damaged")
             check_new_file("the copy of the damaged store", copy)
-            _rebuild(store, found, copy)
-        elif not store.signed:
+            _rebuild(store, found, copy, signed=not unproved)
+        elif signs:
             store.sign()
-        return Repair(found.damaged, found.done, found.total, copy, not store.signed)
+        return Repair(found.damaged, found.done, found.total, copy, signs, unproved)
 
 
-def _prove(store: Store, progress: Callable[[int, int], None] | None) -> None:
-    """The first trial of each point that is stored, measured again."""
+def _unproved(store: Store, progress: Callable[[int, int], None] | None) -> str:
+    """Measures the first trial of each point again; why that proves nothing, or ""."""
     design = store.design
     measure: Any = design.measure
-    design.check_runnable()
     points = itertools.groupby(store.whole_units(), key=lambda item: item[0].point)
     for number, (_, units) in enumerate(points, 1):
         unit, columns = next(units)
         seed, point = design.point_seed(unit.point), design.points[unit.point]
         try:
+            design.check_runnable()
             again = measure(point, seed, unit.first, 1)
         except PrunelawError as error:
-            raise StoreError(
-                f"store {store.path} is of an older version, and its design cannot be proved: "
-                f"measuring {design.describe(unit.point)} again failed ({error})"
-            ) from error
+            return f"{design.describe(unit.point)} cannot be measured again: {error}"
         fresh = {design.column(name): values for name, values in again.items()}
-        for name in columns.keys() & fresh.keys() & {"error"} or columns.keys() & fresh.keys():
-            if not np.isclose(columns[name][0], fresh[name][0], rtol=SAME, atol=1e-9):
-                raise StoreError(
-                    f"store {store.path} is damaged: {design.describe(unit.point)} does not give "
-                    f"the numbers that are stored ({name} of trial {unit.first} is "
-                    f"{fresh[name][0]:g}, not {columns[name][0]:g}): begin a new store"
-                )
+        for name in columns.keys() & fresh.keys():
+            old, new = columns[name][0], fresh[name][0]
+            if np.isclose(old, new, rtol=SAME, atol=SAME):
+                continue
+            differs = (
+                f"{design.describe(unit.point)} does not give the numbers that are stored ({name} "
+                f"of trial {unit.first} is {new:g}, not {old:g})"
+            )
+            if design.kind == "real":  # trained networks differ from machine to machine
+                return differs
+            raise StoreError(f"store {store.path} is damaged: {differs}; begin a new store")
         if progress is not None:
             progress(number, len(design.points))
+    return ""
 
 
-def _rebuild(store: Store, found: Status, copy: Path) -> None:
+def _rebuild(store: Store, found: Status, copy: Path, signed: bool) -> None:
     """A new file of what is whole takes the store's name; the old one is `copy` from then on."""
     fresh = store.path.with_name(f".{uuid4().hex}.tmp")
     try:
@@ -112,6 +116,8 @@ def _rebuild(store: Store, found: Status, copy: Path) -> None:
             new.put(store.whole_units())
             for unit, message in found.failed.items():
                 new.fail(unit, message)
+            if not signed:
+                new.sign(False)
         try:
             os.link(store.path, copy)
         except FileExistsError:

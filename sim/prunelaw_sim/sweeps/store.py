@@ -194,10 +194,13 @@ class Store:
         with self._write() as write:
             write("DELETE FROM claim WHERE owner = ?", (self.owner,))
 
-    def sign(self) -> None:
-        """Puts the design of an older store under a checksum; `repair_store` proves it first."""
-        with self._write():
-            store_file.sign(self._connection)
+    def sign(self, signed: bool = True) -> None:
+        """Puts the design under a checksum that `repair_store` proved, or leaves it without one."""
+        with self._write() as write:
+            if signed:
+                store_file.sign(self._connection)
+            else:
+                write("DELETE FROM meta WHERE key = 'checksum'")
 
     # --- reading ----------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from figures.command_line import run
 
 from prunelaw.errors import InputError
 from prunelaw.pruning.phase import PhaseDiagram
@@ -44,3 +45,16 @@ def test_files_follow_out_and_format(tmp_path):
         PhaseStore.at(tmp_path / "x.pdf", ("png",))
     with pytest.raises(InputError, match="--format must be one of png, svg, pdf"):
         PhaseStore.at(tmp_path / "x", ("gif",))
+
+
+def test_somebody_elses_file_of_that_name_is_left_alone(tmp_path):
+    mine = tmp_path / "plane.partial.npz"
+    for save in (np.save, np.savez):
+        with open(mine, "wb") as file:
+            save(file, np.arange(3))
+        before = mine.read_bytes()
+        axes = ("--x", "alpha_tot=1:2:2", "--y", "f=0.2:0.5:2", "--theta", "0.3")
+        result = run("phase-diagram", *axes, "--workers", 1, "--out", tmp_path / "plane")
+        assert result.exit_code == 2 and "plane.partial.npz" in result.stderr
+        assert "move it, or choose another --out" in " ".join(result.stderr.split())
+        assert mine.read_bytes() == before

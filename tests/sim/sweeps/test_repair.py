@@ -114,6 +114,19 @@ def test_a_changed_design_without_checksum_is_no_design(small, old, new, words):
         repair_store(small)
 
 
+def test_a_design_that_cannot_be_measured_again_stays_without_checksum(small, monkeypatch):
+    def fails(*_):
+        raise InputError("the data are gone")
+
+    age(small)
+    change(small, "UPDATE unit SET data = zeroblob(96) WHERE point = 1 AND first = 2")
+    monkeypatch.setattr(Design, "measure", staticmethod(fails))
+    found = repair_store(small)
+    assert "the data are gone" in found.unproved and (found.kept, found.signed) == (11, False)
+    with Store.open(small) as store:
+        assert not store.signed and store.status().done == 11 and not store.status().damaged
+
+
 @pytest.mark.parametrize("name", ["hangs", "repeated_unit"])
 def test_stores_that_were_damaged_once_are_refused_and_repaired(tmp_path, monkeypatch, name):
     if not CASES.is_dir():

@@ -148,6 +148,8 @@ def part_of(rule: KeepRule, keep: float, gammas: Array, rms: float) -> Part:
         low, high = (np.concatenate([row[i] for row in rows], axis=1) for i in (0, 1))
         return Part(low, high, np.broadcast_to(weights, low.shape))
     if isinstance(rule, Function):
+        if not rule.resolved:
+            raise InputError(f"rule {rule.name} changes too often or too fast for quadratures")
         seen = {"abs": lambda y, z: abs(z), "z": lambda y, z: z, "margin": lambda y, z: y * z}
         points = np.asarray(rule.cuts) * rms
         cuts = tuple(np.unique(np.concatenate([points, -points])))

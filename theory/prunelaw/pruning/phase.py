@@ -42,6 +42,10 @@ LEAST_GAIN = 0.01
 BLOCK = 2048  # points solved together: enough to share their starts, few enough to resume from
 
 
+class OtherGridError(InputError):
+    """Results to go on from are of another grid, or of other rules."""
+
+
 @dataclass(frozen=True)
 class PhaseDiagram:
     """Errors of all rules over a plane. Arrays have shape (len(y), len(x)) unless said otherwise.
@@ -201,7 +205,7 @@ def _resumed(
         for name, value in stamp.items()
     )
     if not same or not set(wanted) <= set(done):
-        raise InputError("done must come from the same grid and the same rules; it does not")
+        raise OtherGridError("done must come from the same grid and the same rules; it does not")
     return {name: np.array(done[name]) for name in wanted}
 
 

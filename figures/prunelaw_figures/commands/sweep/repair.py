@@ -35,10 +35,13 @@ def repair(store: Path) -> None:
         "units": found.total,
         "copy": found.copy and str(found.copy),
         "signed": found.signed,
+        "unproved": found.unproved,
     }
     told = [f"damaged: {what}" for what in found.damaged] or ["nothing is damaged"]
     if found.signed:
         told.append("the design was proved, and is under a checksum now")
+    if found.unproved:
+        told.append(f"the design stays without a checksum: {found.unproved}")
     if found.copy:
         told.append(f"{store} holds {found.kept} whole units; the old file is {found.copy}")
     if found.kept < found.total:
