@@ -26,6 +26,23 @@ class BadInput(click.ClickException):
 
     exit_code = 2
 
+    def format_message(self) -> str:
+        """The message; control characters of names and files are written out."""
+        return shown(self.message)
+
+
+class Failed(click.ClickException):
+    """The work itself failed: the same with exit code 1."""
+
+    format_message = BadInput.format_message
+
+
+def shown(message: str) -> str:
+    """A message as a terminal may print it."""
+    from prunelaw_sim.common.visible import visible
+
+    return visible(message, "\n\t")
+
 
 class Verbs(click.Group):
     """One verb a module of `prunelaw_figures.commands`; each module has a click `command`.
@@ -56,7 +73,7 @@ class Verbs(click.Group):
         except InputError as error:
             raise BadInput(str(error)) from error
         except PrunelawError as error:
-            raise click.ClickException(str(error)) from error
+            raise Failed(str(error)) from error
         except KeyboardInterrupt:
             interrupt.say()
             ctx.exit(interrupt.CODE)

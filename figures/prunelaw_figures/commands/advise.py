@@ -16,7 +16,7 @@ from prunelaw_figures.terminal.options import (
     read_runs,
     reading_options,
 )
-from prunelaw_figures.terminal.output import Amount
+from prunelaw_figures.terminal.output import Amount, say
 
 if TYPE_CHECKING:
     from prunelaw_sim.scores.files import Scores
@@ -104,10 +104,10 @@ def command(
         from prunelaw_figures.plots.style import save
 
         save(advise_figure(found), figure, "--figure")
-        click.echo(f"wrote {figure}", err=True)
+        say(f"wrote {figure}", err=True)
     if output_kept is not None and found.scores is not None:
         found.scores.write_kept(output_kept, "--out-kept")
-        click.echo(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
+        say(f"wrote {found.scores.kept} ids to {output_kept}", err=True)
     print_result(found, advice_blocks(found))
 
 

@@ -8,7 +8,7 @@ import click
 
 from prunelaw_figures.terminal.interrupt import keeps
 from prunelaw_figures.terminal.options import FILE, JSON, complete, json_wanted
-from prunelaw_figures.terminal.output import NameList, print_json, progress_bar
+from prunelaw_figures.terminal.output import NameList, print_json, progress_bar, say
 from prunelaw_figures.words.document import Text, print_result
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def command(
         outcomes.append(outcome)
         if not json_wanted():
             state = f"{outcome.status:11s} {outcome.seconds:6.1f} s"
-            click.echo(f"{outcome.name:30s} {state}  {outcome.reason}")
+            say(f"{outcome.name:30s} {state}  {outcome.reason}")
     if json_wanted():
         print_json({"out": out, "figures": outcomes})
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]

@@ -14,7 +14,7 @@ from prunelaw_figures.terminal.options import (
     reading_options,
     several,
 )
-from prunelaw_figures.terminal.output import Amount
+from prunelaw_figures.terminal.output import Amount, say
 from prunelaw_sim.laws.catalogue import names
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def command(
             from prunelaw_figures.plots.style import save
 
             save(law_comparison(compared), figure, "--figure")
-            click.echo(f"wrote {figure}", err=True)
+            say(f"wrote {figure}", err=True)
     else:
         from prunelaw_sim.common.plain import to_plain
         from prunelaw_sim.laws.registry import fit

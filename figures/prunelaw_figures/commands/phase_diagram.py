@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from prunelaw_figures.terminal.options import DEGREES, FILE, JSON, complete, radians
-from prunelaw_figures.terminal.output import NameList, progress_bar, worker_processes
+from prunelaw_figures.terminal.output import NameList, progress_bar, say, worker_processes
 from prunelaw_figures.words.document import Text, print_result
 
 MANY_POINTS = 8_000  # from here on, starting processes pays
@@ -99,7 +99,7 @@ def command(
         raise InputError("--x and --y must have a COUNT of at least 2: one point is no grid")
     done = store.partial()
     if done is not None:
-        click.echo(f"going on from {store.partial_file}", err=True)
+        say(f"going on from {store.partial_file}", err=True)
     if workers is None:
         workers = cores() if len(axes[0][1]) * len(axes[1][1]) >= MANY_POINTS else 1
     try:

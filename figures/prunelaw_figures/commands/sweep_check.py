@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prunelaw_figures.terminal.options import JSON, out_option, reading_options
+from prunelaw_figures.terminal.output import say
 
 if TYPE_CHECKING:
     from prunelaw_sim.tables.mapping import ColumnMapping
@@ -51,6 +52,6 @@ def command(
     if output:
         found.sweep.to_csv(output, "--out")
     for path in filter(None, (save_mapping, output)):
-        click.echo(f"wrote {path}", err=True)
+        say(f"wrote {path}", err=True)
     said = account(found)
     print_result(said, account_blocks(said))

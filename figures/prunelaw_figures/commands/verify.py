@@ -14,7 +14,7 @@ from prunelaw_figures.terminal.options import (
     json_wanted,
     reading_options,
 )
-from prunelaw_figures.terminal.output import progress_bar
+from prunelaw_figures.terminal.output import progress_bar, say
 
 if TYPE_CHECKING:
     from prunelaw_sim.tables.mapping import ColumnMapping
@@ -93,6 +93,6 @@ def command(
     state = verify(QUICK if quick else FULL, seed, folder, sweeps=sweeps, **told)
     print_result(state, [Text(f"Report: {folder / 'index.html'}")])
     for outcome in state.outcomes.values():
-        click.echo(verdict(outcome), err=True)
+        say(verdict(outcome), err=True)
     if not state.good:
         raise click.ClickException(f"not everything is good; see {folder / 'index.html'}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 # Okabe and Ito's palette: told apart in every common form of colour blindness, and in grey.
@@ -68,9 +69,21 @@ def encoded(figure: Figure, file_format: str, dpi: int = DPI) -> bytes:
     from prunelaw.checks import check_choice
 
     check_choice("format", file_format, FORMATS)
+    for text in figure.findobj(Text):
+        _as_it_is(text)
     buffer = BytesIO()
     figure.savefig(buffer, format=file_format, dpi=dpi, metadata=dict(FORMATS[file_format]))
     return buffer.getvalue()
+
+
+def _as_it_is(text: Any) -> None:
+    """A name from a file is no formula and no control character."""
+    from prunelaw_sim.common.visible import visible
+
+    words = text.get_text()
+    if "mathdefault" not in words:  # numbers of logarithmic axes are formulas
+        text.set_parse_math(False)
+        text.set_text(visible(words, "\n"))
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:

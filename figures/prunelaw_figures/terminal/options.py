@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunelaw_figures.terminal.output import say
+
 if TYPE_CHECKING:
     from prunelaw_sim.tables.mapping import ColumnMapping
     from prunelaw_sim.tables.sweep import Sweep
@@ -241,4 +243,4 @@ def read_runs(table: str, mapping: ColumnMapping) -> Sweep:
 def tell_notes(notes: Sequence[object]) -> None:
     """A line a note on stderr."""
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)

@@ -97,6 +97,13 @@ class Amount(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """A line on stdout, or on stderr; what would steer the terminal is written out."""
+    from prunelaw_sim.common.visible import visible
+
+    click.echo(visible(text, "\n\t"), err=err)
+
+
 def print_json(value: Any) -> None:
     """One JSON object on stdout and nothing else there."""
     from prunelaw_sim.common.plain import to_json
@@ -117,7 +124,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.text import Text
 
+    from prunelaw_sim.common.visible import visible
+
     console = Console(highlight=False)
+    title, rows = visible(title), [[visible(cell) for cell in row] for row in rows]
     cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     numeric = [all(NUMBER.match(cell) for cell in column) for column in cells]
     narrowest = [

@@ -11,7 +11,7 @@ import click
 
 from prunelaw_figures.terminal.interrupt import keeps
 from prunelaw_figures.terminal.options import json_wanted
-from prunelaw_figures.terminal.output import print_json, progress_bar
+from prunelaw_figures.terminal.output import print_json, progress_bar, say
 
 if TYPE_CHECKING:
     from prunelaw_sim.sweeps.design import SweepDesign
@@ -55,7 +55,7 @@ def opened(store: Path) -> "Iterator[Store]":
 
     with Store.open(store) as found:
         if not found.signed:
-            click.echo(
+            say(
                 "note: this store is of an older version, and its design is under no checksum; "
                 f"`prunelaw sweep repair {shlex.quote(str(store))}` proves it and adds one",
                 err=True,
@@ -86,7 +86,7 @@ def _tell(store: Path, result: "SweepRun") -> None:
     if json_wanted():
         print_json(values)
     else:
-        click.echo(
+        say(
             f"measured {result.measured} units in {result.seconds:.1f} s; "
             f"{store} holds {result.done} of {result.total}"
         )

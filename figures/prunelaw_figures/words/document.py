@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import click
-
 from prunelaw_figures.terminal.options import full_wanted, json_wanted
-from prunelaw_figures.terminal.output import print_json, print_table
+from prunelaw_figures.terminal.output import print_json, print_table, say
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def print_result(value: Any, blocks: Iterable[Block]) -> None:
             left_out = left_out or bool(block.blocks)
     print_blocks(shown)
     if left_out:
-        click.echo("(--full says where this comes from)")
+        say("(--full says where this comes from)")
 
 
 def print_blocks(blocks: Iterable[Block]) -> None:
@@ -104,13 +102,13 @@ def print_blocks(blocks: Iterable[Block]) -> None:
     for i, block in enumerate(blocks):
         match block:
             case Heading(text):
-                click.echo("\n" * (i > 0) + f"{text}\n{'-' * len(text)}")
+                say("\n" * (i > 0) + f"{text}\n{'-' * len(text)}")
             case Text(text) | Code(text):
-                click.echo(text)
+                say(text)
             case Items(items):
-                click.echo("\n".join(f"  - {item}" for item in items))
+                say("\n".join(f"  - {item}" for item in items))
             case Image(file, caption):
-                click.echo(f"{caption} ({file})")
+                say(f"{caption} ({file})")
             case Table(title, columns, rows):
                 print_table(title, columns, rows)
             case Details(inner):

@@ -34,6 +34,7 @@ from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.guarded import SYSTEM, check_header, named, read_small, regular
 from prunelaw_sim.common.kept_examples import tied_count
 from prunelaw_sim.common.new_file import check_new_file, write_new_file
+from prunelaw_sim.common.visible import from_spreadsheet_cell, spreadsheet_cell
 from prunelaw_sim.scores.arrays import ScoreTable, once, read_arrays
 from prunelaw_sim.scores.contents import (
     LISTS,
@@ -187,7 +188,8 @@ def write_scores(path: str | os.PathLike[str], scores: Scores, name: str = "path
     for text_id in scores.ids or ():
         if text_id != text_id.strip() or len(text_id.splitlines()) != 1:
             raise InputError(f"ids must be one line without outer spaces, got {text_id!r}")
-    rows.writerows(zip(ids, map(repr, values.tolist()), strict=True))
+    safe = (spreadsheet_cell(one) if isinstance(one, str) else one for one in ids)
+    rows.writerows(zip(safe, map(repr, values.tolist()), strict=True))
     write_new_file(name, file, text.getvalue())
 
 
@@ -370,8 +372,12 @@ def _number(cell: Any) -> float | None:
         return None
 
 
+def _id(cell: Any) -> str:
+    return from_spreadsheet_cell(str(cell).strip())
+
+
 def _ids(file: Path, table: ScoreTable, name: str) -> tuple[str, ...]:
-    ids = tuple("" if cell is None else str(cell).strip() for cell in table.columns[name])
+    ids = tuple("" if cell is None else _id(cell) for cell in table.columns[name])
     first: dict[str, int] = {}
     for position, text in enumerate(ids):
         where = f"{file}, {table.place(position)}, column {name!r}"

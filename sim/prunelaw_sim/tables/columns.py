@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from prunelaw.checks import describe_range
 from prunelaw.errors import TableError
+from prunelaw_sim.common.visible import from_spreadsheet_cell, visible
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,18 @@ def check_error_rates(error: pd.Series, metric: pd.Series, where: Where) -> None
 
 
 def _check_text(cells: pd.Series, column: Column, where: Where) -> np.ndarray:
-    texts = np.array([str(cell).strip() for cell in cells.tolist()], dtype=object)
+    known = {cell: _text(cell) for cell in set(cells.tolist())}
+    texts = np.array([known[cell] for cell in cells.tolist()], dtype=object)
     missing = cells.isna().to_numpy(bool) | (texts == "")
     where.refuse(
         missing, cells, column.name, lambda i: f"must be {column.allowed}, got {cells.iloc[i]!r}"
     )
     return texts
+
+
+def _text(cell: Any) -> str:
+    """One text as it may be printed: control characters written out, a spreadsheet's guard gone."""
+    return visible(from_spreadsheet_cell(str(cell).strip()))
 
 
 def _numbers(cells: pd.Series) -> Float[np.ndarray, " rows"]:

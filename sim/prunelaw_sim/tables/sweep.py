@@ -12,6 +12,7 @@ from prunelaw.errors import TableError
 from prunelaw_sim.common.kept_examples import old_band_note, read_old_band
 from prunelaw_sim.common.new_file import write_new_file
 from prunelaw_sim.common.text_forms import SIMULATED
+from prunelaw_sim.common.visible import csv_text
 from prunelaw_sim.tables.columns import COLUMNS, Where, check_column, check_error_rates, series
 
 EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
@@ -147,7 +148,7 @@ class Sweep:
 
     def to_csv(self, path: str | os.PathLike[str], name: str = "path") -> None:
         """Writes the table to a new file; `name`: what errors call it.  Raises `InputError`."""
-        write_new_file(name, path, self._frame.to_csv(index=False))
+        write_new_file(name, path, csv_text(self._frame))
 
     def _rows(self, match: np.ndarray) -> "Sweep":
         frame = _reindexed(self._frame, list(self.columns), match)

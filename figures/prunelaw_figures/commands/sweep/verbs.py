@@ -28,6 +28,7 @@ from prunelaw_figures.terminal.sweep_output import (
     whole_number,
 )
 from prunelaw_figures.words.document import Block, Table, Text, print_result
+from prunelaw_sim.common.visible import csv_text
 
 if TYPE_CHECKING:
     from prunelaw_sim.sweeps.design import SweepDesign
@@ -161,7 +162,7 @@ def export(store: Path, output: Path, trials: bool) -> None:
     with opened(store) as one:
         table = trials_table(one) if trials else points_table(one)
         complete = one.status().complete
-    write_new_file("--out", output, table.to_csv(index=False))
+    write_new_file("--out", output, csv_text(table))
     values = {"file": str(output), "rows": len(table), "complete": complete}
     note = "" if complete else " (the sweep is not complete)"
     print_result(values, [Text(f"wrote {len(table)} rows to {output}{note}")])
@@ -195,7 +196,7 @@ def check(store: Path, order: int | None, output: Path | None, points: int) -> N
     with opened(store) as one:
         found = check_theory(one, order=order)
     if output is not None:
-        write_new_file("--out", output, found.table.to_csv(index=False))
+        write_new_file("--out", output, csv_text(found.table))
     judged = found.agreement
     values = {
         "store": str(store),
