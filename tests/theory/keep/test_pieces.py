@@ -83,6 +83,21 @@ def test_features_on_either_side_of_0_are_found(of):
     assert rule.fraction(np.array([np.pi / 2])) == pytest.approx(half, rel=1e-9)
 
 
+@pytest.mark.parametrize("theta", [1e-4, 1e-3, 0.1])
+def test_a_small_angle_is_seen_by_the_fraction_of_a_rule_of_margins(theta):
+    """y = sign(z) but for |z| ~ tan θ."""
+
+    def density(m):
+        right = 0.5 * (1 + erf(m / np.tan(theta) / np.sqrt(2)))
+        return 2 * np.exp(-((m - 0.3) ** 2)) * normal_pdf(m) * right
+
+    scale = np.tan(theta) * np.array([-9, -3, 0, 3, 9])
+    ends = itertools.pairwise([-9.0, *scale[abs(scale) < 9], 9.0])
+    wanted = sum(quad(density, *each, epsabs=1e-15, epsrel=1e-13)[0] for each in ends)
+    rule = Function(lambda m: np.exp(-((m - 0.3) ** 2)), "margin")
+    assert rule.fraction(np.array([theta])) == pytest.approx(wanted, rel=1e-11)
+
+
 def test_a_smooth_function_is_not_cut():
     for w in (lambda z: np.exp(-z), lambda z: 1 / (1 + np.exp(4 * z)), np.ones_like):
         assert Function(w).cuts == ()

@@ -26,6 +26,7 @@ from prunelaw.keep.text import as_rule, number_in, register
 from prunelaw.numerics.gaussian import Array, gauss_legendre, normal_cdf, normal_pdf
 
 Of = Literal["abs", "z", "margin"]
+CUTS_OF_LABELS = np.array([-9.0, -6.0, -3.5, -1.5, 0.0, 1.5, 3.5, 6.0, 9.0])  # in units of tan θ
 UNRESOLVED = 200  # panels a unit for the fraction of a function that cannot be cut into pieces
 
 
@@ -197,23 +198,26 @@ class Function(KeepRule):
         return self.values
 
     def fraction(self, theta: Array) -> Array:
-        whole, nodes = self.segments(np.ones(1), np.zeros(1)), gauss_legendre(40)
-        total, profile = np.zeros_like(theta), self.profile_of()
+        flat = np.ravel(theta)
+        whole, (nodes, weights) = self.segments(np.ones(1), np.zeros(1)), gauss_legendre(40)
+        total, profile = np.zeros(len(flat)), self.profile_of()
+        tangent = np.tan(flat)[:, None]
         for low, high in zip(whole.low[0], whole.high[0], strict=True):
             low, high = np.clip([low, high], -FAR, FAR)
             parts = 1 if self.resolved else UNRESOLVED
-            cuts = np.linspace(low, high, max(2, parts * int(high - low) + 2))
-            width = np.diff(cuts)
-            m = (cuts[:-1, None] + width[:, None] * nodes[0]).ravel()
-            weight = (width[:, None] * nodes[1]).ravel() * normal_pdf(m) * profile(m)
-            if not self.uses_labels:
-                total = total + weight.sum()
-                continue
-            with np.errstate(divide="ignore", invalid="ignore"):
-                right = normal_cdf(np.divide.outer(1.0, np.tan(theta))[..., None] * m)
-            right = np.where(theta[..., None] > 0.0, right, m > 0.0)
-            total = total + 2.0 * (right * weight).sum(axis=-1)
-        return total
+            cuts = np.linspace(low, high, max(2, parts * int(high - low) + 2))[None]
+            if self.uses_labels:  # y has the sign of z but where |z| is of the order of tan θ
+                near = np.clip(tangent * CUTS_OF_LABELS, low, high)
+                cuts = np.sort(np.hstack([np.repeat(cuts, len(flat), axis=0), near]), axis=1)
+            width = np.diff(cuts)[..., None]
+            m = cuts[:, :-1, None] + width * nodes
+            weight = width * weights * normal_pdf(m) * profile(m)
+            if self.uses_labels:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    right = normal_cdf(m / tangent[..., None])
+                weight = weight * 2.0 * np.where(tangent[..., None] > 0.0, right, m > 0.0)
+            total = total + weight.sum(axis=(1, 2))
+        return total.reshape(np.shape(theta))
 
     def segments(self, f: Array, theta: Array) -> Segments:
         inner = np.unique(np.abs(self.cuts))
