@@ -8,10 +8,11 @@ from pathlib import Path
 
 from prunelaw_figures.plots.decision_map import decision_map
 from prunelaw_figures.plots.style import save
+from prunelaw_sim.pools.known import known_from_runs
 from prunelaw_sim.pools.plan import plan
-from prunelaw_sim.pools.tables import fitted_pools, read_pools
+from prunelaw_sim.pools.tables import read_pools
 
 if __name__ == "__main__":
     runs = Path(__file__).resolve().parents[1] / "examples" / "pool_runs.csv"
-    known = fitted_pools(read_pools(runs))
+    known = known_from_runs(read_pools(runs), 640e6).ensemble
     save(decision_map(known, plan(known, 640e6)), Path(sys.argv[1]))

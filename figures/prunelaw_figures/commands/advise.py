@@ -11,6 +11,7 @@ from prunelaw_figures.terminal.options import (
     GROUP,
     JSON,
     LEVEL,
+    POOLS_ARE,
     SEED,
     figure_option,
     read_runs,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 @GROUP
 @click.option("--score", help="Runs pruned by this score; needed if the table holds several.")
 @LEVEL
+@POOLS_ARE
 @click.option("--replicates", type=int, help="Of the uncertainty; 400 for pools, 100 for pruning.")
 @SEED
 @figure_option("Draw the advice into a new PNG file.")

@@ -13,6 +13,7 @@ from prunelaw_figures.terminal.options import (
     LEVEL,
     MAP,
     MAPPING,
+    POOLS_ARE,
     SEED,
     WHERE,
     figure_option,
@@ -24,6 +25,7 @@ from prunelaw_figures.terminal.output import Amount
 if TYPE_CHECKING:
     from prunelaw_sim.pools.ensemble import PoolEnsemble
 
+FORGOTTEN = 1000.0
 OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level")
 
 
@@ -39,14 +41,18 @@ OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level"
     help="Compute of scoring one sample, in samples seen; a forward pass is about .33.",
 )
 @click.option("--scored", type=Amount(), help="How many samples are scored; all of them if absent.")
-@click.option("--convention", help="Of the law: paper (default), official_code, effective_data.")
+@click.option(
+    "--convention",
+    help="paper, official_code or effective_data, of the utility law; runs: instead of all laws "
+    "that they leave; parameters without the column: paper.",
+)
 @click.option("--a", type=float, help="For a table of parameters without the column a.")
 @click.option("--d", type=float, help="For a table of parameters without the column d.")
 @click.option(
     "--stretch",
     type=float,
-    default=1.0,
-    help="Half-lives in a mixture grow as (1/weight)^STRETCH; 1 as published, 0: not at all.",
+    help="Half-lives in a mixture grow as (1/weight)^STRETCH; 1 (default) as published, 0: not at "
+    "all; runs: of the utility law alone.",
 )
 @LEVEL
 @SEED
@@ -57,6 +63,7 @@ OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level"
 @click.option(
     "--batch-size", type=Amount(), default=1.0, help="Runs that saw fewer samples are refused."
 )
+@POOLS_ARE
 @GROUP
 @several(
     "--size", "sizes", "POOL=AMOUNT",
@@ -91,7 +98,7 @@ def command(table: str, figure: Path | None, **options: Any) -> None:
 
     check_new_file("--figure", figure)
     asked = {name: options.pop(name) for name in OF_PLAN}
-    ensemble, notes = _read(table, **options)
+    ensemble, notes = _read(table, budget=asked["budget"], **options)
     tell_notes(notes)
     found = plan(ensemble, **asked)
     if figure is not None:
@@ -105,9 +112,11 @@ def command(table: str, figure: Path | None, **options: Any) -> None:
 def _read(
     table: str,
     *,
-    stretch: float,
+    budget: float,
+    stretch: float | None,
     seed: int,
     replicates: int,
+    pools_are: str | None,
     group: str | None,
     sizes: dict[str, str],
     columns: dict[str, str],
@@ -119,18 +128,36 @@ def _read(
     """What is known of the pools, from either kind of table."""
     from prunelaw.errors import InputError
     from prunelaw_sim.common.amounts import parse_amount
-    from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
+    from prunelaw_sim.pools.known import known_from_runs
+    from prunelaw_sim.pools.tables import PoolTable, read_pools
     from prunelaw_sim.tables.mapping import ColumnMapping
 
     mapping = ColumnMapping.of(mapping_file).updated(columns=columns, where=where, drop=drop)
     content = read_pools(table, mapping=mapping, **of_table)
-    draws = {"seed": seed, "replicates": replicates, "stretch": stretch}
+    draws: dict[str, Any] = {"seed": seed, "replicates": replicates, "pools_are": pools_are}
     if isinstance(content, PoolTable):
         for name, given in (("--group", group), ("--size", sizes)):
             if given:
                 raise InputError(f"{name} belongs to a table of runs; {table} holds parameters")
-        return content.ensemble(**draws), content.notes
+        _ask_about(budget, [pool.size for pool in content.pools])
+        given = 1.0 if stretch is None else stretch
+        return content.ensemble(**draws, stretch=given), content.notes
     amounts = {name: parse_amount(f"--size {name}", text) for name, text in sizes.items()}
-    law = of_table["convention"] or "paper"
-    known = fitted_pools(content, convention=law, group=group, sizes=amounts, **draws)
-    return known, content.notes
+    _ask_about(budget, content["unique_samples"].tolist())
+    known = known_from_runs(
+        content, budget, convention=of_table["convention"], stretch=stretch, group=group,
+        sizes=amounts, **draws,
+    )  # fmt: skip
+    laws = [f"laws: {', '.join(known.laws)}; pools: {known.pools_are}"]
+    return known.ensemble, [*content.notes, *laws, *known.warnings]
+
+
+def _ask_about(budget: float, sizes: "Sequence[float]") -> None:
+    """`InputError` for a budget a thousand times too small: its unit was forgotten."""
+    from prunelaw.errors import InputError
+
+    if 1.0 <= budget < min(sizes) / FORGOTTEN:
+        raise InputError(
+            f"--budget {budget:g} is less than a thousandth of the smallest pool "
+            f"({min(sizes):g} samples), too little for a plan; is it {budget:g}M or {budget:g}k?"
+        )

@@ -103,6 +103,9 @@ FULL = click.option(
 )  # fmt: skip
 GROUP = click.option("--group", help="Which group of runs; needed if the table holds several.")
 LEVEL = click.option("--level", type=float, default=0.9, help="Of all intervals, as 0.9.")
+POOLS_ARE = click.option(
+    "--pools-are", help="disjoint, or alternatives, which share samples: one of them is used."
+)
 SEED = click.option("--seed", type=int, default=0, help="Of all draws: same seed, same numbers.")
 MAP = several("--map", "columns", "CANONICAL=COLUMN", "The table's name of a canonical column")
 CONSTANT = several(

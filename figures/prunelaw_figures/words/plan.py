@@ -17,13 +17,14 @@ SHOWN = 5  # runs worth adding, segments of a schedule: --json has them all
 def plan_blocks(found: Plan) -> Iterator[Block]:
     """Everything that `prunelaw plan` says, for people."""
     chosen = found.chosen
-    yield Text(f"use these pools, {amount_text(chosen.samples_seen)} samples, drawn uniformly:")
-    yield Items(
-        [
-            f"{name}: weight {w:.3g}, {chosen.epochs:.3g} epochs"
-            for name, w in chosen.weights.items()
-        ]
-    )
+    seen = amount_text(chosen.samples_seen)
+    if found.alternatives:
+        yield Text(f"use {chosen.pools[0]}, {seen} samples, {chosen.epochs:.3g} epochs")
+    else:
+        yield Text(f"use these pools, {seen} samples, drawn uniformly:")
+        shares = chosen.weights.items()
+        epochs = f"{chosen.epochs:.3g} epochs"
+        yield Items([f"{name}: weight {w:.3g}, {epochs}" for name, w in shares])
     yield from map(Text, _choice(found))
     if found.schedule is not None:
         yield from _schedule(found.schedule)
@@ -31,6 +32,8 @@ def plan_blocks(found: Plan) -> Iterator[Block]:
         yield Text(_from_then_on("scores pay for themselves", found.scores_pay))
     for switch in found.switches:
         what = f"a {_ordinal(switch.to_pools)} pool ({switch.added}) pays"
+        if found.alternatives:
+            what = f"{switch.added}, or what comes after it, is better than those before it"
         yield Text(_from_then_on(what, switch))
     yield from _runs(found)
     yield from (Text(f"warning: {note}") for note in found.warnings)
@@ -40,7 +43,7 @@ def plan_blocks(found: Plan) -> Iterator[Block]:
 def _choice(found: Plan) -> Iterator[str]:
     """Expected error, cost of the scores, what comes next best, better weights."""
     chosen, other, level = found.chosen, found.next_best, f"{100 * found.level:g} %"
-    line = f"expect error {chosen.error:.4g}"
+    line = f"expect error {chosen.error:.4g}, convention {' and '.join(found.conventions)}"
     if chosen.low is None:
         line += " (no interval: the pools come without uncertainty)"
     else:
@@ -52,13 +55,15 @@ def _choice(found: Plan) -> Iterator[str]:
             amount_text(found.selection),
             f"({100 * found.selection / found.budget:.3g} %)",
         )
-        if len(chosen.pools) < len(found.unions):
+        free = max(found.unions, key=lambda union: union.samples_seen)
+        if chosen.pools != free.pools:
             yield f"scores take {cost} of the {amount_text(found.budget)} {share}"
         else:
             yield f"no scores are needed; they would take {cost} {share}"
     if other is not None:
         count = len(other.pools)
         name = f"the best {count} pools" if count > 1 else f"{other.pools[0]} alone"
+        name = other.pools[0] if found.alternatives else name
         line = f"next best: {name}, error {other.error:.4g} ({other.error - chosen.error:.2g} more"
         if chosen.low is not None and found.better is not None:
             line += f"; better with probability {_percent(found.better)}"

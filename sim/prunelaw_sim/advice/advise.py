@@ -18,11 +18,12 @@ import numpy as np
 from prunelaw.checks import check_choice, check_number
 from prunelaw.decay.utility import Real
 from prunelaw.errors import InputError, TableError
-from prunelaw_sim.advice import on_pools, on_pruning
+from prunelaw_sim.advice import on_pruning
 from prunelaw_sim.advice.on_pools import PoolAdvice, advise_on_pools
 from prunelaw_sim.advice.on_pruning import PruningAdvice, advise_on_pruning
 from prunelaw_sim.advice.on_scores import ScoreAdvice, advise_on_scores
 from prunelaw_sim.common.note import Note
+from prunelaw_sim.pools.known import COLUMNS as POOL_COLUMNS
 from prunelaw_sim.scores.files import Scores
 from prunelaw_sim.tables.sweep import Sweep
 
@@ -53,6 +54,7 @@ def advise(
     level: Real = 0.9,
     group: str | None = None,
     score: str | None = None,
+    pools_are: str | None = None,
     replicates: int | None = None,
     seed: int = 0,
 ) -> Advice:
@@ -67,6 +69,7 @@ def advise(
         scores: of the examples at hand; how many are kept, and which.
         level: of all intervals, in (0, 1).
         group, score: rows of one group, or pruned by one score, of a table that has several.
+        pools_are: "disjoint", or "alternatives", which share samples: only one of them is used.
         replicates: of the uncertainty; default 400 for pools and 100 for pruning.
 
     Raises:
@@ -84,7 +87,7 @@ def advise(
     options |= {} if replicates is None else {"replicates": replicates}
     pools = pruning = None
     if of_pools is not None and most is not None:
-        pools = advise_on_pools(of_pools, most, **options)
+        pools = advise_on_pools(of_pools, most, pools_are=pools_are, **options)
     elif of_pools is not None:
         unanswered.append(Note("pools", "which pools: needs a budget in samples seen"))
     kept = most if of_pools is None else None
@@ -127,7 +130,7 @@ def _questions(sweep: Sweep) -> tuple[Sweep | None, Sweep | None]:
     A table of pruned runs on one pool has nothing to choose among pools.  Of a table of both, the
     pool that was pruned tells of pruning.
     """
-    needs = {"pools": on_pools.COLUMNS, "pruning": on_pruning.COLUMNS}
+    needs = {"pools": POOL_COLUMNS, "pruning": on_pruning.COLUMNS}
     lacks = {part: [n for n in names if n not in sweep.columns] for part, names in needs.items()}
     if lacks["pools"] and lacks["pruning"]:
         missing = "; ".join(f"{part}: {', '.join(names)}" for part, names in lacks.items())

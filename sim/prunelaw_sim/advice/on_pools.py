@@ -9,34 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from prunelaw.decay.utility import Real
-from prunelaw.errors import InputError
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.plain import to_plain
 from prunelaw_sim.fits.bootstrap import bootstrap
-from prunelaw_sim.laws.comparison import LawComparison, candidates, compare_laws
-from prunelaw_sim.laws.utility import UtilityFit, fit_utility
+from prunelaw_sim.laws.comparison import LawComparison
+from prunelaw_sim.laws.utility import UtilityFit
 from prunelaw_sim.pools.decisions import decide
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit
+from prunelaw_sim.pools.known import LEAST, KnownPools, known_from_runs
 from prunelaw_sim.pools.notes import beyond_runs
 from prunelaw_sim.pools.plan import Plan, plan
 from prunelaw_sim.tables.sweep import Sweep
-
-COLUMNS = ("pool", "unique_samples", "samples_seen", "error")
-_FEWEST = 2  # replicates of a bootstrap
-# Laws that say what a union of pools does, and how `fit_utility` fits each.
-PLANNED = MappingProxyType(
-    {
-        name: {**({"law": one.law} if one.law != "utility" else {}), **one.options}
-        for name, one in candidates().items()
-        if one.law in ("utility", "no-decay", "effective-data")
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -54,8 +42,9 @@ class PoolAdvice:
 
     Attributes:
         comparison: None where all runs saw the same number of samples: nothing can be held out.
-        law: that the plan uses, a name of `PLANNED`.
-        other_laws: of the same budget, for the laws that are not told from the best.
+        law: the best law that a plan can use, a name of `pools.known.PLANNED`; `laws` are all that
+            its replicates are mixed of, it first.
+        other_laws: of the same budget, for the others of these.
         all_pools_from: median budget from which on no filter is better than all pools; inf: beyond
             30 budgets.
         doublings: pool → coordinate → how far the plan goes beyond its runs, where it does.
@@ -64,6 +53,7 @@ class PoolAdvice:
 
     comparison: LawComparison | None
     law: str
+    laws: tuple[str, ...]
     plan: Plan
     other_laws: tuple[LawChoice, ...]
     all_pools_from: float | None
@@ -73,7 +63,7 @@ class PoolAdvice:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        names = ("law", "comparison", "plan", "other_laws", "all_pools_from", "doublings")
+        names = ("law", "laws", "comparison", "plan", "other_laws", "all_pools_from", "doublings")
         return {name: to_plain(getattr(self, name)) for name in (*names, "warnings")}
 
 
@@ -83,95 +73,62 @@ def advise_on_pools(
     *,
     level: Real = 0.9,
     group: str | None = None,
+    pools_are: str | None = None,
     replicates: int = 400,
     seed: int = 0,
 ) -> PoolAdvice:
-    """Compare the laws, take the best one that a plan can use, and plan `budget` samples seen.
+    """Compare the laws, take those that the runs leave, and plan `budget` samples seen.
 
     Rows that a rule has pruned say nothing of a whole pool and are left out: of tables with
     keep_fraction and rule, rows with rule "random" or all examples kept are used.
 
+    Args:
+        pools_are: "disjoint" or "alternatives" (`pools.nesting`).
+
     Raises:
-        InputError, TableError: as `fit_utility` and `plan` do.
+        InputError, TableError: as `known_from_runs` and `plan` do.
     """
-    sweep = _unpruned(sweep.require(*COLUMNS))
-    several = len(np.unique(sweep["samples_seen"])) > 1
-    comparison = compare_laws(sweep, group=group) if several else None
-    law, doubts = law_of_plan(comparison)
-    fit = fit_utility(sweep.frame, group=group, **PLANNED[law])
-    ensemble = from_fit(bootstrap(fit, replicates, seed=seed), group=group)
-    found = plan(ensemble, budget, level=level)
-    others = _other_laws(comparison, law, found.budget, group)
+    known = known_from_runs(
+        sweep,
+        float(budget),
+        group=group,
+        pools_are=pools_are,
+        replicates=replicates,
+        seed=seed,
+    )
+    found = plan(known.ensemble, budget, level=level)
+    others = _other_laws(known, found.budget, group)
     return PoolAdvice(
-        comparison=comparison,
-        law=law,
+        comparison=known.comparison,
+        law=known.law,
+        laws=known.laws,
         plan=found,
         other_laws=others,
-        all_pools_from=found.switches[-1].budget if found.switches else None,
-        doublings=beyond_runs(ensemble, fit, found.chosen),
-        warnings=(*doubts, *_parting(others, found)),
-        ensemble=ensemble,
+        all_pools_from=_all_pools_from(found),
+        doublings=beyond_runs(known.ensemble, known.fit, found.chosen),
+        warnings=(*known.warnings, *_parting(others, found)),
+        ensemble=known.ensemble,
     )
 
 
-def _unpruned(sweep: Sweep) -> Sweep:
-    """The rows whose pools are whole, or drawn from at random."""
-    if not {"keep_fraction", "rule"} <= set(sweep.columns):
-        return sweep
-    frame = sweep.frame
-    whole = (frame["rule"] == "random") | (frame["keep_fraction"] == 1.0)
-    if not whole.to_numpy(bool).any():
-        raise InputError(f"{sweep.source}: every run was pruned by a rule: none tells of a pool")
-    return Sweep.from_frame(frame.loc[whole], sweep.source)
+def _all_pools_from(found: Plan) -> float | None:
+    return found.switches[-1].budget if found.switches and not found.alternatives else None
 
 
-def law_of_plan(comparison: LawComparison | None) -> tuple[str, list[Note]]:
-    """The best law that a plan can use, and what is to be said if that is not the best law."""
-    if comparison is None:
-        text = "all runs saw the same number of samples: no law can be judged by a larger budget"
-        return "utility", [Note("law_not_judged", text)]
-    best, alike = comparison.best, "; ".join(comparison.undecided)
-    if best is not None and best in PLANNED:
-        text = f"the runs do not tell {best} from {alike}: beyond them these may part"
-        return best, [Note("law_undecided", text)] if alike else []
-    usable = [name for name in comparison.table["law"] if name in PLANNED]
-    chosen = usable[0] if usable else "utility"
-    if best is None:
-        text = (
-            f"no law predicts the held-out budgets; the plan takes {chosen} on trust, and its "
-            "interval knows nothing of that"
-        )
-    elif chosen in comparison.undecided:
-        text = (
-            f"{best} is the best law, but says nothing of unions of pools; the plan uses {chosen}, "
-            "which the held-out runs do not tell from it"
-        )
-    else:
-        text = (
-            f"{best} predicts the largest budgets better than any law that says what a union of "
-            f"pools does; the plan uses {chosen}, the best of those. Its order of the unions may "
-            "be right where its errors are not: trust its interval less than it says"
-        )
-    return chosen, [Note("law_of_plan", text)]
-
-
-def _other_laws(
-    comparison: LawComparison | None, law: str, budget: float, group: str | None
-) -> tuple[LawChoice, ...]:
-    """The union of least error at the best estimate of every law in doubt."""
-    if comparison is None:
-        return ()
+def _other_laws(known: KnownPools, budget: float, group: str | None) -> tuple[LawChoice, ...]:
+    """The choice of least error at the best estimate of every other law that is mixed in."""
     found = []
-    for name in filter(None, (comparison.best, *comparison.undecided)):
-        if name == law or name not in PLANNED or name not in comparison.full_fits:
-            continue
-        fit = comparison.full_fits[name]
+    if known.comparison is None:
+        return ()
+    for name in known.laws[1:]:
+        fit = known.comparison.full_fits[name]
         assert isinstance(fit, UtilityFit)
-        known = from_fit(bootstrap(fit, _FEWEST), group=group)  # for its sizes; draws unused
-        decision = decide(known.alone, np.array([budget]))
-        count = int(decision.n_pools[0])
-        error = float(decision.error[count - 1, 0])
-        found.append(LawChoice(name, known.names[:count], error))
+        one = from_fit(bootstrap(fit, LEAST), group=group)  # for its sizes; draws unused
+        one = one.with_alternatives(known.ensemble.alternatives)
+        decision = decide(one.alone, np.array([budget]))
+        best = int(decision.n_pools[0]) - 1
+        names = tuple(one.names[i] for i in one.choices[best])
+        found.append(LawChoice(name, names, float(decision.error[best, 0])))
     return tuple(found)
 
 
@@ -183,7 +140,7 @@ def _parting(others: tuple[LawChoice, ...], found: Plan) -> list[Note]:
         low, high = min(*errors, chosen.error), max(*errors, chosen.error)
         text = (
             f"laws that the runs do not tell apart expect errors of {low:.4g} to {high:.4g}: more "
-            "than the interval, which trusts one of them"
+            "than the interval at this level"
         )
         notes.append(Note("law_spread", text))
     parting = [one for one in others if set(one.pools) != set(found.chosen.pools)]

@@ -33,7 +33,7 @@ TIE = 1e-13  # relative, as in `prunelaw.decay.filtering`: of equal unions the s
 
 @dataclass(frozen=True)
 class UnionChoice:
-    """Training on the union of the best pools, drawn uniformly.
+    """Training on the union of the best pools, drawn uniformly, or on one of alternatives.
 
     Attributes:
         weights: probability that a sample comes from each pool: its share of the union.
@@ -60,7 +60,7 @@ class UnionChoice:
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """Every union at every budget; index u stands for the best u + 1 pools.
+    """Every choice at every budget; index u stands for the best u + 1 pools, or for pool u + 1.
 
     Attributes:
         budgets: compute in samples seen, selection included.
@@ -69,7 +69,7 @@ class Decision:
         error: expected; inf where the budget does not pay for the selection.
         low, high: ends of its central interval at `level`.
         probability: of being the best union.
-        n_pools: size of the union of least expected error.
+        n_pools: number, from 1, of the choice of least expected error: the size of a union.
     """
 
     budgets: Float[np.ndarray, " n"]
@@ -149,10 +149,10 @@ def union_errors(
         budgets: (n,), or (replicates, n).  The error is inf where less than one sample is left.
         all_scored: whether the union of all pools pays, too.
     """
-    pools, errors = len(ensemble.names), []
-    for p in range(1, pools + 1):
-        left = budgets - (selection if all_scored or p < pools else 0.0)
-        error = ensemble.error(range(p), np.maximum(left, 1.0))
+    errors = []
+    for i, which in enumerate(ensemble.choices):
+        left = budgets - (selection if all_scored or i != ensemble.unscored else 0.0)
+        error = ensemble.error(which, np.maximum(left, 1.0))
         errors.append(np.where(left >= 1.0, error, np.inf))
     return np.stack(errors, axis=1)
 

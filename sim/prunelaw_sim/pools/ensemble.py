@@ -39,6 +39,9 @@ class PoolEnsemble:
         source: where the replicates come from, in words.
         fit: the fit that was bootstrapped, if any.
         group: the group of runs that the laws are of, where the fit has several.
+        alternatives: whether the pools share samples, so that one of them is trained on; else any
+            union of the best ones may be.
+        conventions: of each replicate, where laws of several conventions are mixed.
     """
 
     point: tuple[Pool, ...]
@@ -52,6 +55,8 @@ class PoolEnsemble:
     source: str
     fit: UtilityFit | None = None
     group: str | None = None
+    alternatives: bool = False
+    conventions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.a.size
@@ -72,6 +77,19 @@ class PoolEnsemble:
         return self.point[0].law.convention
 
     @property
+    def choices(self) -> tuple[tuple[int, ...], ...]:
+        """What can be trained on: the best 1, 2, ... pools, or one pool of alternatives."""
+        count = len(self.point)
+        if self.alternatives:
+            return tuple((i,) for i in range(count))
+        return tuple(tuple(range(p)) for p in range(1, count + 1))
+
+    @property
+    def unscored(self) -> int:
+        """The choice that needs no scores: all pools, or the largest of alternatives."""
+        return int(self.size.argmax()) if self.alternatives else len(self.point) - 1
+
+    @property
     def certain(self) -> bool:
         """Whether there is one law only: then there are no intervals to speak of."""
         return len(self) == 1
@@ -79,14 +97,20 @@ class PoolEnsemble:
     @property
     def alone(self) -> PoolEnsemble:
         """The best estimate, taken as exact."""
-        return from_pools(self.point, stretch=self.point_stretch)
+        one = from_pools(self.point, stretch=self.point_stretch)
+        return replace(one, alternatives=self.alternatives)
+
+    def with_alternatives(self, alternatives: bool) -> PoolEnsemble:
+        """The same laws of pools that share samples, or do not."""
+        return replace(self, alternatives=alternatives)
 
     def pools(self, replicate: int) -> tuple[Pool, ...]:
         """The pools of one replicate."""
         a, d = float(self.a[replicate]), float(self.d[replicate])
         numbers = zip(self.b[replicate].tolist(), self.tau[replicate].tolist(), strict=True)
+        convention = self.conventions[replicate] if self.conventions else self.convention
         return tuple(
-            Pool(pool.name, pool.size, UtilityLaw(a, b, tau, d, self.convention))
+            Pool(pool.name, pool.size, UtilityLaw(a, b, tau, d, convention))
             for pool, (b, tau) in zip(self.point, numbers, strict=True)
         )
 
@@ -99,6 +123,8 @@ class PoolEnsemble:
             samples_seen: at least 1, of shape (n,), or (replicates, n) for budgets of their own.
         """
         seen, which = np.atleast_2d(check_real("samples_seen", samples_seen, 1.0)), list(which)
+        if len(set(self.conventions)) > 1:
+            return self._by_convention(which, seen)
         total = self.size[which].sum()
         share = self.size[which] / total
         b, tau = self.b[:, which], self.tau[:, which] / share ** self.stretch[:, None]
@@ -120,6 +146,22 @@ class PoolEnsemble:
                 "samples seen: narrow their bounds"
             )
         return error
+
+    def _by_convention(
+        self, which: list[int], seen: Float[np.ndarray, "rows n"]
+    ) -> Float[np.ndarray, "replicates n"]:
+        """The replicates of each convention by themselves."""
+        rows = np.broadcast_to(seen, (len(self), seen.shape[1]))
+        found, of = np.empty(rows.shape), np.array(self.conventions)
+        for convention in set(self.conventions):
+            mine = of == convention
+            point = tuple(replace(p, law=replace(p.law, convention=convention)) for p in self.point)
+            part = replace(
+                self, point=point, conventions=(),
+                **{n: getattr(self, n)[mine] for n in ("a", "b", "tau", "d", "stretch", "weight")},
+            )  # fmt: skip
+            found[mine] = part.error(which, rows[mine])
+        return found
 
     def mean(self, numbers: Float[np.ndarray, "replicates ..."]) -> Float[np.ndarray, "..."]:
         """The weighted mean of numbers computed from each replicate."""
@@ -289,6 +331,27 @@ def from_fit(
         fit,
         group,
     )
+
+
+def mixed(parts: Sequence[PoolEnsemble], source: str) -> PoolEnsemble:
+    """Laws that the data do not tell apart, with equal weights; `point` is that of the first.
+
+    Args:
+        parts: ensembles of the same pools, each of one convention.
+    """
+    first, columns = parts[0], []
+    for part in parts:
+        columns.append([part.names.index(name) for name in first.names])
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("a", "d", "stretch")
+    }
+    for name in ("b", "tau"):
+        own = [getattr(part, name)[:, at] for part, at in zip(parts, columns, strict=True)]
+        joined[name] = np.concatenate(own)
+    weight = np.concatenate([part.weight / len(parts) for part in parts])
+    conventions = tuple(part.convention for part in parts for _ in range(len(part)))
+    return replace(first, **joined, weight=weight, conventions=conventions, source=source)
 
 
 def _like(point: tuple[Pool, ...], pools: Sequence[Pool]) -> tuple[Pool, ...]:

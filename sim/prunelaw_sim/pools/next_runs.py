@@ -67,7 +67,8 @@ def candidates(
     n = check_number("budget", budget, 1.0)
     most = n if cost_limit is None else check_number("cost_limit", cost_limit, 1.0)
     names = ensemble.names
-    sets = [(name,) for name in names] + [names[:p] for p in range(2, len(names) + 1)]
+    sets = [(name,) for name in names]
+    sets += [tuple(names[i] for i in one) for one in ensemble.choices if len(one) > 1]
     lengths = [n * f for f in FRACTIONS if 1.0 <= n * f <= most]
     if most < n * FRACTIONS[-1]:
         lengths = [most]

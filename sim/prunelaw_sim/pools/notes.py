@@ -32,7 +32,7 @@ def warnings_of(
         names = ", ".join(f"the best {len(u.pools)} ({u.error:.4g})" for u in others)
         yield Note("beyond_range", f"the law predicts errors above 1 for other unions: {names}")
     if chosen.epochs < 1.0:
-        total = amount_text(float(ensemble.size[: len(chosen.pools)].sum()))
+        total = amount_text(float(_sizes(ensemble, chosen).sum()))
         yield Note(
             "below_one_epoch",
             f"{amount_text(chosen.samples_seen)} samples are {chosen.epochs:.3g} epochs of the "
@@ -72,8 +72,13 @@ def assumptions_of(
     scatter: float | None,
 ) -> Iterator[Note]:
     """What the numbers rest on: the law's mixing rule, what goes beyond it, then the statistics."""
-    pools = ensemble.point[: len(chosen.pools)]
-    for sentence in mixture_assumptions(pools, stretch=ensemble.point_stretch):
+    pools, stretch = [p for p in ensemble.point if p.name in chosen.pools], ensemble.point_stretch
+    if ensemble.alternatives:
+        yield Note("pools", "alternatives: they share samples, so that one of them is trained on")
+    elif len(ensemble.point) > 1:
+        yield Note("pools", "disjoint: no sample is in two pools; a union counts each once")
+    shared = () if ensemble.alternatives else mixture_assumptions(pools, stretch=stretch)
+    for sentence in shared:
         opening, _, text = sentence.partition(": ")
         yield Note(opening.lower().replace(" ", "_"), text)
     if weighted:
@@ -99,10 +104,15 @@ def beyond_runs(
     ensemble: PoolEnsemble, fit: UtilityFit, chosen: UnionChoice
 ) -> dict[str, dict[str, float]]:
     """Pools of the union that go beyond their fitted rows → coordinate → by how many doublings."""
-    size = ensemble.size[: len(chosen.pools)]
+    size = _sizes(ensemble, chosen)
     seen = np.maximum(chosen.epochs * size, 1.0)
     frame = pd.DataFrame({"pool": list(chosen.pools), "unique_samples": size, "samples_seen": seen})
     if len(fit.groups) > 1:
         frame["group"] = ensemble.group
     beyond = beyond_data(fit.problem.model, frame)
     return {name: far for name, far in zip(chosen.pools, beyond, strict=True) if far}
+
+
+def _sizes(ensemble: PoolEnsemble, chosen: UnionChoice) -> np.ndarray:
+    """Unique samples of the chosen pools."""
+    return ensemble.size[[ensemble.names.index(name) for name in chosen.pools]]

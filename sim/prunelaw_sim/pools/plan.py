@@ -78,7 +78,9 @@ class Plan:
         level: of all intervals.
         source: where the uncertainty comes from.
         scatter: standard deviation of one run's error about the law; None: unknown.
-        unions: all of them, smallest first.
+        unions: all that can be chosen: unions, smallest first, or alternatives, best b first.
+        alternatives: whether the pools share samples, so that only one of them is used.
+        conventions: of the laws behind the numbers.
         better: probability that `next_best` is better than `chosen`.
         weighting: None for one pool, and for the effective_data convention.
         schedule: the best order of showings at the best estimate, decay per showing, beside the
@@ -107,6 +109,8 @@ class Plan:
     next_runs: tuple[CandidateRun, ...]
     warnings: tuple[Note, ...]
     assumptions: tuple[Note, ...]
+    alternatives: bool = False
+    conventions: tuple[str, ...] = ()
 
     @property
     def cheapest_run(self) -> CandidateRun | None:
@@ -188,6 +192,8 @@ def plan(
         next_runs=() if ensemble.certain else ranked,
         warnings=(*warnings_of(ensemble, unions, chosen, cost), *no_schedule),
         assumptions=tuple(assumptions_of(ensemble, chosen, *has, noise)),
+        alternatives=ensemble.alternatives,
+        conventions=tuple(dict.fromkeys(ensemble.conventions or (ensemble.convention,))),
     )
 
 
@@ -214,10 +220,11 @@ def _scatter(ensemble: PoolEnsemble, scatter: Any, error: float) -> float | None
 
 def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ...]:
     at_point = decide(ensemble.alone, decision.budgets, selection=decision.selection).error[:, 0]
-    count, found = len(ensemble.names), []
-    for p in range(1, count + 1):
-        names, size = ensemble.names[:p], ensemble.size[:p]
-        seen = float(decision.budgets[0]) - (decision.selection if p < count else 0.0)
+    found = []
+    for p, which in enumerate(ensemble.choices, start=1):
+        names, size = tuple(ensemble.names[i] for i in which), ensemble.size[list(which)]
+        free = p - 1 == ensemble.unscored
+        seen = float(decision.budgets[0]) - (0.0 if free else decision.selection)
         unknown = {"low": None, "high": None} if ensemble.certain else {}
         found.append(
             UnionChoice(
@@ -234,11 +241,13 @@ def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ..
 
 def _probability_better(ensemble: PoolEnsemble, chosen: UnionChoice, other: UnionChoice) -> float:
     """That the other union has the smaller error."""
-    mine, others = (
-        ensemble.error(range(len(union.pools)), union.samples_seen)[:, 0]
-        for union in (chosen, other)
-    )
+    mine, others = (_errors(ensemble, union) for union in (chosen, other))
     return float(ensemble.probability(others < mine))
+
+
+def _errors(ensemble: PoolEnsemble, union: UnionChoice) -> Float[np.ndarray, " replicates"]:
+    which = [ensemble.names.index(name) for name in union.pools]
+    return ensemble.error(which, union.samples_seen)[:, 0]
 
 
 def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) -> Weighting | None:
@@ -247,14 +256,15 @@ def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) 
     Weights need scores as every filter does; where the selection cannot be paid there are none.
     """
     seen = float(decision.budgets[0]) - decision.selection
-    if len(ensemble.names) == 1 or ensemble.convention == "effective_data" or seen < 1.0:
+    used = {ensemble.convention, *ensemble.conventions}
+    if len(ensemble.names) == 1 or "effective_data" in used or seen < 1.0 or ensemble.alternatives:
         return None
     found = best_weights(ensemble.point, seen, stretch=ensemble.point_stretch)
     weighted = [
         mixture_error(ensemble.pools(r), seen, weights=found.weights, stretch=s)
         for r, s in enumerate(ensemble.stretch)
     ]
-    gains = ensemble.error(range(len(chosen.pools)), chosen.samples_seen)[:, 0] - weighted
+    gains = _errors(ensemble, chosen) - weighted
     low, high = ensemble.interval(gains, decision.level)
     return Weighting(
         weights=_named(ensemble.names, found.weights),
@@ -272,7 +282,7 @@ def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) 
 
 def _schedule(ensemble: PoolEnsemble, seen: float) -> tuple[Schedule | None, tuple[Note, ...]]:
     """The best order of showings at the best estimate, or why there is none."""
-    if len(ensemble.names) == 1:
+    if len(ensemble.names) == 1 or ensemble.alternatives:
         return None, ()
     try:
         return best_schedule(ensemble.point, seen), ()

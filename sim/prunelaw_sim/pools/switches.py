@@ -112,8 +112,9 @@ def scores_pay(
     cost = check_number("selection", selection, 0.0)
 
     def gain(known: PoolEnsemble, n: Float[np.ndarray, "..."]) -> Float[np.ndarray, "replicates n"]:
-        errors = union_errors(known, n, cost)
-        return _ahead(errors[:, -1], errors[:, :-1].min(axis=1, initial=np.inf))
+        errors, free = union_errors(known, n, cost), known.unscored
+        others = np.delete(errors, free, axis=1).min(axis=1, initial=np.inf)
+        return _ahead(errors[:, free], others)
 
     return Threshold(**_threshold(ensemble, gain, least, most, level))
 

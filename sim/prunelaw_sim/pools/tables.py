@@ -4,7 +4,7 @@ Which of the two a CSV file is, its columns say:
 
     parameters   name, size, b, tau; a, d, convention as columns (one value for all) or arguments;
                  optional b_se, tau_se (standard errors), quantile_low, quantile_high (the part of
-                 the data, by score, that the pool holds: pools may not overlap)
+                 the data, by score, that the pool holds: pools that overlap are alternatives)
     runs         pool, unique_samples, samples_seen (or epochs), error or accuracy, and the other
                  columns of `prunelaw_sim.tables.columns`
 
@@ -26,9 +26,8 @@ from prunelaw.checks import check_choice, check_number
 from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.note import Note
-from prunelaw_sim.fits.bootstrap import bootstrap
-from prunelaw_sim.laws.utility import fit_utility
-from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools, from_standard_errors
+from prunelaw_sim.pools.ensemble import PoolEnsemble, from_pools, from_standard_errors
+from prunelaw_sim.pools.nesting import alternatives
 from prunelaw_sim.readers import examine, recognise
 from prunelaw_sim.readers.table import read_cells
 from prunelaw_sim.tables.columns import Column, Where, check_column, series
@@ -63,16 +62,28 @@ class PoolTable:
     b_se: Mapping[str, float]
     tau_se: Mapping[str, float]
     source: str
+    ranges: Mapping[str, tuple[float, float]] | None = None
     notes: tuple[Note, ...] = ()
 
     def ensemble(
-        self, replicates: int = 400, *, seed: int = 0, stretch: float = 1.0
+        self,
+        replicates: int = 400,
+        *,
+        seed: int = 0,
+        stretch: float = 1.0,
+        pools_are: str | None = None,
     ) -> PoolEnsemble:
-        """Draws from the standard errors; one law where there are none."""
+        """Draws from the standard errors; one law where there are none.
+
+        `InputError` for pools that look nested, where nobody says what they are (`nesting`).
+        """
+        sizes = {pool.name: float(pool.size) for pool in self.pools}
+        are, _ = alternatives(sizes, self.ranges, pools_are)
         if not any([*self.b_se.values(), *self.tau_se.values()]):
-            return from_pools(self.pools, stretch=stretch)
+            return from_pools(self.pools, stretch=stretch).with_alternatives(are)
         drawn: dict[str, Any] = {"replicates": replicates, "seed": seed, "stretch": stretch}
-        return from_standard_errors(self.pools, self.b_se, self.tau_se, **drawn)
+        known = from_standard_errors(self.pools, self.b_se, self.tau_se, **drawn)
+        return known.with_alternatives(are)
 
 
 def read_pools(
@@ -125,28 +136,6 @@ def read_pools(
     return _runs(path, asked, given, batch)
 
 
-def fitted_pools(
-    sweep: Sweep,
-    *,
-    convention: str = "paper",
-    stretch: float | None = 1.0,
-    group: str | None = None,
-    sizes: Mapping[str, float] | None = None,
-    replicates: int = 400,
-    seed: int = 0,
-) -> PoolEnsemble:
-    """The law of a table of runs, bootstrapped: `fit_utility`, `bootstrap` and `from_fit` in a row.
-
-    What the fit refuses (fewer rows than parameters, errors that are all the same, several groups)
-    is said with the name of the table.
-    """
-    try:
-        fit = fit_utility(sweep.frame, "utility", convention, group=group, stretch=stretch)
-    except InputError as error:
-        raise TableError(f"{sweep.source}: {error}") from error
-    return from_fit(bootstrap(fit, replicates, seed=seed), group=group, sizes=sizes)
-
-
 def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> PoolTable:
     where = Where(str(path), "line")
     for name in _NEEDED:
@@ -167,7 +156,7 @@ def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> Po
             refuse(
                 "name", i, f"{name!r} is already in line {line}; pools must have different names"
             )
-    _refuse_overlap(cells, table, names, refuse)
+    ranges = _ranges(table, names, refuse)
     shared = {name: _shared(cells, table, name, given[name], where) for name in given}
     convention = check_choice("convention", str(shared["convention"]), CONVENTIONS)
     pools = tuple(
@@ -183,7 +172,7 @@ def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> Po
             refuse("tau_se", i, f"must be 0 where tau is inf, got {tau_se[pool.name]:g}")
     unused = ", ".join(str(name) for name in cells if name not in _COLUMNS)
     notes = (Note("unused_columns", f"columns not used: {unused}"),) if unused else ()
-    return PoolTable(pools, b_se, tau_se, str(path), notes)
+    return PoolTable(pools, b_se, tau_se, str(path), ranges, notes)
 
 
 def _checked(cells: pd.DataFrame, name: str, where: Where) -> Any:
@@ -196,27 +185,20 @@ def _checked(cells: pd.DataFrame, name: str, where: Where) -> Any:
     return np.where(endless, np.inf, check_column(finite, _COLUMNS[name], where))
 
 
-def _refuse_overlap(
-    cells: pd.DataFrame, table: Mapping[str, Any], names: list[str], refuse: Callable[..., NoReturn]
-) -> None:
-    """Pools that share samples are no mixture: the law repeats each sample in its own pool."""
+def _ranges(
+    table: Mapping[str, Any], names: list[str], refuse: Callable[..., NoReturn]
+) -> dict[str, tuple[float, float]] | None:
+    """The part of the data, by score, that each pool holds; None where the table does not say."""
     ends = [name for name in ("quantile_low", "quantile_high") if name in table]
     if not ends:
-        return
+        return None
     if len(ends) == 1:
         refuse(ends[0], 0, "needs the other end of the range beside it")
     low, high = (table[name] for name in ends)
     for i in range(len(names)):
         if not low[i] < high[i]:
             refuse(ends[0], i, f"must be below quantile_high, {high[i]:g}, got {low[i]:g}")
-        for j in range(i):
-            if min(high[i], high[j]) - max(low[i], low[j]) > 1e-9:
-                why = (
-                    f"the pool {names[i]!r} ({low[i]:g} to {high[i]:g}) overlaps {names[j]!r} of "
-                    f"line {cells.index[j]} ({low[j]:g} to {high[j]:g}); pools must not share "
-                    "samples"
-                )
-                refuse(ends[0], i, why)
+    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(names)}
 
 
 def _shared(

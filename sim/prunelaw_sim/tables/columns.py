@@ -61,6 +61,8 @@ COLUMNS: Mapping[str, Column] = {
         _count("compute", "total compute of training", "any one: GMACs, FLOPs, ..."),
         _count("batch_size", "samples of one step of training", "samples"),
         Column("theta", "real", "angle of probe to teacher", "radians", low=0.0, high=np.pi / 2),
+        Column("quantile_low", "real", "lowest score quantile of the pool", low=0.0, high=1.0),
+        Column("quantile_high", "real", "highest score quantile of the pool", low=0.0, high=1.0),
     )
 }
 ACCURACY = Column("accuracy", "real", "1 - error, a fraction", low=0.0, high=1.0)

@@ -31,7 +31,8 @@ def refused(*arguments):
 
 
 def test_json_of_parameters():
-    found = answer(POOLS, "--budget", "640M", "--convention", "official_code")
+    found = answer(POOLS, "--budget", "640M")
+    assert found["conventions"] == ["official_code"]
     assert found["chosen"]["pools"] == ["top 0-10%", "top 10-20%"]
     assert found["chosen"]["error"] == pytest.approx(1.0 - 0.3855, abs=5e-5)  # published: 38.55 %
     assert found["chosen"]["epochs"] == 25.0
@@ -59,7 +60,7 @@ def test_json_of_runs(of_runs):
 
 def test_says_it_in_words_and_draws_once(tmp_path):
     path = tmp_path / "plan.png"
-    arguments = (RUNS, "--budget", "1B", *FAST, "--figure", path)
+    arguments = (RUNS, "--budget", "1B", *FAST, "--convention", "paper", "--figure", path)
     text = run(*arguments).stdout
     for part in ("use these pools, 1B samples", "expect error 0.", " at 90 %)", "next best: ",
                  "better with probability", "a 2nd pool (top 10-20%) pays from", "doublings",
@@ -110,7 +111,10 @@ class TestBadInput:
         assert "no such file" in refused(tmp_path / "none.csv", "--budget", "1M")
         overlap = pools_csv(tmp_path, GOOD + ",0,.2", "poor,1e6,-.1,6,.04,.08,.1,.3",
                             header="name,size,b,tau,a,d,quantile_low,quantile_high")  # fmt: skip
-        assert "line 3" in refused(overlap, "--budget", "1M")
+        found = answer(overlap, "--budget", "1M")
+        assert found["alternatives"] and len(found["chosen"]["pools"]) == 1
+        said = refused(overlap, "--budget", "1M", "--pools-are", "disjoint")
+        assert "share samples" in said
 
     @pytest.mark.parametrize(
         ("errors", "message"),

@@ -10,9 +10,9 @@ import pytest
 import prunelaw
 import prunelaw_sim
 from prunelaw_sim.advice.advise import advise
-from prunelaw_sim.advice.on_pools import law_of_plan
 from prunelaw_sim.advice.on_pruning import advise_on_pruning
 from prunelaw_sim.laws.comparison import LawComparison
+from prunelaw_sim.pools.known import law_of_plan
 from prunelaw_sim.scores.files import Scores
 from prunelaw_sim.tables.sweep import Sweep
 

@@ -9,7 +9,8 @@ import pytest
 from prunelaw.decay.utility import PUBLISHED, UtilityLaw
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.amounts import amount_text, parse_amount
-from prunelaw_sim.pools.tables import PoolTable, fitted_pools, read_pools
+from prunelaw_sim.pools.known import known_from_runs
+from prunelaw_sim.pools.tables import PoolTable, read_pools
 from prunelaw_sim.tables.sweep import Sweep
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
@@ -46,7 +47,7 @@ def said(path, **options):
 
 class TestParameters:
     def test_published_pools(self):
-        table = read_pools(EXAMPLES / "pools.csv", convention="official_code")
+        table = read_pools(EXAMPLES / "pools.csv")
         assert isinstance(table, PoolTable)
         for pool, published in zip(table.pools, PUBLISHED["utility"], strict=True):
             assert (pool.name, pool.size) == (published.name, published.size)
@@ -117,14 +118,15 @@ class TestParameters:
             read_pools(pools_file(tmp_path, *lines, header=header))
 
     def test_pools_that_overlap(self, tmp_path):
-        """A pool of the top 20 % holds that of the top 10 %: no mixture of the two exists."""
+        """A pool of the top 20 % holds that of the top 10 %: one of them is used."""
         header = HEADER + ",quantile_low,quantile_high"
         path = pools_file(tmp_path, GOOD + ",0,0.1", POOR + ",0,0.2", header=header)
-        message = said(path)
-        assert "line 3, column 'quantile_low': the pool 'poor' (0 to 0.2)" in message
-        assert "overlaps 'good' of line 2 (0 to 0.1)" in message
+        table = read_pools(path)
+        assert table.ensemble().alternatives
+        with pytest.raises(InputError, match=r"'poor' .0 to 0.2. and 'good' .0 to 0.1. share"):
+            table.ensemble(pools_are="disjoint")
         touching = pools_file(tmp_path, GOOD + ",0,0.1", POOR + ",0.1,0.2", header=header)
-        assert len(read_pools(touching).pools) == 2
+        assert not read_pools(touching).ensemble().alternatives
         empty = pools_file(tmp_path, GOOD + ",0.1,0.1", header=header)
         assert "must be below quantile_high, 0.1" in said(empty)
 
@@ -202,14 +204,15 @@ class TestRuns:
         path = tmp_path / "runs.csv"
         path.write_text("\n".join(lines))
         with pytest.raises(TableError, match=r"runs.csv: .*4 parameters .*only 2 rows"):
-            fitted_pools(read_pools(path))
+            known_from_runs(read_pools(path), 1e4, convention="paper")
         change = {(i, "error"): "0.5" for i in range(2, 10)}
         with pytest.raises(TableError, match=r"runs.csv: column error: all 8 rows"):
-            fitted_pools(read_pools(runs_file(tmp_path, change)))
+            known_from_runs(read_pools(runs_file(tmp_path, change)), 1e4, convention="paper")
 
     def test_fitted_pools_are_the_bootstrap_read_as_pools(self):
         sweep = read_pools(EXAMPLES / "pool_runs.csv")
-        known = fitted_pools(sweep, replicates=20, seed=1)
+        options = {"convention": "paper", "replicates": 20, "seed": 1}
+        known = known_from_runs(sweep, 640e6, **options).ensemble
         assert len(known) == 20 and known.fit is not None
         frame = sweep.frame.assign(unique_samples=12.8e6)
         for i, name in enumerate(known.names):
@@ -219,10 +222,11 @@ class TestRuns:
                 known.pools(3)[i].law.error(rows["samples_seen"].to_numpy(), 12.8e6),
             )
             assert known.point[i].law.b == known.fit.pools[name]["b"]
-        larger = fitted_pools(sweep, sizes={known.names[0]: 25.6e6}, replicates=20, seed=1)
+        sizes = {known.names[0]: 25.6e6}
+        larger = known_from_runs(sweep, 640e6, sizes=sizes, **options).ensemble
         np.testing.assert_allclose(larger.tau[:, 0], 2.0 * known.tau[:, 0])
         with pytest.raises(InputError, match="sizes must be one of top"):
-            fitted_pools(sweep, sizes={"x": 1.0}, replicates=2)
+            known_from_runs(sweep, 640e6, **(options | {"sizes": {"x": 1.0}}))
 
 
 class TestAmounts:
