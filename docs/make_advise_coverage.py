@@ -5,11 +5,12 @@
 Truths: `theory`, the pruning theory at N = 60, θ = .35, error = .02 + .7 ε; `turned`, where hard
 and easy examples are worth the opposite of what the theory says; `waves`, power laws in the kept
 examples with a wave of 15 %, and rules that win and lose in turn over the data-set size; `other`,
-rules that the theory does not know.  Noise is normal, 3 % of a run's error, a third of its variance
-common to all runs of a seed.  Questions: a measured cell, a cell between measured ones, and one
-beyond them.  How often the interval of the chosen cell's error and that of its gain over random
-keeping hold their true values; how often a gain is told, and told wrongly; what the choice costs
-against the best cell that could be chosen, relative.
+rules that the theory does not know; `one_size`, waves measured at one size, and `one_run`, waves
+with one run a cell.  Noise is normal, 3 % of a run's error, a third of its variance common to all
+runs of a seed.  Questions: a measured cell, a cell between measured ones, and one beyond them.  How
+often the interval of the chosen cell's error and that of its gain over random keeping hold their
+true values; how often a gain is told, and told wrongly; how often the nearest runs overrule the
+law; what the choice costs against the best cell that could be chosen, relative.
 """
 
 import sys
@@ -59,22 +60,24 @@ def other(size, f, rule) -> np.ndarray:
 
 
 KNOWN = ("hard", "easy", "random")
-TRUTHS = {
-    "theory": (theory, KNOWN), "turned": (turned, KNOWN), "waves": (waves, KNOWN),
-    "other": (other, ("ccs", "moderate", "random")),
+OTHER = ("ccs", "moderate", "random")
+TRUTHS = {  # of the error, its rules, the sizes measured, and the runs of a cell
+    "theory": (theory, KNOWN, SIZES, SEEDS), "turned": (turned, KNOWN, SIZES, SEEDS),
+    "waves": (waves, KNOWN, SIZES, SEEDS), "other": (other, OTHER, SIZES, SEEDS),
+    "one_size": (waves, KNOWN, (400,), SEEDS), "one_run": (other, OTHER, SIZES, 1),
 }  # fmt: skip
 
 
 def table_of_runs(name: str, seed: int) -> Sweep:
     """A row a run."""
-    truth, rules = TRUTHS[name]
-    cells = [(size, f, rule) for size in SIZES for f in FRACTIONS for rule in rules]
-    cells += [(size, 1.0, "random") for size in SIZES]
+    truth, rules, sizes, seeds = TRUTHS[name]
+    cells = [(size, f, rule) for size in sizes for f in FRACTIONS for rule in rules]
+    cells += [(size, 1.0, "random") for size in sizes]
     frame = pd.DataFrame(cells, columns=pd.Index(COLUMNS))
     exact = truth(*(frame[name].to_numpy() for name in COLUMNS))
     random = np.random.default_rng([seed, 3])
     parts = []
-    for s in range(SEEDS):
+    for s in range(seeds):
         own = np.sqrt(1.0 - COMMON) * random.standard_normal(len(frame))
         noise = NOISE * (own + np.sqrt(COMMON) * random.standard_normal())
         parts.append(frame.assign(seed=s, error=exact * np.exp(noise)))
@@ -87,18 +90,24 @@ def judged(name: str, seed: int, question: dict[str, float]) -> dict[str, Any]:
     try:
         advice = advise_on_pruning(table_of_runs(name, seed), **question, level=LEVEL, seed=seed)
     except InputError:
-        return {"law": "no answer"}
+        return {"law": "no answer", "how": "none"}
     best, gain = advice.choice.best, advice.choice.gain
     cell = (best.dataset_size, best.keep_fraction, best.rule)
     mine = float(truth(*cell))
     true_gain = float(truth(*cell[:2], "random")) - mine
-    return {
+    found = {
         "law": advice.law,
+        "how": best.how,
         "error held": best.error.low <= mine <= best.error.high,
+        "overruled": advice.choice.deferred,
+        "cost": mine / _least(truth, advice, question) - 1.0,
+    }
+    if gain is None or best.rule == "random":  # nothing is known, or nothing is gained
+        return found
+    return found | {
         "gain held": gain.low - 1e-9 <= true_gain <= gain.high + 1e-9,
         "told": gain.told,
         "told wrongly": gain.told and gain.value * true_gain <= 0.0,
-        "cost": mine / _least(truth, advice, question) - 1.0,
     }
 
 
@@ -121,8 +130,8 @@ def main(tables: int, only: str | None = None, asking: str | None = None) -> Non
         for asked in [asking] if asking else QUESTIONS:
             question = QUESTIONS[asked]
             found = pd.DataFrame([judged(name, seed, question) for seed in range(tables)])
-            share = found["law"].value_counts().to_dict()
-            means = found.drop(columns="law").astype(float).mean()
+            share = found.value_counts(["law", "how"]).to_dict()
+            means = found.drop(columns=["law", "how"]).astype(float).mean()
             line = ", ".join(f"{key} {value:.3f}" for key, value in means.items())
             print(f"{name}, {asked}: {line}; {share}", flush=True)
 

@@ -115,7 +115,7 @@ def _law_of_pruning(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[st
     log_log(axes)
     _amounts(axes.xaxis)
     axes.axvline(best.dataset_size, color=GREY, linewidth=1.0, linestyle=":")
-    law = "pruning theory" if found.describes else "power laws of each cell"
+    law = {"theory": "pruning theory", "curves": "power laws, corrected"}.get(found.law, "no law")
     hollow = "; hollow: held out" if found.hold_out_above is not None else ""
     label(axes, "data-set size P", "test error", f"{law}, f = {f:.3g}{hollow}")
     legend(axes, fontsize=7)
@@ -125,21 +125,32 @@ def _line(
     axes: Any, found: "PruningAdvice", f: float, rule: str, sizes: np.ndarray, colour: str
 ) -> None:
     """The law; dashed beyond the runs.  Of the theory, as fitted without the held-out runs."""
-    from prunelaw.errors import InputError
     from prunelaw_sim.advice.cell_laws import Cell
 
     most = max(float(sizes.max()), found.choice.best.dataset_size)
     x = np.geomspace(float(sizes.min()), most, POINTS)
-    if found.describes and found.judged is not None:
+    if found.law == "theory" and found.judged is not None:
         y = found.judged.error_at(x, f, rule)
     else:
-        try:
-            y = found.laws.errors([Cell(float(size), f, rule) for size in x])[0]
-        except InputError:  # a cell of one size has no curve
+        cells = [Cell(float(size), f, rule) for size in x]
+        x = np.array([cell.size for cell in cells if found.laws.knows(cell)])
+        if len(x) < 2:  # a cell of one size has no line
             return
+        y = found.laws.errors([cell for cell in cells if found.laws.knows(cell)])[0]
     inside = x <= float(sizes.max()) * (1.0 + 1e-9)
     axes.plot(x[inside], y[inside], color=colour, linewidth=1.1)
     axes.plot(x[~inside], y[~inside], color=colour, linewidth=0.9, linestyle=(0, (3, 2)))
+
+
+def _measured(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, str]]) -> None:
+    """Means of the runs at exactly these cells, filled."""
+    from prunelaw_sim.advice.cell_laws import Cell
+
+    for curve in found.choice.curves:
+        for f, error in zip(curve.keep_fraction.tolist(), curve.error.tolist(), strict=True):
+            size = found.kept / f if found.examples is None else found.examples
+            if found.laws.how(Cell(size, f, curve.rule)) == "measured":
+                axes.plot(f, error, marker="s", markersize=3, color=looks[curve.rule][0])
 
 
 def _fractions(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, str]]) -> None:
@@ -154,7 +165,9 @@ def _fractions(axes: Any, found: "PruningAdvice", looks: dict[str, tuple[str, st
             linewidth=1.1, label=curve.rule,
         )  # fmt: skip
     best = found.choice.best
+    axes.vlines(best.keep_fraction, best.error.low, best.error.high, color=GREY, linewidth=2)
     axes.plot(best.keep_fraction, best.error.value, **_MARK)
+    _measured(axes, found, looks)
     if found.examples is not None and found.kept is not None:
         axes.axvline(found.kept / found.examples, color=GREY, linewidth=1.0, linestyle=":")
     log_log(axes)

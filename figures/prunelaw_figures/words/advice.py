@@ -12,10 +12,10 @@ from prunelaw_sim.advice.on_scores import Border, ScoreAdvice
 from prunelaw_sim.common.amounts import amount_text
 
 KNOWN = {
-    "measured": "measured",
     "between": "from measured cells around it",
-    "law": "by the law, beyond what was measured",
+    "law": "by the law, beyond the data",
 }
+BEHIND = {"random": "gain", "everything": "over_everything", "runner_up": "ahead"}
 SHOWN = 3  # runs worth adding: --json has them all
 
 
@@ -83,10 +83,8 @@ def _law_of_pruning(found: PruningAdvice) -> str:
     if found.law == "cells":
         return "law: none; measured cells answer, and what lies between them"
     if found.law == "curves" or judged is None or fit is None:
-        return (
-            "law: a power law in the data-set size for each measured fraction and rule, corrected "
-            "by the runs"
-        )
+        rules = ", ".join(sorted({rule for _, rule in getattr(found.laws.law, "pairs", ())}))
+        return f"law: power laws in the data-set size, of {rules}; corrected by the runs"
     line = f"law: pruning theory with N = {fit.dimension:.4g}, θ = {fit.theta:.3g} rad"
     if judged.held_out is None or judged.baseline_held_out is None:
         return line
@@ -104,27 +102,39 @@ def _use(found: PruningAdvice) -> Iterator[str]:
         all_kept = found.examples == best.kept
         what = "everything" if all_kept else f"{amount_text(best.kept)} at random"
     ends = f"{_ends(best.error, '.4g')} {level}"
-    expected = f"expect error {best.error.value:.4g} ({ends}), {KNOWN[best.how]}"
-    yield f"{'keep' if told else 'not told; the best estimate is to keep'} {what}: {expected}"
+    expected = f"expect error {best.error.value:.4g} ({ends}), {_known(best)}"
+    first = "keep" if told else "not told; the best estimate is to keep"
+    if found.choice.deferred:
+        first = "not told; the nearest runs are for keeping"
+    yield f"{first} {what}: {expected}"
+    if found.choice.nearest:
+        near = found.choice.nearest
+        errors = ", ".join(f"{keep.rule} {keep.error.value:.4g}" for keep in near)
+        size, f = amount_text(near[0].dataset_size), near[0].keep_fraction
+        yield f"the nearest runs, of {size} examples at f = {f:.3g}: {errors}"
+    for name in found.choice.tied:
+        keep, gap = getattr(found.choice, name), getattr(found.choice, BEHIND[name])
+        yield (
+            f"not separated from {_short(keep)}: error {keep.error.value:.4g} "
+            f"({_ends(keep.error, '.4g')}), {_known(keep)}; difference {gap.value:.2g} "
+            f"({_ends(gap)}) {level}"
+        )
     against = [note for note in found.warnings if note.kind == "runs_disagree"]
     if against:
         yield f"but {against[0]}"
-    elif not told:
-        rule, other, gap = found.choice.doubt
-        yield (
-            f"but the data do not tell {rule} from {other} at this size: difference "
-            f"{gap.value:.2g} ({_ends(gap)}) {level}"
-        )
+    if found.choice.random is None:
+        yield "whether pruning pays is not known: nothing tells of random keeping of as many"
 
 
 def _against(found: PruningAdvice) -> Iterator[str]:
     """The other choices, with their errors and how far they are from the best."""
     choice = found.choice
-    if choice.best.rule != "random":
+    if choice.best.rule != "random" and choice.random is not None and "random" not in choice.tied:
         yield f"random keeping of as many: {_more(choice.random, choice.gain)}"
-    if choice.everything is not None and found.verdict != "keep_all":
-        yield f"everything kept: {_more(choice.everything, choice.over_everything)}"
-    if choice.runner_up is not None:
+    whole = choice.everything
+    if whole is not None and whole.kept != choice.best.kept and "everything" not in choice.tied:
+        yield f"everything kept: {_more(whole, choice.over_everything)}"
+    if choice.runner_up is not None and "runner_up" not in choice.tied:
         more = _more(choice.runner_up, choice.ahead)
         yield f"best of another rule: {_cell(choice.runner_up)}: {more}"
     if choice.least is not None:
@@ -178,12 +188,15 @@ def _runs(found: PruningAdvice) -> Iterator[Block]:
         )
         for run in found.next_runs[:SHOWN]
     ]
+    ahead = rival.error.value - best.error.value
     title = (
         f"next runs, for {_short(best)} against {_short(rival)}: "
-        f"{rival.error.value - best.error.value:.2g} ± {found.next_runs[0].doubt_now:.2g} better"
+        f"{abs(ahead):.2g} ± {found.next_runs[0].doubt_now:.2g} "
+        f"{'worse' if ahead < 0.0 else 'better'}"
     )
     if found.settled:
-        title += ", so that the choice needs none if the law holds"
+        title += ", so that the choice needs none"
+        title += "" if best.how == "measured" == rival.how else " if the law holds"
     yield Table(title, ("run", "data set", "kept", "expect error", "± after"), rows)
 
 
@@ -213,13 +226,22 @@ def _quantiles(values: Iterable[tuple[str, float]]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values)
 
 
+def _known(keep: Keep) -> str:
+    """How its error is known, and what the interval holds."""
+    if keep.how != "measured":
+        return KNOWN[keep.how]
+    if keep.runs == 1:
+        return "measured, one run"
+    return f"measured: the mean of {keep.runs} runs, all of them in the interval"
+
+
 def _cell(keep: Keep) -> str:
     kept, size = amount_text(keep.kept), amount_text(keep.dataset_size)
     return f"{keep.rule}, f = {keep.keep_fraction:.3g}: {kept} of {size} examples"
 
 
 def _short(keep: Keep) -> str:
-    if keep.keep_fraction == 1.0:
+    if keep.keep_fraction == 1.0 and keep.rule == "random":
         return "everything"
     return f"{keep.rule} at f = {keep.keep_fraction:.3g}"
 

@@ -78,6 +78,10 @@ class CellLaws(Protocol):
         """Row 0: the best estimate."""
         ...
 
+    def knows(self, cell: Cell) -> bool:
+        """Whether it says anything of this cell, far from all runs."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class TheoryLaws:
@@ -108,6 +112,10 @@ class TheoryLaws:
             mine = place == i
             found[:, mine] = np.exp(spline.ev(log_load[:, mine], theta[:, mine]))
         return self.floor[:, None] + self.scale[:, None] * (found * (exact / found[0]))
+
+    def knows(self, cell: Cell) -> bool:
+        """Of every rule and fraction."""
+        return True
 
 
 def _splines(
@@ -165,6 +173,10 @@ class CurveLaws:
         curve = np.exp(self.log_scales[:, place] - self.exponents[:, place] * x)
         return self.floor[:, None] + curve
 
+    def knows(self, cell: Cell) -> bool:
+        """Of fractions and rules that have a curve."""
+        return cell.curve[0] in self.pairs
+
 
 @dataclass(frozen=True, eq=False)
 class KeptLine:
@@ -191,6 +203,10 @@ class KeptLine:
         """The same under every replicate."""
         line = np.exp(self.a + self.b * np.log([cell.kept for cell in cells]))
         return np.tile(line, (1 + self.replicates, 1))
+
+    def knows(self, cell: Cell) -> bool:
+        """It is no law."""
+        return False
 
 
 def cells_of(points: pd.DataFrame) -> list[Cell]:
@@ -281,7 +297,11 @@ def resampled(
     random = np.random.default_rng([seed, 7])
     by_seed = errors_by_seed(sweep, points)
     if by_seed is None:
-        moved = random.standard_normal((replicates, len(points))) * se
+        freedom = float(np.sum(points["replicates"].to_numpy(float) - 1.0))
+        tails = np.ones((replicates, 1))
+        if freedom:  # the scatter is that of few runs, pooled
+            tails = np.sqrt(freedom / random.chisquare(freedom, (replicates, 1)))
+        moved = random.standard_normal((replicates, len(points))) * tails * se
         kind = f"{replicates} refits to errors moved by their standard errors, independently"
     else:
         count = by_seed.shape[1]

@@ -1,8 +1,13 @@
 """The choice among rules and fractions: errors of all cells under all laws, and what follows.
 
-A choice is the cell of least error under the best estimate.  What it is held against: random
-keeping of as many examples, no pruning, and the best cell of another rule.  Intervals are quantiles
-over the replicates of the laws; differences are taken within each replicate.
+A choice is the cell of least error under the best estimate; a measured cell comes first where that
+one is not, is not told from it, and is at most 5 % better.  Where the law alone tells of that one,
+and has another order of the rules at the nearest measured cells than they tell, their winner comes
+first (`deferred`); a law that has their order may turn it.
+
+What the choice is held against: random keeping of as many examples, no pruning, and the best cell
+of another rule, as far as anything tells of them.  Intervals are quantiles over the replicates of
+the laws; differences are taken within each replicate.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from prunelaw_sim.common.statistics import quantile_interval
 
 SIZES = 33  # data-set sizes at which a rule is held against random keeping
 TOLERANCE = 0.05  # relative excess of error that `least` may cost
+APART = 1.1  # sizes in a narrower range are one size
 SAME = 1e-6  # differences of errors that mean nothing
 
 
@@ -48,6 +54,7 @@ class Keep:
     Attributes:
         error: of a measured cell its mean, with the interval of the mean, widened to hold its runs.
         how: it is known: "measured", "between" measured cells, or by the "law" alone.
+        runs: whose mean it is; 0 where it is not measured.
     """
 
     rule: str
@@ -56,6 +63,7 @@ class Keep:
     kept: float
     error: Interval
     how: str = "law"
+    runs: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,10 +98,16 @@ class KeepChoice:
     """What to keep, and what the choice is worth; made by `choose`.
 
     Attributes:
-        random: random keeping of as many examples.
-        everything: no pruning; None where only a number of kept examples was given.
+        random: random keeping of as many examples; None where neither runs nor a law tell of it.
+        everything: no pruning; None where only a number of kept examples was given, or as above.
         runner_up: the best of another rule than that of `best`.
         gain, over_everything, ahead: how much larger the errors of these three are.
+        tied: which of "random", "everything" and "runner_up" could be chosen, and are not told
+            from `best`; in the order of their errors.
+        nearest: where `best` is not measured, the nearest measured cells of its rule and the others
+            that could be chosen, at one size and fraction; in the order of their errors.
+        deferred: whether they contradict the order that the law has there, and `best` is their
+            winner.  Then `fractions` and `sizes` are empty: they would be the law's.
         rival: the nearest of these that is another choice, and allowed; `least`, where all is kept.
         least: of a data set: the fewest examples whose error is, at `level`, at most 5 % above the
             best.
@@ -102,12 +116,15 @@ class KeepChoice:
     """
 
     best: Keep
-    random: Keep
+    random: Keep | None
     everything: Keep | None
     runner_up: Keep | None
-    gain: Interval
+    gain: Interval | None
     over_everything: Interval | None
     ahead: Interval | None
+    tied: tuple[str, ...]
+    nearest: tuple[Keep, ...]
+    deferred: bool
     rival: Keep | None
     least: Keep | None
     fractions: Mapping[str, tuple[Span, ...]]
@@ -115,7 +132,7 @@ class KeepChoice:
     curves: tuple[KeepCurve, ...] = field(repr=False)
 
     @property
-    def doubt(self) -> tuple[str, str, Interval]:
+    def doubt(self) -> tuple[str, str, Interval | None]:
         """What the choice rests on: its rule, the next one, and how far that one is behind."""
         if self.best.rule == "random" and self.runner_up is not None and self.ahead is not None:
             return "random", self.runner_up.rule, self.ahead
@@ -141,26 +158,37 @@ def choose(
     """
     known = _Known(laws, grid, examples, level)
     cells = [cell for row in known.grid.values() for cell in row if cell.keep_fraction <= most]
-    best = min(cells, key=lambda cell: known.error[cell][0])
-    twin, whole = best.at_random, None if examples is None else Cell(examples, 1.0, "random")
-    others = (cell for cell in cells if cell.rule not in (best.rule, "random"))
-    second = known.nearest([cell for cell in others if cell.keep_fraction < 1.0])
+    best, nearest, deferred = known.best(cells)
+    twin = known.if_known(best.at_random)
+    whole = None if examples is None else known.if_known(Cell(examples, 1.0, "random"))
+    pruned = [cell for cell in cells if cell.rule != "random" and cell.keep_fraction < 1.0]
+    second = known.nearest([cell for cell in pruned if cell.rule != best.rule])
     least = None if examples is None else known.least(cells, best)
-    rival = known.nearest({twin, *cells} & {twin, whole, second} - {best})
+    others = {"random": twin, "everything": whole, "runner_up": second}
+    allowed = {name: cell for name, cell in others.items() if cell in {twin, *cells} - {best, None}}
+    rival = known.nearest(allowed.values())
     if best == whole and least is not None:
         rival = least
+    tied = [name for name, cell in allowed.items() if cell and not known.behind(cell, best).told]
     return KeepChoice(
         best=known.keep(best),
-        random=known.keep(twin),
+        random=twin and known.keep(twin),
         everything=whole and known.keep(whole),
         runner_up=second and known.keep(second),
-        gain=known.behind(twin, best),
+        gain=twin and known.behind(twin, best),
         over_everything=whole and known.behind(whole, best),
         ahead=second and known.behind(second, best),
+        nearest=tuple(known.keep(cell) for cell in nearest),
+        deferred=deferred,
+        tied=tuple(sorted(tied, key=lambda name: known.error[others[name]][0])),
         rival=rival and known.keep(rival),
         least=least and known.keep(least),
-        fractions={rule: known.spans(row) for rule, row in known.grid.items() if rule != "random"},
-        sizes=_sizes(laws, best, known.tail, sizes),
+        fractions={
+            rule: known.spans(row)
+            for rule, row in known.grid.items()
+            if not deferred and rule != "random" and any(laws.knows(cell.at_random) for cell in row)
+        },
+        sizes=() if deferred else _sizes(laws, best, known.tail, sizes),
         curves=known.curves(),
     )
 
@@ -187,10 +215,52 @@ class _Known:
         wanted = list(dict.fromkeys(wanted))
         self.error = dict(zip(wanted, laws.errors(wanted).T, strict=True))
 
+    def value(self, cell: Cell) -> tuple[float, Cell]:
+        """Its error by the best estimate, to sort by."""
+        return float(self.error[cell][0]), cell
+
+    def if_known(self, cell: Cell) -> Cell | None:
+        """The cell, if anything tells of it."""
+        return cell if self.laws.knows(cell) else None
+
+    def best(self, cells: Sequence[Cell]) -> tuple[Cell, Sequence[Cell], bool]:
+        """(the choice, the nearest measured cells, whether their order is another one)."""
+        least = min(cells, key=self.value)
+        if self.how(least) == "measured" or not isinstance(self.laws, LocalLaws):
+            return least, (), False
+        close = [
+            cell
+            for cell in cells
+            if self.error[cell][0] <= (1.0 + TOLERANCE) * self.error[least][0]
+            and self.how(cell) == "measured"
+            and not self.behind(cell, least).told
+        ]
+        if close:
+            return min(close, key=self.value), (), False
+        of_rule: dict[str, Cell] = {}
+        for cell in sorted(cells, key=self.value):
+            if cell.keep_fraction < 1.0:
+                of_rule.setdefault(cell.rule, cell)
+        beside = self.laws.beside(least, of_rule)
+        if least.keep_fraction == 1.0 or not beside:
+            return least, (), False
+        measured = list(beside.values())
+        self.error |= dict(zip(measured, self.laws.errors(measured).T, strict=True))
+        order = sorted(measured, key=self.value)
+        mine, first = beside[least.rule], order[0]
+        by_law = self.laws.law.errors([mine, first])[0]
+        against = self.behind(mine, first).told and by_law[0] <= by_law[1]
+        if self.how(least) != "law" or first == mine or not against:
+            return least, order, False
+        return of_rule[first.rule], order, True
+
+    def how(self, cell: Cell) -> str:
+        """How its error is known."""
+        return self.laws.how(cell) if isinstance(self.laws, LocalLaws) else "law"
+
     def nearest(self, cells: Collection[Cell | None]) -> Cell | None:
         """The one of least error."""
-        there = (cell for cell in cells if cell is not None)
-        return min(there, key=lambda cell: (self.error[cell][0], cell), default=None)
+        return min((cell for cell in cells if cell is not None), key=self.value, default=None)
 
     def keep(self, cell: Cell) -> Keep:
         error = Interval.of(self.error[cell], self.tail)
@@ -201,7 +271,8 @@ class _Known:
         if at is not None:
             least, largest = self.laws.runs[at].tolist()
             error = Interval(error.value, min(error.low, least), max(error.high, largest))
-        return Keep(*keep, error, self.laws.how(cell))
+            return Keep(*keep, error, "measured", int(self.laws.counts[at]))
+        return Keep(*keep, error, self.how(cell))
 
     def behind(self, cell: Cell, best: Cell) -> Interval:
         return Interval.of(self.error[cell] - self.error[best], self.tail)
@@ -218,15 +289,20 @@ class _Known:
         return None if found.kept >= best.kept else found
 
     def spans(self, row: Sequence[Cell]) -> tuple[Span, ...]:
+        row = [cell for cell in row if self.laws.knows(cell.at_random)]
+        if not row:
+            return ()
         gains = [self.error[cell.at_random] - self.error[cell] for cell in row]
         fractions = np.array([cell.keep_fraction for cell in row])
         return spans(fractions, np.stack(gains, axis=1), self.tail)
 
     def curves(self) -> tuple[KeepCurve, ...]:
         """Of the grid, and of random keeping at every fraction of it."""
-        twins = {cell.keep_fraction: cell.at_random for cell in self.error}
+        twins = {cell.keep_fraction: cell.at_random for cell in self.error
+                 if self.laws.knows(cell.at_random)}  # fmt: skip
         rows = {rule: row for rule, row in self.grid.items() if rule != "random"}
-        rows["random"] = [twins[f] for f in sorted(twins)]
+        if twins:
+            rows["random"] = [twins[f] for f in sorted(twins)]
         found = []
         for rule, row in rows.items():
             errors = np.stack([self.error[cell] for cell in row], axis=1)
@@ -237,12 +313,17 @@ class _Known:
 
 
 def _sizes(laws: CellLaws, best: Cell, tail: float, ends: tuple[float, float]) -> tuple[Span, ...]:
+    """Of the sizes at which anything tells of both; that of the choice is one of them."""
     if best.rule == "random":
         return ()
-    sizes = np.geomspace(*ends, SIZES)
-    mine = [best._replace(size=float(size)) for size in sizes]
+    every = sorted({*np.geomspace(*ends, SIZES).tolist(), best.size})
+    mine = [best._replace(size=size) for size in every]
+    mine = [cell for cell in mine if laws.knows(cell) and laws.knows(cell.at_random)]
+    if len(mine) < 2 or mine[-1].size < APART * mine[0].size:
+        return ()
     errors = laws.errors([*(cell.at_random for cell in mine), *mine])
-    return spans(sizes, errors[:, :SIZES] - errors[:, SIZES:], tail)
+    sizes = np.array([cell.size for cell in mine])
+    return spans(sizes, errors[:, : len(mine)] - errors[:, len(mine) :], tail)
 
 
 def spans(

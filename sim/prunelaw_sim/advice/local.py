@@ -10,17 +10,26 @@ that ends where everything is kept.  k is Matérn's of order 3/2: curves that be
 curves do.  s₀, s₁ (and the noise of a run, where the table has no standard errors) maximise the
 likelihood of the measured cells, so that a law which describes the runs is hardly corrected, and
 one which does not is corrected near them and uncertain elsewhere.  Replicates are draws from the
-posterior (Matheron's rule), each about another replicate of the law.
+posterior (Matheron's rule), each about another replicate of the law, with other s₀ and s₁, drawn
+by their likelihood and a half-Cauchy prior: few cells do not tell that a law is exact, though that
+be the likeliest.  Noise that no replicate measures is taken at the upper end of 95 %: what bends
+takes some of it.
+
+A line through the runs (`KeptLine`) is no law: its height and slope are as good as unknown, and the
+process has them, too.  Power laws have a curve for each measured fraction and rule, and say nothing
+between: measured cells and those between are then answered by the line (`within`), the others by
+the curves.
 
 A cell that was measured answers with its mean; its replicates are the mean, moved as its seeds
 scatter.
 
-Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, sections 2.7 and 5.4.
+Sources: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, sections 2.7 and 5.4;
+Gelman 2006, Bayesian Analysis 1, 515 (half-Cauchy).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,11 +37,15 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve, cholesky
 
-from prunelaw_sim.advice.cell_laws import Cell, CellLaws, cells_of
+from prunelaw_sim.advice.cell_laws import Cell, CellLaws, KeptLine, cells_of
 
 SAME_SIZE = 0.01  # relative: sizes may be printed rounded
 SCALES = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8])  # s₀ and s₁ that are tried
-NOISES = np.array([0.003, 0.01, 0.03, 0.1])  # of one run, relative, where none is stated
+# Of one run, relative, where none is stated.
+NOISES = np.geomspace(0.003, 0.1, 15)
+LOOSE = np.array([1.0, 0.5])  # how little is known of the height and slope of a line (`KeptLine`)
+USUAL = 0.2  # width of the half-Cauchy prior of s₀ and s₁
+ABOVE = 1.92  # of the log-likelihood: the upper end of 95 %
 JITTER = 1e-8
 
 
@@ -45,9 +58,11 @@ class LocalLaws:
         cells: the measured ones.
         log_error: logarithm of their mean errors.
         moved: how far each replicate moves it, (replicates, cells).
-        scales: s₀ and s₁.
+        scales: s₀ and s₁, the likeliest.
         noise: relative standard error of each cell.
+        drawn: s₀ and s₁ of each replicate.
         runs: the least and the largest error of a run of each cell.
+        counts: how many runs each cell has.
     """
 
     law: CellLaws
@@ -56,8 +71,11 @@ class LocalLaws:
     moved: Float[np.ndarray, "replicates cells"]
     scales: tuple[float, float]
     noise: Float[np.ndarray, " cells"]
+    drawn: Float[np.ndarray, "replicates 2"]
     runs: Float[np.ndarray, "cells 2"]
+    counts: Float[np.ndarray, " cells"]
     seed: int
+    within: LocalLaws | None = None
 
     def place(self, cell: Cell) -> int | None:
         """Which measured cell this is."""
@@ -68,42 +86,71 @@ class LocalLaws:
         every = [*self.cells, *cells]
         law = np.log(self.law.errors(every))
         count = len(self.cells)
-        found = law[:, count:]
-        if any(self.scales):
-            prior = _prior(every, self.scales)
+        found = law[:, count:].copy()
+        left = self.log_error - law[:, :count]
+        left[1:] -= self.moved
+        parts = _parts(every, count, isinstance(self.law, KeptLine))
+        normal, index, first = self._normal(every, len(law) - 1)
+        settings = np.vstack([self.scales, self.drawn])
+        for setting in np.unique(settings, axis=0):
+            rows = np.flatnonzero((settings == setting).all(axis=1))
+            prior = setting[0] ** 2 * parts[0] + setting[1] ** 2 * parts[1] + parts[2]
             gain = _solved(prior[:count, :count], self.noise, prior[:count, count:]).T
-            drawn = self._draws(prior, every, len(law) - 1)
-            left = self.log_error - law[:, :count]
-            left[1:] -= drawn[:, :count] + self.moved
-            found = found + left @ gain.T
-            found[1:] += drawn[:, count:]
+            moves = np.zeros((len(rows), len(every)))
+            drawn = rows > 0
+            root = _root(prior[np.ix_(first, first)])
+            moves[drawn] = (normal[rows[drawn] - 1] @ root.T)[:, index]
+            found[rows] += (left[rows] - moves[:, :count]) @ gain.T + moves[:, count:]
         for i, cell in enumerate(cells):
             at = self.place(cell)
             if at is not None:
                 found[0, i] = self.log_error[at]
                 found[1:, i] = self.log_error[at] + self.moved[:, at]
+        if self.within is not None:
+            near = [i for i, cell in enumerate(cells) if self.how(cell) in ("measured", "between")]
+            if near:
+                found[:, near] = np.log(self.within.errors([cells[i] for i in near]))
         return np.minimum(np.exp(found), 1.0) if self._are_rates else np.exp(found)
 
     def how(self, cell: Cell) -> str:
-        """How its error is known: "measured", "between" measured cells of its rule, or by "law"."""
+        """How its error is known: "measured", "between" measured cells, by "law", or "unknown"."""
         if self.place(cell) is not None:
             return "measured"
-        return "between" if between(cell, self.cells) else "law"
+        if between(cell, self.cells):
+            return "between"
+        return "law" if self.law.knows(cell) else "unknown"
+
+    def knows(self, cell: Cell) -> bool:
+        """Whether anything tells of this cell."""
+        return self.how(cell) != "unknown"
+
+    def beside(self, cell: Cell, rules: Collection[str]) -> dict[str, Cell]:
+        """Rule → measured cell, of the size and fraction nearest to a cell where all were run.
+
+        Empty where there are none within a doubling of both.
+        """
+        found, least = {}, float("inf")
+        for size, f in {(one.size, one.keep_fraction) for one in self.cells}:
+            far = np.abs(np.log2([size / cell.size, f / cell.keep_fraction]))
+            here = {rule: Cell(size, f, rule) for rule in rules}
+            measured = all(self.place(one) is not None for one in here.values())
+            if f < 1.0 and measured and far.max() <= 1.0 and far.sum() < least:
+                found, least = here, float(far.sum())
+        return found
 
     @property
     def _are_rates(self) -> bool:
         return bool((self.log_error <= 0.0).all())
 
-    def _draws(self, prior: np.ndarray, cells: Sequence[Cell], count: int) -> np.ndarray:
-        """Draws of the deviation, (replicates, cells)."""
-        distinct = list(dict.fromkeys(cells))
-        index = np.array([distinct.index(cell) for cell in cells])
+    def _normal(
+        self, cells: Sequence[Cell], count: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(normal draws of distinct cells, which of these each cell is, where each is first)."""
+        place = {cell: i for i, cell in enumerate(dict.fromkeys(cells))}
+        index = np.array([place[cell] for cell in cells])
         first = np.unique(index, return_index=True)[1]
-        inner = prior[np.ix_(first, first)]
-        values, vectors = np.linalg.eigh(inner)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
         random = np.random.default_rng([self.seed, 11])
-        return (random.standard_normal((count, len(first))) @ root.T)[:, index]
+        return random.standard_normal((count, len(first))), index, first
 
 
 def corrected(
@@ -112,24 +159,30 @@ def corrected(
     replicates: Float[np.ndarray, "replicates points"],
     noise: Float[np.ndarray, " points"] | None,
     seed: int,
+    within: LocalLaws | None = None,
 ) -> LocalLaws:
     """A law corrected by measured points.
 
     Args:
         law: with as many replicates as given here.
-        points: dataset_size, keep_fraction, rule, error above 0, and of its runs least and largest.
+        points: dataset_size, keep_fraction, rule, error above 0, and of its runs their number
+            (replicates), least and largest.
         replicates: errors of the points in each replicate.
         noise: relative standard errors of the points; None where the table states none.
+        within: answers for measured cells and between them.
     """
     cells = tuple(cells_of(points))
     log_error = np.log(points["error"].to_numpy(float))
     left = log_error - np.log(law.errors(cells)[0])
-    scales, found = _likeliest(cells, left, noise)
+    scales, found, drawn = _settings(
+        cells, left, noise, len(replicates), seed, isinstance(law, KeptLine)
+    )
     moved = np.log(replicates) - log_error
     if noise is None:  # the draws were as wide as the law's misfit
         moved *= found / max(float(moved.std()), 1e-300)
     runs = points[["least", "largest"]].to_numpy(float)
-    return LocalLaws(law, cells, log_error, moved, scales, found, runs, seed)
+    counts = points["replicates"].to_numpy(float)
+    return LocalLaws(law, cells, log_error, moved, scales, found, drawn, runs, counts, seed, within)
 
 
 def place_of(cell: Cell, cells: Sequence[Cell]) -> int | None:
@@ -169,30 +222,42 @@ def _within(value: float, measured: Sequence[float]) -> bool:
     return (1.0 - SAME_SIZE) * min(measured) <= value <= (1.0 + SAME_SIZE) * max(measured)
 
 
-def _likeliest(
-    cells: Sequence[Cell], left: np.ndarray, noise: np.ndarray | None
-) -> tuple[tuple[float, float], np.ndarray]:
-    """(s₀, s₁) and the noise, of largest likelihood among those tried."""
-    ones = np.ones(len(cells))
-    noises = [level * ones for level in NOISES] if noise is None else [noise]
-    common, own = _prior(cells, (1.0, 0.0)), _prior(cells, (0.0, 1.0))
-    tried = [((s0, s1), n) for s0 in SCALES for s1 in SCALES for n in noises]
-    return max(tried, key=lambda one: _log_likelihood(common, own, *one, left))
+def _settings(
+    cells: Sequence[Cell],
+    left: np.ndarray,
+    noise: np.ndarray | None,
+    count: int,
+    seed: int,
+    loose: bool,
+) -> tuple[tuple[float, float], np.ndarray, np.ndarray]:
+    """(s₀, s₁) of largest likelihood among those tried, the noise, and draws of (s₀, s₁)."""
+    parts = _parts(cells, len(cells), loose)
+    levels = [noise] if noise is not None else list(np.outer(NOISES, np.ones(len(cells))))
+    tried = [(float(s0), float(s1)) for s0 in SCALES for s1 in SCALES]
+    logs = np.array([[_log_likelihood(parts, two, n, left) for two in tried] for n in levels])
+    best = logs.max(axis=1)
+    at = int(np.flatnonzero(best >= best.max() - ABOVE).max())
+    usual = np.prod(1.0 / (1.0 + (np.array(tried) / USUAL) ** 2), axis=1)
+    weights = np.exp(logs[at] - best[at]) * usual
+    random = np.random.default_rng([seed, 13])
+    drawn = random.choice(len(tried), count, p=weights / weights.sum())
+    return tried[int(logs[at].argmax())], levels[at], np.array(tried)[drawn]
 
 
 def _log_likelihood(
-    common: np.ndarray, own: np.ndarray, scales: tuple[float, float], noise: np.ndarray,
-    left: np.ndarray,
-) -> float:  # fmt: skip
-    matrix = scales[0] ** 2 * common + scales[1] ** 2 * own
-    matrix = matrix + np.diag(noise**2 + JITTER)
-    root = cholesky(matrix, lower=True)
+    parts: Sequence[np.ndarray], scales: tuple[float, float], noise: np.ndarray, left: np.ndarray
+) -> float:
+    matrix = scales[0] ** 2 * parts[0] + scales[1] ** 2 * parts[1] + parts[2]
+    root = cholesky(matrix + np.diag(noise**2 + JITTER), lower=True)
     inner = np.linalg.solve(root, left)
     return float(-0.5 * inner @ inner - np.log(np.diag(root)).sum())
 
 
-def _prior(cells: Sequence[Cell], scales: tuple[float, float]) -> np.ndarray:
-    """Covariance of the deviations of cells."""
+def _parts(cells: Sequence[Cell], count: int, loose: bool) -> tuple[np.ndarray, ...]:
+    """Covariances of deviations: of all rules, of each rule, and of a line that is not known.
+
+    The first `count` cells are measured: the line turns about their middle.
+    """
     size, f = (np.array([cell[i] for cell in cells], dtype=float) for i in (0, 1))
     rules = np.array([cell.rule if cell.keep_fraction < 1.0 else "random" for cell in cells])
     u, p, v = np.log(size * f), np.log(size), np.log(f)
@@ -203,13 +268,20 @@ def _prior(cells: Sequence[Cell], scales: tuple[float, float]) -> np.ndarray:
 
     end = 1.0 - f**2
     own = alike * np.outer(end, end) * _matern(apart(p) + 4.0 * apart(v))
-    return scales[0] ** 2 * _matern(apart(u)) + scales[1] ** 2 * own
+    line = np.stack([np.ones(len(u)), u - u[:count].mean()]) * LOOSE[:, None] * float(loose)
+    return _matern(apart(u)), own, line.T @ line
 
 
 def _matern(squared: np.ndarray) -> np.ndarray:
     """Matérn's covariance of order 3/2 at squared distances."""
     d = np.sqrt(3.0 * squared)
     return (1.0 + d) * np.exp(-d)
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    """A matrix whose product with its transpose is this one, singular ones included."""
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 def _solved(inner: np.ndarray, noise: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -103,16 +103,19 @@ class PruningAdvice:
     def verdict(self) -> str:
         """In a word: "prune", "keep_all", "random" or "not_told".
 
-        Not told: the interval of the difference between the best rule and random keeping of as
-        many, or between random keeping and the best rule, holds 0.
+        Not told: the nearest runs contradict the law that would have to tell, or the interval of
+        the difference between the best rule and random keeping of as many, or between random
+        keeping and the best rule, holds 0.
         """
         _, other, gap = self.choice.doubt
+        if self.choice.deferred:
+            return "not_told"
         if self.choice.best.rule == "random" and self.examples == self.choice.best.kept:
             return "keep_all"
         if self.choice.best.rule == "random" == other:  # there is no other rule
             return "random"
         told = "random" if self.choice.best.rule == "random" else "prune"
-        return told if gap.told else "not_told"
+        return told if gap is not None and gap.told else "not_told"
 
     @property
     def settled(self) -> bool:
@@ -130,6 +133,7 @@ class PruningAdvice:
             found = getattr(self.choice, name)
             if found is not None:
                 named["choice"][name]["told"] = found.told
+        named["how"] = self.choice.best.how
         last = {name: named.pop(name) for name in ("fit", "judged", "choice")}
         return {"verdict": self.verdict, **named, **last}
 
@@ -163,10 +167,10 @@ def advise_on_pruning(
     points = _points(sweep)
     limit, judged, warnings = _judge(sweep, points)
     fit = None if judged is None else (judged if limit is None else fit_pruning(sweep))
-    reasons = _reasons(sweep, judged)
+    reasons = _reasons(sweep, judged, fit)
     describes = judged is not None and not reasons
     law, laws, source, untold = _laws(sweep, points, fit if describes else None, question)
-    grid = cells_to_choose(sweep, points, law, question)
+    grid = cells_to_choose(sweep, points, laws, question)
     choice = choose(
         laws,
         grid,
@@ -195,7 +199,8 @@ def advise_on_pruning(
             *shorter,
             *warnings,
             *untold,
-            *not_modelled(points, grid),
+            *_one_run(sweep, points, laws),
+            *not_modelled(points, grid, question),
             *_law_alone(laws, grid, choice, question.most),
             *_warnings(choice, points, beyond, tested, fit if describes else None),
         ),
@@ -248,16 +253,24 @@ def _judge(
     return None, fit_pruning(sweep), [Note("not_judged", text)]
 
 
-def _reasons(sweep: Sweep, judged: PruningFit | None) -> tuple[str, ...]:
-    """Why the theory does not describe the sweep, its gains over random keeping included."""
-    if judged is None:
-        return ()
-    gains, freedom = measured_gains(sweep, judged.table)
-    p = gains_differ(gains, freedom)
-    if p is None or p >= SIGNIFICANT:
-        return judged.reasons
-    text = f"its gains over random keeping are not those measured (F test, p = {p:.1e}): "
-    return (*judged.reasons, text + worst_gain(gains))
+def _reasons(sweep: Sweep, judged: PruningFit | None, fit: PruningFit | None) -> tuple[str, ...]:
+    """Why the theory does not describe the sweep, its gains over random keeping included.
+
+    Both fits must: the one that was judged by what it had not seen, and the one that would answer.
+    """
+    found: list[str] = []
+    for one in (judged, fit):
+        if one is None:
+            continue
+        found += one.reasons
+        gains, freedom = measured_gains(sweep, one.table)
+        p = gains_differ(gains, freedom)
+        if p is not None and p < SIGNIFICANT:
+            text = f"its gains over random keeping are not those measured (F test, p = {p:.1e}): "
+            found.append(text + worst_gain(gains))
+        if found:
+            break
+    return tuple(found)
 
 
 def _points(sweep: Sweep) -> pd.DataFrame:
@@ -284,14 +297,16 @@ def _laws(
         name, notes = _curves_or_cells(points, se)
     width = se if se is not None else own * UNKNOWN
     errors, source = resampled(sweep, points, width, count, question.seed)
+    noise = None if se is None else se / own
     if fit is not None:
         law: CellLaws = theory_replicates(fit, points, errors)
-    elif name == "curves":
+        return name, corrected(law, points, errors, noise, question.seed), source, notes
+    line = KeptLine.through(points, count)
+    found = corrected(line, points, errors, noise, question.seed)
+    if name == "curves":
         law = fit_curves(points, np.vstack([own, errors]), width)
-    else:
-        law = KeptLine.through(points, count)
-    noise = None if se is None else se / own
-    return name, corrected(law, points, errors, noise, question.seed), source, notes
+        found = corrected(law, points, errors, found.noise, question.seed, found)
+    return name, found, source, notes
 
 
 def _curves_or_cells(
@@ -315,11 +330,30 @@ def _curves_or_cells(
         return "curves", [
             Note("not_judged", "no seeds, no error_se: nothing tells chance from misfit")
         ]
-    p = lack_of_fit(float(np.sum(((predicted - error) / se)[on] ** 2)), freedom)
+    known = float(np.sum(points["replicates"].to_numpy(float) - 1.0)) or np.inf
+    p = lack_of_fit(float(np.sum(((predicted - error) / se)[on] ** 2)), freedom, known)
     if p < SIGNIFICANT:
         text = f"power laws do not describe the runs either (lack of fit, p = {p:.1e})"
         return "cells", [Note("no_law", text)]
     return "curves", []
+
+
+def _one_run(sweep: Sweep, points: pd.DataFrame, laws: LocalLaws) -> Iterator[Note]:
+    """What stands in for the scatter of cells that have one run."""
+    alone = points["replicates"].to_numpy(float) == 1.0
+    if "error_se" in sweep.columns or not alone.any():
+        return
+    if alone.all():
+        text = (
+            f"every cell is one run, and nothing measures its scatter: {100 * laws.noise[0]:.2g} % "
+            "of an error stands in, the most that the way the runs lie allows"
+        )
+    else:
+        text = (
+            f"{int(alone.sum())} of {len(alone)} cells are one run: the scatter of the others' "
+            "runs, pooled, stands in for theirs"
+        )
+    yield Note("one_run", text)
 
 
 def _law_alone(
@@ -328,7 +362,14 @@ def _law_alone(
     """What the law would choose without the runs near the question, where that is another rule."""
     if isinstance(laws.law, KeptLine):
         return
-    cells = [cell for row in grid.values() for cell in row if cell.keep_fraction <= most]
+    cells = [
+        cell
+        for row in grid.values()
+        for cell in row
+        if cell.keep_fraction <= most and laws.law.knows(cell)
+    ]
+    if not cells:
+        return
     error = laws.law.errors(cells)[0]
     at = int(error.argmin())
     cell, best = cells[at], choice.best
@@ -357,7 +398,9 @@ def _warnings(
     """What makes the choice less than it seems; `fit` where the theory answers."""
     best = choice.best
     if beyond > 0.0:
-        text = f"{beyond:.1f} doublings beyond the measured data-set sizes; intervals trust the law"
+        text = f"{beyond:.1f} doublings beyond the measured data-set sizes"
+        if best.how == "law":
+            text += "; intervals trust the law"
         if tested is not None and tested < beyond:
             text += f", which was tested {tested:.1f} doublings beyond its fit"
         yield Note("extrapolation", text)

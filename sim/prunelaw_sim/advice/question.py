@@ -27,12 +27,12 @@ from prunelaw_sim.advice.cell_laws import (
     RANDOM,
     Cell,
     CellLaws,
+    TheoryLaws,
     cells_of,
-    measured_curves,
     stated_errors,
 )
 from prunelaw_sim.advice.choice import KeepChoice
-from prunelaw_sim.advice.local import between
+from prunelaw_sim.advice.local import LocalLaws
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.laws.pruning import PruningFit
 from prunelaw_sim.tables.sweep import Sweep
@@ -73,7 +73,7 @@ class Question:
 
 
 def cells_to_choose(
-    sweep: Sweep, points: pd.DataFrame, law: str, question: Question
+    sweep: Sweep, points: pd.DataFrame, laws: LocalLaws, question: Question
 ) -> dict[str, list[Cell]]:
     """Rule → cells over the fraction; one of them is the most that may be kept.
 
@@ -87,11 +87,10 @@ def cells_to_choose(
         InputError: where no law describes the runs, and no cell is near the question.
     """
     most, fractions = question.most, points["keep_fraction"].to_numpy(float)
-    measured = cells_of(points)
+    measured, continuous = cells_of(points), isinstance(laws.law, TheoryLaws)
     asked = {*fractions.tolist(), most, 1.0}
-    if law == "theory":
+    if continuous:
         asked |= set(np.geomspace(min(float(fractions.min()), most), 1.0, FRACTIONS).tolist())
-    curves = measured_curves(points) if law == "curves" else ()
     if not any(cell.curve[0] == RANDOM for cell in measured):
         raise TableError(
             f"{sweep.source}: no runs of rule random, or that keep everything: nothing tells "
@@ -103,7 +102,7 @@ def cells_to_choose(
             cell = Cell(question.size(f), float(f), rule)
             if f > widest(rule) or (rule == "random" and question.examples is None and f < 1.0):
                 continue
-            if law == "theory" or cell.curve[0] in curves or between(cell, measured):
+            if laws.knows(cell):
                 found.setdefault(rule, []).append(cell)
     if not any(cell.keep_fraction <= most for row in found.values() for cell in row):
         sizes = points["dataset_size"]
@@ -115,14 +114,24 @@ def cells_to_choose(
     return found
 
 
-def not_modelled(points: pd.DataFrame, grid: dict[str, list[Cell]]) -> list[Note]:
-    """Rules that were measured, and of which nothing tells at the question."""
+def not_modelled(
+    points: pd.DataFrame, grid: dict[str, list[Cell]], question: Question
+) -> list[Note]:
+    """Rules that were measured, and of which nothing tells at the question; so of a number kept."""
     found = []
     for rule in sorted(set(points["rule"]) - set(grid)):
         mine = points.loc[points["rule"] == rule]
         sizes = ", ".join(f"{size:g}" for size in sorted(set(mine["dataset_size"])))
         text = f"rule {rule} was measured on data sets of {sizes} only, and is not compared here"
         found.append(Note("not_modelled", text))
+    allowed = [c.keep_fraction for row in grid.values() for c in row]
+    most = max(f for f in allowed if f <= question.most)
+    if most < question.most:
+        text = (
+            f"nothing tells of more than {most * question.size(most):g} kept: no runs lie there, and "
+            "no law describes the runs; more may be better"
+        )
+        found.append(Note("most_not_known", text))
     return found
 
 
@@ -162,6 +171,7 @@ def next_runs(
     most = max(largest, best.dataset_size / 2.0)
     sizes = [largest * 2.0**k for k in range(1 + int(np.log2(most / largest)))]
     runs = {Cell(size, f, "random" if f == 1.0 else r) for size in sizes for f, r in pairs}
+    runs = {cell for cell in runs if laws.knows(cell)}
     ends = [Cell(keep.dataset_size, keep.keep_fraction, keep.rule) for keep in (best, rival)]
     return rank_cells(laws, ends[0], ends[1], sorted(runs), _one_run(points, fit))
 
@@ -172,7 +182,7 @@ class CellRun:
 
     Attributes:
         kept: examples trained on: its cost.
-        spread: standard deviation of the outcome over the replicates, without scatter.
+        spread: half the central 68 % of the outcome over the replicates, without scatter.
         doubt_now: standard deviation of the difference between the two choices today.
         doubt_after: the same once the outcome is known.
     """
@@ -210,7 +220,7 @@ def rank_cells(
                 dataset_size=cell.size,
                 kept=cell.kept,
                 predicted=float(errors[0, i]),
-                spread=float(outcome.std()),
+                spread=float(np.diff(np.quantile(outcome, [0.16, 0.84]))[0] / 2.0),
                 doubt_now=now**0.5,
                 doubt_after=left**0.5,
             )

@@ -14,13 +14,15 @@ def averaged(sweep: Sweep, keys: Sequence[str]) -> pd.DataFrame:
     """Columns `keys`, error (the mean), replicates, and error_se (NaN where it is unknown).
 
     The standard error comes from the replicates' scatter, pooled over the points; of a point with
-    one run it is the table's own `error_se`.
+    one run it is the table's own `error_se`, if it has one.
     """
     frame = sweep.require(*keys, "error").frame
     groups = frame.groupby(list(keys), sort=True)
     points = groups["error"].agg(error="mean", replicates="size", variance="var").reset_index()
     stated = groups["error_se"].first().to_numpy() if "error_se" in frame.columns else np.nan
-    points["error_se"] = np.where(points["replicates"] > 1, _pooled_se(points), stated)
+    pooled = _pooled_se(points)
+    own = (points["replicates"] == 1) & np.isfinite(np.asarray(stated, dtype=float))
+    points["error_se"] = np.where(own, stated, pooled)
     return points.drop(columns="variance")
 
 

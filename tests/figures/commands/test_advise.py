@@ -136,5 +136,20 @@ def test_digits_that_were_really_pruned():
     for part in ("law: pruning theory with N = ", "it predicts the larger ones to",
                  "easy loses to random keeping",
                  "not told; the best estimate is to keep 250 at random",
-                 "do not tell random from hard"):  # fmt: skip
+                 "not separated from hard at f = 0.25"):  # fmt: skip
         assert part in result.stdout
+
+
+def test_the_nearest_runs_lead_where_they_contradict_the_law():
+    """The README's example: in words and JSON the same choice, and how it is known."""
+    asked = (EXAMPLES / "pruned_digits.csv", "--examples", 400, "--budget", 240)
+    result = run(*asked, "--replicates", 40)
+    assert result.exit_code == 0, result.stderr
+    for part in ("not told; the nearest runs are for keeping easy, f = 0.6", "beyond the data",
+                 "the nearest runs, of 256 examples at f = 0.6: easy 0.0975, random 0.1275, hard",
+                 "the law alone would choose hard"):  # fmt: skip
+        assert part in " ".join(result.stdout.split())
+    values = json.loads(run(*asked, "--replicates", 40, "--json").stdout)["pruning"]
+    best = values["choice"]["best"]
+    assert (values["verdict"], values["how"], best["rule"]) == ("not_told", "law", "easy")
+    assert values["choice"]["deferred"] and f"{best['error']['value']:.4g}" in result.stdout
