@@ -165,11 +165,15 @@ def choose(
     second = known.nearest([cell for cell in pruned if cell.rule != best.rule])
     least = None if examples is None else known.least(cells, best)
     others = {"random": twin, "everything": whole, "runner_up": second}
-    allowed = {name: cell for name, cell in others.items() if cell in {twin, *cells} - {best, None}}
+    allowed = {
+        name: cell
+        for name, cell in others.items()
+        if cell is not None and cell != best and cell in {twin, *cells}
+    }
     rival = known.nearest(allowed.values())
     if best == whole and least is not None:
         rival = least
-    tied = [name for name, cell in allowed.items() if cell and not known.behind(cell, best).told]
+    tied = [name for name, cell in allowed.items() if not known.behind(cell, best).told]
     return KeepChoice(
         best=known.keep(best),
         random=twin and known.keep(twin),
@@ -180,7 +184,7 @@ def choose(
         ahead=second and known.behind(second, best),
         nearest=tuple(known.keep(cell) for cell in nearest),
         deferred=deferred,
-        tied=tuple(sorted(tied, key=lambda name: known.error[others[name]][0])),
+        tied=tuple(sorted(tied, key=lambda name: known.value(allowed[name]))),
         rival=rival and known.keep(rival),
         least=least and known.keep(least),
         fractions={

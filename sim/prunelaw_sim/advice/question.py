@@ -128,8 +128,8 @@ def not_modelled(
     most = max(f for f in allowed if f <= question.most)
     if most < question.most:
         text = (
-            f"nothing tells of more than {most * question.size(most):g} kept: no runs lie there, and "
-            "no law describes the runs; more may be better"
+            f"nothing tells of more than {most * question.size(most):g} kept: no runs lie there, "
+            "and no law describes the runs; more may be better"
         )
         found.append(Note("most_not_known", text))
     return found
