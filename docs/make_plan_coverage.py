@@ -1,8 +1,9 @@
 """How often a plan's intervals hold the truth, and what its choices cost: simulated tables of runs.
 
-    python docs/make_plan_coverage.py [tables]
+    python docs/make_plan_coverage.py [tables [convention]]
 
-Tables like docs/examples/pool_runs.csv with other noise, whose law is known; for each budget: how
+Tables like docs/examples/pool_runs.csv with other noise, whose law is known: the published
+parameters in each of the three conventions, of which `plan` is not told.  For each budget: how
 often the interval of the chosen union's error holds that union's true error, how often the switch
 budgets lie in their intervals, the expected regret that the plan states and the true one.
 """
@@ -14,39 +15,39 @@ import pandas as pd
 from make_pool_runs import SCATTER, SEEN
 
 from prunelaw.decay.filtering import switch_points, union_errors
-from prunelaw.decay.utility import PUBLISHED, with_convention
-from prunelaw_sim.fits.bootstrap import bootstrap
-from prunelaw_sim.laws.utility import fit_utility
+from prunelaw.decay.utility import CONVENTIONS, PUBLISHED, Pool, with_convention
 from prunelaw_sim.pools.decisions import decide
-from prunelaw_sim.pools.ensemble import from_fit
+from prunelaw_sim.pools.known import known_from_runs
 from prunelaw_sim.pools.switches import switch_distribution
+from prunelaw_sim.tables.sweep import Sweep
 
-POOLS = with_convention(PUBLISHED["utility"], "paper")
 BUDGETS = np.array([80e6, 320e6, 640e6, 1e9, 2.56e9])
 LEVEL = 0.9
 
 
-def table_of_runs(seed: int) -> pd.DataFrame:
+def table_of_runs(pools: tuple[Pool, ...], seed: int) -> Sweep:
     """The example's runs with noise of another seed."""
     random = np.random.default_rng([seed, 1])
     rows = [
         (pool.name, pool.size, seen, float(pool.law.error(seen, pool.size)))
-        for pool in POOLS
+        for pool in pools
         for seen in SEEN
     ]
     columns = pd.Index(["pool", "unique_samples", "samples_seen", "error"])
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(error=table["error"] + SCATTER * random.standard_normal(len(table)))
+    error = table["error"] + SCATTER * random.standard_normal(len(table))
+    return Sweep.from_frame(table.assign(error=error), f"table {seed}")
 
 
-def main(tables: int) -> None:
+def main(tables: int, convention: str) -> None:
     """One line a budget, one a switch."""
-    truth = union_errors(POOLS, BUDGETS)
-    switches = [point.samples_seen for point in switch_points(POOLS, 2e7, 3e10)]
+    pools = with_convention(PUBLISHED["utility"], convention)
+    truth = union_errors(pools, BUDGETS)
+    switches = [point.samples_seen for point in switch_points(pools, 2e7, 3e10)]
     held, stated, paid, found = [], [], [], []
     for seed in range(tables):
-        fit = fit_utility(table_of_runs(seed))
-        ensemble = from_fit(bootstrap(fit, 300, seed=seed))
+        table = table_of_runs(pools, seed)
+        ensemble = known_from_runs(table, BUDGETS.max(), replicates=300, seed=seed).ensemble
         decision = decide(ensemble, BUDGETS, level=LEVEL)
         place = (decision.n_pools - 1)[None]
         true = np.take_along_axis(truth, place, 0)[0]
@@ -56,7 +57,7 @@ def main(tables: int) -> None:
         paid.append(true - truth.min(axis=0))
         ends = switch_distribution(ensemble, 2e7, 3e10, level=LEVEL)
         found.append([s.low <= exact <= s.high for s, exact in zip(ends, switches, strict=False)])
-    print(f"{tables} tables, {100 * LEVEL:g} % intervals")
+    print(f"true law {convention}: {tables} tables, {100 * LEVEL:g} % intervals")
     for i, budget in enumerate(BUDGETS):
         print(
             f"{budget / 1e6:6.0f}M  error held {np.mean(held, 0)[i]:.2f}  regret stated "
@@ -67,4 +68,5 @@ def main(tables: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    for law in sys.argv[2:] or CONVENTIONS:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, law)

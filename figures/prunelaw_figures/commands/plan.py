@@ -8,6 +8,7 @@ import click
 
 from prunelaw_figures.terminal.options import (
     DROP,
+    FULL,
     GROUP,
     JSON,
     LEVEL,
@@ -74,6 +75,7 @@ OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level"
 @DROP
 @MAPPING
 @figure_option("Write the Pareto curve over compute to this PNG file.")
+@FULL
 @JSON
 def command(table: str, figure: Path | None, **options: Any) -> None:
     """Plan a training: use these pools, expect this error; next best; runs worth adding.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from prunelaw.decay.schedule import Schedule
-from prunelaw_figures.words.document import Block, Items, Table, Text
+from prunelaw_figures.words.document import Block, Details, Items, Table, Text
 from prunelaw_sim.common.amounts import amount_text
 from prunelaw_sim.pools.next_runs import CandidateRun
 from prunelaw_sim.pools.plan import Plan
@@ -37,7 +37,10 @@ def plan_blocks(found: Plan) -> Iterator[Block]:
         yield Text(_from_then_on(what, switch))
     yield from _runs(found)
     yield from (Text(f"warning: {note}") for note in found.warnings)
-    yield from (Text(f"{note.kind.replace('_', ' ')}: {note}") for note in found.assumptions)
+    said = [Text(f"{note.kind.replace('_', ' ')}: {note}") for note in found.assumptions]
+    about = [note.kind == "pools" for note in found.assumptions]
+    yield from (text for text, first in zip(said, about, strict=True) if first)
+    yield Details([text for text, first in zip(said, about, strict=True) if not first])
 
 
 def _choice(found: Plan) -> Iterator[str]:

@@ -60,7 +60,7 @@ def test_json_of_runs(of_runs):
 
 def test_says_it_in_words_and_draws_once(tmp_path):
     path = tmp_path / "plan.png"
-    arguments = (RUNS, "--budget", "1B", *FAST, "--convention", "paper", "--figure", path)
+    arguments = (RUNS, "--budget", "1B", *FAST, "--convention", "paper", "--full", "--figure", path)
     text = run(*arguments).stdout
     for part in ("use these pools, 1B samples", "expect error 0.", " at 90 %)", "next best: ",
                  "better with probability", "a 2nd pool (top 10-20%) pays from", "doublings",
