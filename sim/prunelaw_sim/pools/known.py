@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from prunelaw.checks import check_integer
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import ConvergenceError, InputError, TableError
 from prunelaw_sim.common.amounts import amount_text
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.fits.bootstrap import bootstrap
@@ -103,12 +103,21 @@ def known_from_runs(
             "convention": convention or "paper",
             "stretch": 1.0 if stretch is None else stretch,
         }
-    parts, fits = [], []
+    parts, fits, used, lost = [], [], [], []
     for name in names:
-        fits.append(_fitted(sweep, group, {**PLANNED[name], **options}))
         count = max(replicates // len(names), LEAST)
-        known = bootstrap(fits[-1], count, seed=seed)
-        parts.append(from_fit(known, group=group, sizes=sizes))
+        try:
+            fit = _fitted(sweep, group, {**PLANNED[name], **options})
+            parts.append(from_fit(bootstrap(fit, count, seed=seed), group=group, sizes=sizes))
+        except ConvergenceError as error:
+            lost.append(error)
+            doubts.append(Note("law_left_out", f"{name} is left out: {error}"))
+            continue
+        fits.append(fit)
+        used.append(name)
+    if not parts:
+        raise lost[0]
+    law, names = used[0], used
     known = parts[0]
     if len(parts) > 1:
         source = (
