@@ -66,6 +66,7 @@ def reweighted(problem: Problem, delta: float) -> tuple[Problem, Float[np.ndarra
     point = solve_from_starts(problem, problem.model.starts(error, weight)).p[0]
     scatter = float(np.median(np.abs(problem.residual(point))))
     steps = np.arange(max(int(np.ceil(np.log(scatter / delta) / np.log(SHRINK))), 0) + 1)
+    weights = np.ones_like(problem.weight)
     for now in delta * SHRINK ** steps[::-1].astype(float):
         point, weights = _settled(problem, point, float(now))
     return replace(problem, weight=problem.weight * weights), point

@@ -159,8 +159,8 @@ def test_a_cell_of_one_run_says_what_stands_in():
         (some, "2 of 7 cells are one run"),
         (frame.loc[frame["seed"] == 0], "one run"),
     ):
-        found = advise_on_pruning(Sweep.from_frame(pd.DataFrame(sweep), "s"), examples=50_000, kept=25_000,
-                                  replicates=20)  # fmt: skip
+        runs = Sweep.from_frame(pd.DataFrame(sweep), "s")
+        found = advise_on_pruning(runs, examples=50_000, kept=25_000, replicates=20)
         assert found.choice.best.runs == 1
         assert any(n.kind == "one_run" and words in n.message for n in found.warnings)
         assert found.choice.best.error.low < found.choice.best.error.high
