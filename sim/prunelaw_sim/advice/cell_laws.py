@@ -277,6 +277,14 @@ def _curves(
     return misfit, floor, scale, -slope
 
 
+def missed(points: pd.DataFrame, predicted: Float[np.ndarray, " points"], limit: float) -> float:
+    """Relative error of predictions beyond a size, a doubling: root of the mean square."""
+    size = points["dataset_size"].to_numpy(float)
+    off = np.log(points["error"].to_numpy(float) / predicted)
+    beyond = size > limit
+    return float(np.sqrt(np.mean((off[beyond] / np.log2(size[beyond] / limit)) ** 2)))
+
+
 def stated_errors(points: pd.DataFrame) -> Float[np.ndarray, " points"] | None:
     """Standard error of every point, if all have one."""
     se = points["error_se"].to_numpy(float)

@@ -18,7 +18,10 @@ takes some of it.
 A line through the runs (`KeptLine`) is no law: its height and slope are as good as unknown, and the
 process has them, too.  Power laws have a curve for each measured fraction and rule, and say nothing
 between: measured cells and those between are then answered by the line (`within`), the others by
-the curves.
+the curves, with the s₀ and s₁ of the line: so many curves hide how far runs are from a law.
+
+Beyond the measured sizes a law goes astray as it did when it was held out: the replicates of a rule
+move by a Student's number times `miss`, its relative error a doubling there, times the doublings.
 
 A cell that was measured answers with its mean; its replicates are the mean, moved as its seeds
 scatter.
@@ -76,6 +79,7 @@ class LocalLaws:
     counts: Float[np.ndarray, " cells"]
     seed: int
     within: LocalLaws | None = None
+    miss: float = 0.0
 
     def place(self, cell: Cell) -> int | None:
         """Which measured cell this is."""
@@ -101,6 +105,7 @@ class LocalLaws:
             root = _root(prior[np.ix_(first, first)])
             moves[drawn] = (normal[rows[drawn] - 1] @ root.T)[:, index]
             found[rows] += (left[rows] - moves[:, :count]) @ gain.T + moves[:, count:]
+        found[1:] += self._astray(cells, len(law) - 1)
         for i, cell in enumerate(cells):
             at = self.place(cell)
             if at is not None:
@@ -142,6 +147,23 @@ class LocalLaws:
     def _are_rates(self) -> bool:
         return bool((self.log_error <= 0.0).all())
 
+    def _astray(self, cells: Sequence[Cell], count: int) -> np.ndarray:
+        """How far replicates move beyond the measured sizes, (replicates, cells)."""
+        random = np.random.default_rng([self.seed, 17])
+        measured: dict[str, list[float]] = {}
+        for (_, rule), size in sorted(cell.curve for cell in self.cells):
+            measured.setdefault(rule, []).append(size)
+        few = len(measured)  # rules that told `miss`: Student's tails, as they are few
+        tails = np.sqrt(few / random.chisquare(few, count))
+        moved = {rule: random.standard_normal(count) * tails for rule in measured}
+        moves = np.zeros((count, len(cells)))
+        for i, cell in enumerate(cells):
+            (_, rule), size = cell.curve
+            if rule in measured:
+                far = max(size / max(measured[rule]), min(measured[rule]) / size, 1.0)
+                moves[:, i] = self.miss * np.log2(far) * moved[rule]
+        return moves
+
     def _normal(
         self, cells: Sequence[Cell], count: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -160,6 +182,7 @@ def corrected(
     noise: Float[np.ndarray, " points"] | None,
     seed: int,
     within: LocalLaws | None = None,
+    miss: float = 0.0,
 ) -> LocalLaws:
     """A law corrected by measured points.
 
@@ -170,6 +193,7 @@ def corrected(
         replicates: errors of the points in each replicate.
         noise: relative standard errors of the points; None where the table states none.
         within: answers for measured cells and between them.
+        miss: relative error of the law a doubling beyond the data that it was fitted to.
     """
     cells = tuple(cells_of(points))
     log_error = np.log(points["error"].to_numpy(float))
@@ -177,12 +201,16 @@ def corrected(
     scales, found, drawn = _settings(
         cells, left, noise, len(replicates), seed, isinstance(law, KeptLine)
     )
+    if within is not None:  # so many curves hide how far runs are from a law
+        drawn = within.drawn
     moved = np.log(replicates) - log_error
     if noise is None:  # the draws were as wide as the law's misfit
         moved *= found / max(float(moved.std()), 1e-300)
     runs = points[["least", "largest"]].to_numpy(float)
     counts = points["replicates"].to_numpy(float)
-    return LocalLaws(law, cells, log_error, moved, scales, found, drawn, runs, counts, seed, within)
+    return LocalLaws(
+        law, cells, log_error, moved, scales, found, drawn, runs, counts, seed, within, miss
+    )
 
 
 def place_of(cell: Cell, cells: Sequence[Cell]) -> int | None:

@@ -21,7 +21,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from prunelaw.decay.utility import Real
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import ConvergenceError, InputError, TableError
 from prunelaw_sim.advice.cell_laws import (
     KEYS,
     RANDOM,
@@ -31,6 +31,7 @@ from prunelaw_sim.advice.cell_laws import (
     cells_of,
     fit_curves,
     measured_curves,
+    missed,
     resampled,
     stated_errors,
     theory_replicates,
@@ -59,6 +60,7 @@ from prunelaw_sim.tables.sweep import EPOCHS_TOLERANCE, Sweep
 FEWEST = 6  # points that a fit of the theory needs
 _SURE = 3.0  # a difference of so many standard deviations needs no run
 _CLOSE = 0.01  # doublings: sizes may be printed rounded
+UNTESTED = 0.3  # relative error a doubling of a theory that no larger size could test
 UNKNOWN = 0.05  # relative scatter that is allowed for where the table tells of none
 
 
@@ -165,11 +167,19 @@ def advise_on_pruning(
     question = Question(examples, kept, level, replicates, seed)
     sweep, shorter = _comparable(sweep.require(*COLUMNS))
     points = _points(sweep)
-    limit, judged, warnings = _judge(sweep, points)
-    fit = None if judged is None else (judged if limit is None else fit_pruning(sweep))
+    try:
+        limit, judged, warnings = _judge(sweep, points)
+        fit = None if judged is None else (judged if limit is None else fit_pruning(sweep))
+    except ConvergenceError as unsettled:
+        limit = judged = fit = None
+        warnings = [Note("not_judged", f"the pruning theory cannot be fitted: {unsettled}")]
     reasons = _reasons(sweep, judged, fit)
     describes = judged is not None and not reasons
-    law, laws, source, untold = _laws(sweep, points, fit if describes else None, question)
+    miss = UNTESTED
+    if judged is not None and limit is not None:
+        table = judged.table
+        miss = missed(table, table["predicted"].to_numpy(float), limit)
+    law, laws, source, untold = _laws(sweep, points, fit if describes else None, miss, question)
     grid = cells_to_choose(sweep, points, laws, question)
     choice = choose(
         laws,
@@ -259,6 +269,8 @@ def _reasons(sweep: Sweep, judged: PruningFit | None, fit: PruningFit | None) ->
     Both fits must: the one that was judged by what it had not seen, and the one that would answer.
     """
     found: list[str] = []
+    if judged is not None and judged.lack_of_fit is None and judged.held_out is None:
+        found.append("nothing tests it: no seeds, no error_se, and no sizes to hold out")
     for one in (judged, fit):
         if one is None:
             continue
@@ -282,7 +294,7 @@ def _points(sweep: Sweep) -> pd.DataFrame:
 
 
 def _laws(
-    sweep: Sweep, points: pd.DataFrame, fit: PruningFit | None, question: Question
+    sweep: Sweep, points: pd.DataFrame, fit: PruningFit | None, miss: float, question: Question
 ) -> tuple[str, LocalLaws, str, list[Note]]:
     """(name, law corrected by the runs, how replicates were drawn, what is not known of it).
 
@@ -294,48 +306,52 @@ def _laws(
         raise TableError(f"{sweep.source}: an error of 0 has no logarithm; leave out its cell")
     name, notes = "theory", []
     if fit is None:
-        name, notes = _curves_or_cells(points, se)
+        name, notes, miss = _curves_or_cells(points, se)
     width = se if se is not None else own * UNKNOWN
     errors, source = resampled(sweep, points, width, count, question.seed)
     noise = None if se is None else se / own
     if fit is not None:
         law: CellLaws = theory_replicates(fit, points, errors)
-        return name, corrected(law, points, errors, noise, question.seed), source, notes
+        found = corrected(law, points, errors, noise, question.seed, miss=miss)
+        return name, found, source, notes
     line = KeptLine.through(points, count)
     found = corrected(line, points, errors, noise, question.seed)
     if name == "curves":
         law = fit_curves(points, np.vstack([own, errors]), width)
-        found = corrected(law, points, errors, found.noise, question.seed, found)
+        found = corrected(law, points, errors, noise, question.seed, found, miss)
     return name, found, source, notes
 
 
 def _curves_or_cells(
     points: pd.DataFrame, se: Float[np.ndarray, " points"] | None
-) -> tuple[str, list[Note]]:
-    """Whether power laws of the measured fractions and rules describe the runs, as far as known."""
-    pairs = measured_curves(points)
+) -> tuple[str, list[Note], float]:
+    """Whether power laws of the measured fractions and rules pass the test of lack of fit.
+
+    And how far they miss the largest sizes, relative, a doubling, when fitted to the others.
+    """
+    pairs, cells = measured_curves(points), cells_of(points)
     if RANDOM not in pairs:
-        return "cells", []
-    on = np.array([cell.curve[0] in pairs for cell in cells_of(points)])
+        return "cells", [], 0.0
+    on = np.array([cell.curve[0] in pairs for cell in cells])
     error = points["error"].to_numpy(float)
-    width = error * UNKNOWN if se is None else se
-    predicted = fit_curves(points, error[None], width).errors(cells_of(points))[0]
     freedom = int(on.sum()) - 2 * len(pairs) - 1
-    if freedom < 1:
-        return "cells", [Note("not_judged", "too few sizes to test power laws: cells answer alone")]
     if se is None:
-        off = float(np.sqrt(np.sum(((predicted - error) / error)[on] ** 2) / freedom))
-        if off > UNKNOWN:
-            return "cells", [Note("no_law", f"power laws miss the runs by {100 * off:.2g} %")]
-        return "curves", [
-            Note("not_judged", "no seeds, no error_se: nothing tells chance from misfit")
-        ]
+        text = "no seeds, no error_se: nothing tells chance from misfit, so that no law is tested"
+        return "cells", [Note("not_judged", text)], 0.0
+    size = points["dataset_size"].to_numpy(float)
+    limit = hold_out_limit("dataset_size", size) if len(np.unique(size)) > 2 else 0.0
+    fewer = points.loc[size <= limit]
+    if freedom < 1 or set(measured_curves(fewer)) != set(pairs):
+        text = "too few sizes to test power laws: cells answer alone"
+        return "cells", [Note("not_judged", text)], 0.0
+    predicted = fit_curves(points, error[None], se).errors(cells)[0]
     known = float(np.sum(points["replicates"].to_numpy(float) - 1.0)) or np.inf
     p = lack_of_fit(float(np.sum(((predicted - error) / se)[on] ** 2)), freedom, known)
     if p < SIGNIFICANT:
         text = f"power laws do not describe the runs either (lack of fit, p = {p:.1e})"
-        return "cells", [Note("no_law", text)]
-    return "curves", []
+        return "cells", [Note("no_law", text)], 0.0
+    before = fit_curves(fewer, error[None, size <= limit], se[size <= limit]).errors(cells)[0]
+    return "curves", [], missed(points.loc[on], before[on], limit)
 
 
 def _one_run(sweep: Sweep, points: pd.DataFrame, laws: LocalLaws) -> Iterator[Note]:
