@@ -35,7 +35,7 @@ def table_of_runs(pools: tuple[Pool, ...], seed: int) -> Sweep:
     ]
     columns = pd.Index(["pool", "unique_samples", "samples_seen", "error"])
     table = pd.DataFrame(rows, columns=columns)
-    error = table["error"] + SCATTER * random.standard_normal(len(table))
+    error = np.minimum(table["error"] + SCATTER * random.standard_normal(len(table)), 1.0)
     return Sweep.from_frame(table.assign(error=error), f"table {seed}")
 
 
