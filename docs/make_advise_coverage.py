@@ -148,4 +148,4 @@ def main(tables: int, only: str | None = None, asking: str | None = None) -> Non
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, *sys.argv[2:4])
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 30, *sys.argv[2:4])

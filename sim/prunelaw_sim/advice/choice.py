@@ -302,8 +302,8 @@ class _Known:
 
     def curves(self) -> tuple[KeepCurve, ...]:
         """Of the grid, and of random keeping at every fraction of it."""
-        twins = {cell.keep_fraction: cell.at_random for cell in self.error
-                 if self.laws.knows(cell.at_random)}  # fmt: skip
+        every = [cell for row in self.grid.values() for cell in row]
+        twins = {c.keep_fraction: c.at_random for c in every if self.laws.knows(c.at_random)}
         rows = {rule: row for rule, row in self.grid.items() if rule != "random"}
         if twins:
             rows["random"] = [twins[f] for f in sorted(twins)]

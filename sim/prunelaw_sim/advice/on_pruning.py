@@ -416,7 +416,7 @@ def _warnings(
     if beyond > 0.0:
         text = f"{beyond:.1f} doublings beyond the measured data-set sizes"
         if best.how == "law":
-            text += "; intervals trust the law"
+            text += "; intervals know how far the law missed sizes held out, and no more"
         if tested is not None and tested < beyond:
             text += f", which was tested {tested:.1f} doublings beyond its fit"
         yield Note("extrapolation", text)

@@ -132,6 +132,11 @@ def test_really_pruned_digits_are_not_contradicted():
     assert found.verdict == "not_told" and found.choice.best.rule == "easy"
     assert set(found.choice.tied) == {"random", "runner_up"}
     assert [keep.rule for keep in found.choice.nearest] == ["easy", "random", "hard"]
+    drawn = {curve.rule: curve for curve in found.choice.curves}
+    for keep in (found.choice.best, found.choice.random, found.choice.runner_up):
+        assert keep is not None
+        (at,) = np.flatnonzero(np.isclose(drawn[keep.rule].keep_fraction, keep.keep_fraction))
+        assert drawn[keep.rule].error[at] == pytest.approx(keep.error.value)
 
 
 def test_ties_are_named():
