@@ -5,6 +5,7 @@ Run as a program it is a process that can be killed: `python sweeping.py STORE`.
 
 import itertools
 import os
+import signal
 import sys
 import time
 
@@ -45,6 +46,7 @@ def slow(point, seed, first, trials):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     Design.measure = staticmethod(slow)
     try:
         runner.run_sweep(DESIGN, sys.argv[1])
