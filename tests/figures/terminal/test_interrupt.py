@@ -12,7 +12,13 @@ import pytest
 from prunelaw_figures.terminal import interrupt
 from prunelaw_sim.sweeps.store import Store
 
-PROGRAM = "import sys; sys.argv[0] = 'prunelaw'; from prunelaw_figures.cli import main; main()"
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+sys.argv[0] = 'prunelaw'
+from prunelaw_figures.cli import main
+main()
+"""
 STUDENTS = ["--alpha-tot", "3", "--keep", "0.5", "--dim", "60"]
 PROMISE = 2.0  # seconds; the machine may be busy
 GENEROUS = 10 * PROMISE

@@ -33,7 +33,7 @@ def nested(noise=1e-3, **more):
 
 
 def test_plan_and_advise_are_one(capsys):
-    options = {"budget": "3B", "replicates": "60"}
+    options = {"budget": "3B", "replicates": "16"}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     planned = json.loads(run("plan", RUNS, *flags, "--json").stdout)
     advised = json.loads(run("advise", RUNS, *flags, "--json").stdout)["pools"]["plan"]
@@ -43,8 +43,8 @@ def test_plan_and_advise_are_one(capsys):
 
 def test_nested_filters_are_asked_about_and_not_united():
     with pytest.raises(InputError, match="--pools-are alternatives"):
-        advise_on_pools(nested(), 3.2e7, replicates=20)
-    found = advise_on_pools(nested(), 3.2e7, pools_are="alternatives", replicates=20)
+        advise_on_pools(nested(), 3.2e7, replicates=12)
+    found = advise_on_pools(nested(), 3.2e7, pools_are="alternatives", replicates=12)
     assert all(len(union.pools) == 1 for union in found.plan.unions)
     exact = {
         name: float(UtilityLaw(0.1, b, tau, 0.05).error(3.2e7, size))
@@ -60,7 +60,7 @@ def test_nested_filters_are_asked_about_and_not_united():
 def test_the_case_of_nested_filters():
     if not CASE.exists():
         pytest.skip("the folder of cases is absent")
-    known = known_from_runs(read(CASE), 1.28e9, pools_are="alternatives", replicates=60)
+    known = known_from_runs(read(CASE), 1.28e9, pools_are="alternatives", replicates=12)
     chosen = plan(known.ensemble, 1.28e9).chosen
     assert chosen.pools == ("top 30%",)
     assert chosen.low <= 0.6912 <= chosen.high
@@ -89,8 +89,8 @@ def test_a_law_without_decay_does_not_answer_for_more_passes():
             rows.append((name, 1e6, seen, float(law.error(seen, 1e6)) * (1 + 2e-3 * rng.normal())))
     names = ["pool", "unique_samples", "samples_seen", "error"]
     sweep = Sweep.from_frame(pd.DataFrame(rows, columns=names), "few.csv")
-    inside = known_from_runs(sweep, 1.5e6, replicates=20)
-    beyond = known_from_runs(sweep, 2e8, replicates=20)
+    inside = known_from_runs(sweep, 1.5e6, replicates=12)
+    beyond = known_from_runs(sweep, 2e8, replicates=12)
     assert "no-decay" in inside.laws
     assert "no-decay" not in beyond.laws
     (note,) = (note for note in beyond.warnings if note.kind == "no_decay")
@@ -99,8 +99,8 @@ def test_a_law_without_decay_does_not_answer_for_more_passes():
 
 def test_intervals_hold_the_spread_over_laws():
     sweep = read(RUNS)
-    mixed = known_from_runs(sweep, 3e9, replicates=200)
-    alone = known_from_runs(sweep, 3e9, convention="paper", replicates=200)
+    mixed = known_from_runs(sweep, 3e9, replicates=40)
+    alone = known_from_runs(sweep, 3e9, convention="paper", replicates=40)
     assert len(mixed.laws) > 1
     wide, narrow = (plan(known.ensemble, 3e9).chosen for known in (mixed, alone))
     assert wide.high - wide.low > narrow.high - narrow.low
