@@ -145,7 +145,7 @@ def test_ties_are_named():
     frame = sweep_of([row for row in ONE_SIZE if row[1] != 0.5]).frame[COLUMNS]
     more = [(50_000, 0.5, r, s, e) for r, es in seeds.items() for s, e in enumerate(es)]
     frame = pd.concat([frame, pd.DataFrame(more, columns=pd.Index(COLUMNS))], ignore_index=True)
-    sweep = Sweep.from_frame(frame, "noisy")
+    sweep = Sweep.from_frame(pd.DataFrame(frame), "noisy")
     found = advise_on_pruning(sweep, examples=50_000, kept=25_000, replicates=40)
     assert {"random", "runner_up"} >= set(found.choice.tied) and "runner_up" in found.choice.tied
     assert found.choice.ahead is not None and not found.choice.ahead.told
