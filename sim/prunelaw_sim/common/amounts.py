@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from prunelaw.checks import check_real
@@ -25,7 +26,10 @@ def parse_amount(name: str, text: Any, low: float = 0.0) -> float:
     if not found or unit not in known:
         hint = "; a million is M" if unit == "m" else ""
         raise InputError(f"{name} must be {GRAMMAR}, got {text!r}{hint}")
-    return float(check_real(name, float(found[1]) * known[unit], low, low_open=low == 0.0))
+    value = float(found[1]) * known[unit]
+    if 0.0 < abs(value) < 1e300:
+        value = float(Decimal(found[1]) * Decimal(known[unit]))  # 2.3M is 2300000, to the last digit
+    return float(check_real(name, value, low, low_open=low == 0.0))
 
 
 def amount_text(value: float) -> str:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 
 from prunelaw.errors import TableError
 from prunelaw_sim.common.guarded import FACTOR, HARMLESS, regular, repeated
+from prunelaw_sim.readers._dialect import dialect_of, lines_of
 
 SNIFF = 65536  # bytes that decide on a format
 LONGEST_LINE = 4_000_000  # characters; the widest charts of exported logs have some 100,000
@@ -59,13 +60,16 @@ def head_text(path: Path) -> str:
     return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig", errors="replace")
 
 
-def header(path: Path, delimiter: str = ",") -> list[str]:
-    """The cells of the first line, leniently; an empty list where it is no CSV."""
-    first = head_text(path).lstrip("\r\n").splitlines()[:1]
+def header(path: Path) -> list[str]:
+    """The cells of the header line, leniently; an empty list where it is no table."""
+    text = head_text(path)
+    dialect = dialect_of(text)
+    first = lines_of(text)[dialect.above : dialect.above + 1]
     try:
-        return [cell.strip() for cell in next(csv.reader(first, delimiter=delimiter), [])]
+        names = next(csv.reader(map(dialect.header, first), delimiter=dialect.delimiter), [])
     except csv.Error:
         return []
+    return [cell.strip() for cell in names]
 
 
 def refuse_unreadable(path: Path) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from prunelaw.checks import check_choice
 from prunelaw.errors import TableError
 from prunelaw_sim.common.guarded import check_header
 from prunelaw_sim.readers import _files
 from prunelaw_sim.readers._cells import Cells, Wanted
+from prunelaw_sim.readers._dialect import below, dialect_of
 from prunelaw_sim.tables.assemble import FileRows
 
 
@@ -18,11 +20,19 @@ def claims(path: Path) -> str:
     return "a table with a header line, of no special format" if path.is_file() else ""
 
 
-def read(path: Path, *, delimiter: str | None = None, wanted: Wanted | None = None) -> FileRows:
+def read(
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    comment: str | None = None,
+    wanted: Wanted | None = None,
+) -> FileRows:
     """A file with a header line and one run a line; UTF-8, UTF-16 with a byte-order mark, or .gz.
 
-    The delimiter is a comma, or a tab if the header has tabs and no comma.  The file is read once,
-    line by line, and only the columns of use are kept.  Language models of Muennighoff et al.
+    The delimiter is the one of comma, tab, semicolon and bar that parts the first lines alike, or
+    what a first line `sep=;` says.  Lines that begin with # are comments; one below the header with
+    as many cells as a row is asked about: `comment` "skip" or "keep".  The file is read once, line
+    by line, and only the columns of use are kept.  Language models of Muennighoff et al.
     2023, for one:
 
         read("datablations_c4_val_loss.csv",
@@ -34,7 +44,9 @@ def read(path: Path, *, delimiter: str | None = None, wanted: Wanted | None = No
         TableError: naming file, line (header = line 1) and column: no such file, not UTF-8, empty,
             ragged or malformed line, a column twice.
     """
-    cells = _gather(path, delimiter, wanted or Wanted())
+    if comment is not None:
+        check_choice("comment", comment, ("skip", "keep"))
+    cells = _gather(path, delimiter, wanted or Wanted(), comment)
     return FileRows(cells.frame(), header=tuple(cells.header))
 
 
@@ -46,22 +58,25 @@ def read_cells(path: Path, delimiter: str | None = None) -> pd.DataFrame:
     return _gather(path, delimiter, Wanted()).frame()
 
 
-def delimiter_of(path: Path) -> str:
-    """A tab if the header has tabs and no comma, else a comma."""
-    first = _files.head_text(path).lstrip("\r\n").partition("\n")[0]
-    return "\t" if "\t" in first and "," not in first else ","
-
-
-def _gather(path: Path, delimiter: str | None, wanted: Wanted) -> Cells:
+def _gather(
+    path: Path, delimiter: str | None, wanted: Wanted, comment: str | None = None
+) -> Cells:
     cells = Cells(wanted)
     kept: list[int] = []
-    for line, row in _rows(path, delimiter or delimiter_of(path)):
+    for line, row in _rows(path, delimiter):
         if not cells.header:
             kept = cells.start(_header(path, row))
+        elif row[0].startswith("#") and (len(row) != len(cells.header) or comment == "skip"):
+            continue
         elif len(row) != len(cells.header):
             raise TableError(
                 f"{path}, line {line}: {len(row)} cells, but the header has "
                 f"{len(cells.header)} columns"
+            )
+        elif row[0].startswith("#") and comment is None:
+            raise TableError(
+                f"{path}, line {line}: is {row[0][:40]!r} a row that is left out? Say comment='skip' "
+                "or 'keep' (--reader-option comment=skip)"
             )
         else:
             cells.add_values(line, [row[i] for i in kept])
@@ -70,11 +85,13 @@ def _gather(path: Path, delimiter: str | None, wanted: Wanted) -> Cells:
     return cells
 
 
-def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each line that is not empty."""
-    if len(delimiter) != 1:
+def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each line that is not empty, from the header on."""
+    if delimiter is not None and len(delimiter) != 1:
         raise TableError(f"{path}: delimiter must be one letter, got {delimiter!r}")
-    lines = csv.reader(_files.text_lines(path), delimiter=delimiter, strict=True)
+    dialect = dialect_of(_files.head_text(path), delimiter)
+    text = below(_files.text_lines(path), dialect)
+    lines = csv.reader(text, delimiter=dialect.delimiter, strict=True)
     try:
         for row in lines:
             if len(row) > 1 or any(cell.strip() for cell in row):

@@ -44,6 +44,7 @@ from prunelaw_sim.tables.kept_fraction import (
     says_pruned,
 )
 from prunelaw_sim.tables.mapping import ColumnMapping
+from prunelaw_sim.tables.marked_numbers import as_numbers
 from prunelaw_sim.tables.measurement import (
     as_errors,
     as_fractions,
@@ -62,7 +63,6 @@ from prunelaw_sim.tables.points_of_runs import (
 )
 from prunelaw_sim.tables.settings import at_equal_inputs
 from prunelaw_sim.tables.sweep import Sweep
-from prunelaw_sim.tables.written_numbers import plain_numbers
 
 STEP = Column("step", "real", "steps of the optimiser done", "steps", low=0.0)
 LOG_CALLS = (
@@ -192,7 +192,7 @@ def _understood(
     frame = pd.DataFrame({ours: cells[theirs] for ours, theirs in along.names.items()}, cells.index)
     frame, lost = with_values(frame, TARGETS, mapping.dropped, _is_log(rows, header), where)
     dropped += lost
-    frame, said = plain_numbers(frame, TARGETS, mapping.decimal, where)
+    frame, said = as_numbers(frame, TARGETS, mapping, where)
     notes += said
     frame, lost, said = after_start(frame, mapping.zero, along)
     dropped += lost

@@ -233,3 +233,65 @@ def test_own_tables_with_name_and_runtime_are_none_of_wandb(table):
     path = table("Name,Runtime,error\na,5,.1\n")
     assert recognise(path)[0] == "table" and read(path)["error"].tolist() == [0.1]
     assert np.isclose(read(table("Name,State,acc\na,running,\nb,finished,.9\n"))["error"], 0.1)
+
+
+# --- how tables of text are written
+
+RUNS = [[5e4, 5e4, 0.7992], [5e4, 1e5, 0.7265], [1e5, 1.6e6, 0.4853]]
+
+
+def same_runs(sweep):
+    """Whether these are the runs `RUNS`."""
+    names = ("unique_samples", "samples_seen", "error")
+    return np.array_equal(np.stack([sweep[n] for n in names], axis=1), RUNS)
+
+
+@pytest.mark.parametrize("above", ["", "sep=;\n", '"sep=;"\n', "# of March\n", "\n\n", "#\nsep=;\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_german_excel_needs_no_option(tmp_path, above, end):
+    lines = above + (
+        "pool;unique_samples;samples_seen;error\nbest;50.000;50.000;0,7992\n"
+        "best;50.000;100.000;0,7265\nall;100.000;1.600.000;0,4853\n"
+    )
+    for code in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "x.dat").write_bytes(lines.replace("\n", end).encode(code))
+        assert same_runs(read(tmp_path / "x.dat"))
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_delimiters_are_found(table, mark):
+    lines = [["unique_samples", "samples_seen", "error", "a;b,c"]]
+    lines += [[f"{u:.0f}", f"{s:.0f}", str(e), '"x;y,z"'] for u, s, e in RUNS]
+    if mark in ";,":
+        lines[0][3] = '"a;b,c"'
+    assert same_runs(read(table("\n".join(mark.join(line) for line in lines))))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "# exported\n# git: abc\nunique_samples,samples_seen,error\n{}",
+        "# unique_samples,samples_seen,error\n{}",
+        "#unique_samples,samples_seen,error\n{}",
+        "# by savetxt, once\n# unique_samples,samples_seen,error\n{}",
+        "unique_samples,samples_seen,error\n# a note\n{}# end\n",
+        "#\n# a, b\n\nunique_samples,samples_seen,error\n{}",
+    ],
+)
+def test_comments_are_no_rows(table, content):
+    rows = "".join(f"{u:.0f},{s:.0f},{e}\n" for u, s, e in RUNS)
+    assert same_runs(read(table(content.format(rows))))
+
+
+def test_a_row_that_was_commented_out_is_asked_about(table):
+    path = table("pool,error\nweb,.5\n#web,.4\n")
+    asked(path, r"line 3: is '#web' a row that is left out\?.*comment='skip'")
+    assert read(path, comment="skip")["error"].tolist() == [0.5]
+    assert read(path, comment="keep")["pool"].tolist() == ["web", "#web"]
+
+
+def test_the_cases_of_written_tables(case):
+    sweep = read(case("13-excel_de.csv"))
+    assert sweep["error"].tolist()[:2] == [0.7992, 0.7265] and sweep["samples_seen"].max() == 1.6e6
+    assert read(case("23-comments.csv"))["error"].tolist() == [0.8, 0.7, 0.62]
+    assert read(case("13-suffix.csv"))["samples_seen"].tolist() == [12.8e6, 128e6]
