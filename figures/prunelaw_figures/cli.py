@@ -63,6 +63,15 @@ class Verbs(click.Group):
 
         return speaks_in_flags(module.command)
 
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any):
+        """As click's, and it remembers what was typed."""
+        from prunelaw_figures.terminal.flags import TYPED
+
+        typed = list(args)
+        context = super().make_context(info_name, args, *more, **extra)
+        context.meta[TYPED] = typed
+        return context
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the verb; what prunelaw raises on purpose becomes a message and an exit code."""
         # Imported here: it costs 0.4 s that `prunelaw --help` need not pay.

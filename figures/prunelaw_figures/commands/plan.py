@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunelaw_figures.terminal.options import (
-    DROP,
     FULL,
     GROUP,
     JSON,
     LEVEL,
-    MAP,
-    MAPPING,
     POOLS_ARE,
     SEED,
-    WHERE,
     figure_option,
+    reading_options,
     several,
     tell_notes,
 )
@@ -25,6 +22,7 @@ from prunelaw_figures.terminal.output import Amount
 
 if TYPE_CHECKING:
     from prunelaw_sim.pools.ensemble import PoolEnsemble
+    from prunelaw_sim.tables.mapping import ColumnMapping
 
 FORGOTTEN = 1000.0
 OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level")
@@ -60,20 +58,13 @@ OF_PLAN = ("budget", "selection_cost", "scored", "run_limit", "scatter", "level"
 @click.option("--replicates", type=int, default=400, help="Draws of the uncertainty.")
 @click.option("--run-limit", type=Amount(), help="Longest run worth adding; half the budget.")
 @click.option("--run-scatter", "scatter", type=float, help="Standard deviation of one run's error.")
-@click.option("--units", help="Of error or accuracy in a table of runs: fraction or percent.")
-@click.option(
-    "--batch-size", type=Amount(), default=1.0, help="Runs that saw fewer samples are refused."
-)
 @POOLS_ARE
 @GROUP
 @several(
     "--size", "sizes", "POOL=AMOUNT",
-    "Unique samples of a fitted pool, instead of the most its runs had",
+    "Unique samples of a pool; of runs, instead of the most they had",
 )  # fmt: skip
-@MAP
-@WHERE
-@DROP
-@MAPPING
+@reading_options
 @figure_option("Write the Pareto curve over compute to this PNG file.")
 @FULL
 @JSON
@@ -121,10 +112,7 @@ def _read(
     pools_are: str | None,
     group: str | None,
     sizes: dict[str, str],
-    columns: dict[str, str],
-    where: dict[str, str],
-    drop: str | None,
-    mapping_file: str | None,
+    mapping: "ColumnMapping",
     **of_table: Any,
 ) -> "tuple[PoolEnsemble, Sequence[object]]":
     """What is known of the pools, from either kind of table."""
@@ -132,19 +120,17 @@ def _read(
     from prunelaw_sim.common.amounts import parse_amount
     from prunelaw_sim.pools.known import known_from_runs
     from prunelaw_sim.pools.tables import PoolTable, read_pools
-    from prunelaw_sim.tables.mapping import ColumnMapping
 
-    mapping = ColumnMapping.of(mapping_file).updated(columns=columns, where=where, drop=drop)
-    content = read_pools(table, mapping=mapping, **of_table)
+    amounts = {name: parse_amount(f"--size {name}", text) for name, text in sizes.items()}
+    of_pools = {name: of_table[name] for name in ("a", "d", "convention")}
+    content = read_pools(table, mapping=mapping, sizes=amounts, **of_pools)
     draws: dict[str, Any] = {"seed": seed, "replicates": replicates, "pools_are": pools_are}
     if isinstance(content, PoolTable):
-        for name, given in (("--group", group), ("--size", sizes)):
-            if given:
-                raise InputError(f"{name} belongs to a table of runs; {table} holds parameters")
+        if group:
+            raise InputError(f"--group belongs to a table of runs; {table} holds parameters")
         _ask_about(budget, [pool.size for pool in content.pools])
         given = 1.0 if stretch is None else stretch
         return content.ensemble(**draws, stretch=given), content.notes
-    amounts = {name: parse_amount(f"--size {name}", text) for name, text in sizes.items()}
     _ask_about(budget, content["unique_samples"].tolist())
     known = known_from_runs(
         content, budget, convention=of_table["convention"], stretch=stretch, group=group,

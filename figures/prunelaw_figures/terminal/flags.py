@@ -1,14 +1,19 @@
-"""Errors in the words of the command line: Python's arguments become the flags that were typed."""
+"""Errors in the words of the command line: Python's arguments become the flags that were typed.
+
+Where an error knows the likely answer to what it asks, the command that gives it is added.
+"""
 
 import functools
 import re
+import shlex
 import sys
 from typing import Any
 
 import click
 
-from prunelaw.errors import InputError
+from prunelaw.errors import InputError, in_flags
 
+TYPED = f"{__name__}.typed"  # in a context's meta: the words of the command line
 # What theory and simulation call an argument → the verb's parameter, where the names differ.
 ALIASES = {"f": "keep", "kept": "budget", "rules": "rule", "columns": "map"}
 SUBJECT = re.compile(r"((?:point \d+: )?)(--[a-z-]+|[a-z_]+)(?= )")
@@ -29,7 +34,7 @@ def speaks_in_flags(command: click.Command) -> click.Command:
         try:
             return callback(*args, **kwargs)
         except InputError as error:
-            told = in_flags(str(error), command)
+            told = with_flag(in_flags(error.told), command) + _again(error, command)
             if told == str(error):
                 raise
             raise type(error)(told) from error
@@ -39,7 +44,21 @@ def speaks_in_flags(command: click.Command) -> click.Command:
     return command
 
 
-def in_flags(message: str, command: click.Command) -> str:
+def _again(error: InputError, command: click.Command) -> str:
+    """The command that was typed, with the options that answer what is asked."""
+    from prunelaw_sim.tables.questions import flags
+
+    context = click.get_current_context(silent=True)
+    typed = context.meta.get(TYPED) if context else None
+    known = {name for param in command.params for name in param.opts}
+    words = list(flags(error.answers))
+    if not words or not typed or not set(words[::2]) <= known:
+        return ""
+    so = "If so, and with an answer to the last" if error.unanswered else "If so, this reads it"
+    return f"\n{so}:\n  {shlex.join(['prunelaw', *typed, *words])}"
+
+
+def with_flag(message: str, command: click.Command) -> str:
     """`f must be …` → `--keep must be …`, where the command has such an option."""
     found = SUBJECT.match(message)
     if not found:

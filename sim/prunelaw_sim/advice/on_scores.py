@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from prunelaw.checks import check_number
-from prunelaw.errors import InputError
+from prunelaw.errors import InputError, spoken
 from prunelaw_sim.common.kept_examples import kept_examples
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.common.plain import to_plain
@@ -114,7 +114,8 @@ def advise_on_scores(
     if scores.high == "keep" and rule not in ("hard", "random") and f < 1.0:
         raise InputError(
             f"{scores.source}: rule {rule} needs to know whether high scores are hard or easy "
-            "examples, and the file has high = keep: give high (--scores-high), hard or easy"
+            "examples, and the file has high = keep: give "
+            f"{spoken('high=', '--scores-high')}, hard or easy"
         )
     kept = kept_examples(scores.values, f, rule, seed=seed)
     sign = -1.0 if scores.high == "easy" else 1.0

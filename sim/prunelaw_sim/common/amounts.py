@@ -28,7 +28,7 @@ def parse_amount(name: str, text: Any, low: float = 0.0) -> float:
         raise InputError(f"{name} must be {GRAMMAR}, got {text!r}{hint}")
     value = float(found[1]) * known[unit]
     if 0.0 < abs(value) < 1e300:
-        value = float(Decimal(found[1]) * Decimal(known[unit]))  # 2.3M is 2300000, to the last digit
+        value = float(Decimal(found[1]) * Decimal(known[unit]))  # 2.3M is 2300000
     return float(check_real(name, value, low, low_open=low == 0.0))
 
 

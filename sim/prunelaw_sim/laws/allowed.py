@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from prunelaw.errors import in_both
 from prunelaw_sim.laws.registry import LAWS
 from prunelaw_sim.tables.assemble import TARGETS, UNUSED, Reading, dropped_words
+from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.sweep import Sweep
 
 COUNTED = ("run", "group", "pool", "seed", "metric")
@@ -83,5 +85,5 @@ def _replicates(sweep: Sweep) -> dict[str, int]:
 
 def _warnings(sweep: Sweep) -> list[str]:
     if len(sweep.values("metric")) > 1:
-        return ["several metrics: a law is fitted to one (--metric)"]
+        return [f"several metrics: a law is fitted to one ({in_both(option(metric=None))})"]
     return []

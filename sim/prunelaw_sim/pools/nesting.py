@@ -12,12 +12,16 @@ from collections.abc import Mapping, Sequence
 
 from prunelaw.checks import check_choice
 from prunelaw.errors import InputError
+from prunelaw_sim.tables.questions import option
 
 ARE = ("disjoint", "alternatives")
 SAME = 1e-6  # of a quantile
 CLOSE = 0.05  # relative: sizes in the ratio of what names say
 
 _RANGE = re.compile(r"\d\s*%?\s*(?:-|–|to|:|\.\.)\s*\d")  # top 10-20%, q80:100
+_ENDS = re.compile(
+    r"(?<![\d.])(\d+(?:\.\d+)?)\s*%?\s*(?:-|–|to|_to_|:|\.\.)\s*(\d+(?:\.\d+)?)(?![\d.]*\d)"
+)
 _PART = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?|\.\d+)\s*(%|pct|percent|perc|p(?![a-z]))?", re.I)
 _FIRST = re.compile(
     r"(?:top|best|first|keep|kept|hardest|easiest|highest|lowest|upper|cleanest|percentile|above|"
@@ -58,9 +62,9 @@ def alternatives(
         listed = ", ".join(list(sizes)[:4]) + (", ..." if len(sizes) > 4 else "")
         raise InputError(
             f"pools_are must be said for the pools {listed}: {why}, so that they may contain each "
-            'other, and a union would count their common samples twice. pools_are="alternatives" '
-            '(--pools-are alternatives) trains on one of them; pools_are="disjoint" (--pools-are '
-            "disjoint) unites them"
+            "other, and a union would count their common samples twice. "
+            f"{option(pools_are='alternatives')} trains on one of them; "
+            f"{option(pools_are='disjoint')} unites them"
         )
     return False, "taken to be disjoint"
 
@@ -85,6 +89,8 @@ def _by_ranges(
 def looks_nested(sizes: Mapping[str, float]) -> str:
     """Why pools of these names and sizes may contain each other; empty where nothing says so."""
     names = list(sizes)
+    if overlap := _overlapping(names):
+        return "the ranges in {!r} and {!r} overlap".format(*overlap)
     said = [name for name in names if _FIRST.search(name) and not _RANGE.search(name)]
     parts = {name: part_of(name) for name in names}
     nested = [name for name in said if parts[name] is not None]
@@ -94,6 +100,22 @@ def looks_nested(sizes: Mapping[str, float]) -> str:
     if whole and sizes[whole[0]] >= (1.0 - CLOSE) * (sum(sizes.values()) - sizes[whole[0]]):
         return f"{whole[0]!r} sounds like all of the data"
     return _by_stem(names, sizes)
+
+
+def _overlapping(names: Sequence[str]) -> tuple[str, str] | None:
+    """Two names with ranges of per cent that share some, as `top 0-10%` and `top0to40p`."""
+    ranges = {}
+    for name in names:
+        if found := _ENDS.search(name):
+            low, high = float(found[1]), float(found[2])
+            if low < high <= 100.0:
+                ranges[name] = (low, high)
+    for i, one in enumerate(ranges):
+        for other in list(ranges)[i + 1 :]:
+            (a, b), (c, d) = ranges[one], ranges[other]
+            if min(b, d) > max(a, c):
+                return one, other
+    return None
 
 
 def part_of(name: str) -> float | None:

@@ -14,6 +14,7 @@ Accuracies and errors in per cent are never guessed: a column with values above 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +25,18 @@ import pandas as pd
 
 from prunelaw.checks import check_choice, check_number
 from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import InputError, TableError, spoken
+from prunelaw_sim.common.amounts import parse_amount
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_pools, from_standard_errors
 from prunelaw_sim.pools.nesting import alternatives
-from prunelaw_sim.readers import examine, recognise
+from prunelaw_sim.readers import asked_for, examine, recognise
+from prunelaw_sim.readers.json import records
 from prunelaw_sim.readers.table import read_cells
 from prunelaw_sim.tables.columns import Column, Where, check_column, series
+from prunelaw_sim.tables.final_rows import chosen_rows
 from prunelaw_sim.tables.mapping import ColumnMapping
+from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.sweep import Sweep
 
 _NEEDED = ("name", "size", "b", "tau")
@@ -51,6 +56,16 @@ _COLUMNS = {
         Column("quantile_low", "real", "lowest score quantile", low=0.0, high=1.0),
         Column("quantile_high", "real", "highest score quantile", low=0.0, high=1.0),
     )
+}
+
+
+_PUBLISHED = {  # what published files call them, likeliest first
+    "name": ("names?", "pools?", "buckets?"),
+    "size": ("sizes?", "pool_sizes?", "unique_samples"),
+    "b": ("b_values?", "utility"),
+    "tau": ("tau_values?", "c_values?", "c", "half_?li(?:fe|ves)"),
+    "a": ("a_values?", "best_a"),
+    "d": ("d_values?",),
 }
 
 
@@ -92,48 +107,99 @@ def read_pools(
     a: float | None = None,
     d: float | None = None,
     convention: str | None = None,
-    units: str | None = None,
-    batch_size: float = 1.0,
+    sizes: Mapping[str, float] | None = None,
     mapping: ColumnMapping | Mapping[str, str] | str | os.PathLike[str] | None = None,
-    delimiter: str | None = None,
+    **options: Any,
 ) -> PoolTable | Sweep:
     """The pools of a table of parameters, or the runs of a table of runs, as the columns say.
 
     Args:
         a, d, convention: for parameters, where the table has no such columns.
-        units: of error and accuracy in a table of runs, "fraction" or "percent"; needed where
-            values lie above 1.
-        batch_size: runs must have seen at least so many samples.
-        mapping: for runs, the file's column of a canonical one, or a mapping file.
+        sizes: for parameters, pool → unique samples, where the table does not have them.
+        mapping: the file's column of a canonical one, or a mapping file.
+        options: how the table is read, as for `prunelaw_sim.read`.
 
     Raises:
         TableError: naming file, line and column.
         InputError: for arguments.
     """
     path = Path(path)
-    asked = ColumnMapping.of(mapping).updated(units=units)
-    if delimiter is not None:
-        asked = asked.updated(options={"delimiter": delimiter})
-    batch = check_number("batch_size", batch_size, 1.0)
+    asked = asked_for(mapping, options)
     given = {"a": a, "d": d, "convention": convention}
-    if recognise(path, asked.format)[0] != "table":
-        return _runs(path, asked, given, batch)
-    cells = read_cells(path, asked.options.get("delimiter"))
+    cells = _cells(path, asked)
+    if cells is None:
+        return _runs(path, asked, given)
     if not len(cells):
         raise TableError(f"{path}: the table has a header but no rows")
-    is_parameters = {"b", "tau"} <= set(cells.columns)
-    is_runs = bool(asked.columns or {"samples_seen", "epochs"} & set(cells.columns))
-    if is_parameters == is_runs:
-        both = "has columns of both" if is_parameters else "has neither"
+    named = _named(cells, asked)
+    is_runs = bool(set(asked.columns) - set(_COLUMNS)) or {"samples_seen", "epochs"} & set(cells)
+    if not {"b", "tau"} & set(named) or (is_runs and not {"b", "tau"} <= set(named)):
+        return _runs(path, asked, given)
+    if is_runs:
         raise TableError(
             f"{path}: a table of pools has the columns {', '.join(_NEEDED)}, a table of runs "
-            f"{', '.join(_RUNS)}; this one {both}: {', '.join(map(str, cells.columns))}"
+            f"{', '.join(_RUNS)}; this one has columns of both: {', '.join(map(str, cells))}"
         )
-    if is_parameters:
-        if units is not None:
-            raise InputError("units belong to a table of runs; this is a table of parameters")
-        return _parameters(cells, path, given)
-    return _runs(path, asked, given, batch)
+    if asked.units is not None:
+        raise InputError("units belong to a table of runs; this is a table of parameters")
+    cells, _ = chosen_rows(named, asked.where, {}, str(path), list(map(str, named)))
+    return _parameters(_sized(cells, sizes or {}, asked.constants, path), path, given)
+
+
+def _cells(path: Path, asked: ColumnMapping) -> pd.DataFrame | None:
+    """The cells of a table or of JSON records; None for a format of runs only."""
+    kind = recognise(path, asked.format)[0]
+    if kind == "table":
+        return read_cells(path, asked.options.get("delimiter"))
+    if kind not in ("json", "jsonl") or path.is_dir():
+        return None
+    found = list(records(path))
+    frame = pd.DataFrame([row for _, row in found], dtype=object)
+    return frame.set_axis([place.removeprefix("line ") for place, _ in found])
+
+
+def _named(cells: pd.DataFrame, asked: ColumnMapping) -> pd.DataFrame:
+    """The cells under the names of parameters: as mapped, else as published files call them."""
+    theirs = {column: ours for ours, column in asked.columns.items() if ours in _COLUMNS}
+    taken = {*theirs.values(), *map(str, cells)}
+    for ours, forms in _PUBLISHED.items():
+        for form in forms:
+            found = [str(n) for n in cells if re.fullmatch(form, str(n), re.IGNORECASE)]
+            if found and ours not in taken and found[0] not in theirs:
+                theirs[found[0]] = ours
+                taken.add(ours)
+    return cells.rename(columns=theirs)
+
+
+def _sized(
+    cells: pd.DataFrame, sizes: Mapping[str, float], constants: Mapping[str, Any], path: Path
+) -> pd.DataFrame:
+    """The table with what is given of the pools: sizes by name, and values for all."""
+    extra = {n: _amount(n, v) for n, v in constants.items() if n in _COLUMNS and n != "name"}
+    for name in extra:
+        if name in cells:
+            raise TableError(f"{path}: {name!r} is given as a constant and as a column")
+    cells = cells.assign(**extra)
+    if not sizes:
+        if "size" in cells or "name" not in cells:
+            return cells
+        first = str(cells["name"].iloc[0])
+        raise TableError(
+            f"{path}: column 'size' (unique samples) is missing: "
+            f"{option(constants={'size': '12.8M'})}, if all pools are alike, or for each of them "
+            f"{spoken(f'sizes={{{first!r}: 12.8e6, ...}}', f'--size {first}=12.8M')}; pools: "
+            f"{', '.join(map(str, cells['name']))}"
+        )
+    names = [str(name) for name in cells["name"]] if "name" in cells else []
+    for name in sizes:
+        if name not in names:
+            raise InputError(f"sizes names {name!r}, which is no pool: {', '.join(names)}")
+    known = cells["size"].tolist() if "size" in cells else [None] * len(cells)
+    return cells.assign(size=[sizes.get(n, s) for n, s in zip(names, known, strict=True)])
+
+
+def _amount(name: str, value: Any) -> Any:
+    return parse_amount(name, value) if name == "size" else value
 
 
 def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> PoolTable:
@@ -231,18 +297,17 @@ def _shared(
     return values[0]
 
 
-def _runs(path: Path, asked: ColumnMapping, given: Mapping[str, Any], batch: float) -> Sweep:
+def _runs(path: Path, asked: ColumnMapping, given: Mapping[str, Any]) -> Sweep:
     for name in ("a", "d"):
         if given[name] is not None:
             raise InputError(f"{name} is fitted to a table of runs; it cannot be given")
     reading = examine(path, mapping=asked)
     sweep = reading.sweep.require("pool", "unique_samples", "samples_seen")
     seen, frame = sweep["samples_seen"], sweep.frame
-    for i in np.flatnonzero(seen < batch)[:1].tolist():
+    for i in np.flatnonzero(seen < 1.0)[:1].tolist():
         name = "samples_seen" if "samples_seen" in reading.columns else "epochs"
-        what = "one sample" if batch == 1.0 else f"one batch of {batch:g}"
         raise TableError(
-            f"{reading.cell(i, name)}: a run must see at least {what}, got {seen[i]:g} samples"
+            f"{reading.cell(i, name)}: a run must see at least one sample, got {seen[i]:g} samples"
         )
     # Without names of runs, a line of its own is a run, and must be another one.
     twice = [] if "run" in frame else np.flatnonzero(frame.duplicated().to_numpy())[:1].tolist()

@@ -29,9 +29,11 @@ from prunelaw_sim.readers._cells import Wanted
 from prunelaw_sim.readers._files import refuse_unreadable
 from prunelaw_sim.tables.assemble import Reading, assemble
 from prunelaw_sim.tables.mapping import FIELDS, SHORT, ColumnMapping
+from prunelaw_sim.tables.questions import asking, option
 from prunelaw_sim.tables.sweep import Sweep
 
-GENERAL = ("jsonl", "table")
+GENERAL = ("json", "jsonl", "table")
+ASKED_AT_ONCE = 20_000_000  # bytes of a file that is read again to gather all questions
 Given = ColumnMapping | Mapping[str, str] | str | os.PathLike[str] | None
 
 
@@ -59,13 +61,18 @@ def read(path: str | os.PathLike[str], *, mapping: Given = None, **options: Any)
 def examine(path: str | os.PathLike[str], *, mapping: Given = None, **options: Any) -> Reading:
     """The same with an account: the format and why, columns understood, rows dropped and why."""
     path = Path(path)
-    asked = _asked(mapping, options)
+    asked = asked_for(mapping, options)
     with named(path, errors=SYSTEM):
         return _examined(path, asked)
 
 
 def _examined(path: Path, asked: ColumnMapping) -> Reading:
     kind, why = recognise(path, asked.format)
+    several = path.is_dir() or path.stat().st_size < ASKED_AT_ONCE
+    return asking(lambda mapping: _read(path, mapping, kind, why), asked, several)
+
+
+def _read(path: Path, asked: ColumnMapping, kind: str, why: str) -> Reading:
     reader = _module(kind)
     known = _options(reader)
     _check_options(reader, path, known, asked)
@@ -85,7 +92,7 @@ def formats() -> list[str]:
     return [*sorted(name for name in names if name not in GENERAL), *GENERAL]
 
 
-def _asked(mapping: Given, options: dict[str, Any]) -> ColumnMapping:
+def asked_for(mapping: Given, options: Mapping[str, Any]) -> ColumnMapping:
     """Everything that was asked for: a mapping file, then options, which win."""
     fields = {name: value for name, value in options.items() if name in FIELDS}
     short = {name: value for name, value in options.items() if name in SHORT and value is not None}
@@ -116,7 +123,7 @@ def recognise(path: Path, format: str | None = None) -> tuple[str, str]:
     if len(claimed) > 1:
         listed = "; ".join(f"{name}: {reasons[name]}" for name in claimed)
         raise InputError(
-            f"{path} may be several formats, choose one by format= (--format): {listed}"
+            f"{path} may be several formats, choose one by {option(format=None)}: {listed}"
         )
     if claimed:
         return claimed[0], reasons[claimed[0]]

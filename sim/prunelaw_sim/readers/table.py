@@ -13,6 +13,7 @@ from prunelaw_sim.readers import _files
 from prunelaw_sim.readers._cells import Cells, Wanted
 from prunelaw_sim.readers._dialect import below, dialect_of
 from prunelaw_sim.tables.assemble import FileRows
+from prunelaw_sim.tables.questions import option
 
 
 def claims(path: Path) -> str:
@@ -58,9 +59,7 @@ def read_cells(path: Path, delimiter: str | None = None) -> pd.DataFrame:
     return _gather(path, delimiter, Wanted()).frame()
 
 
-def _gather(
-    path: Path, delimiter: str | None, wanted: Wanted, comment: str | None = None
-) -> Cells:
+def _gather(path: Path, delimiter: str | None, wanted: Wanted, comment: str | None = None) -> Cells:
     cells = Cells(wanted)
     kept: list[int] = []
     for line, row in _rows(path, delimiter):
@@ -75,8 +74,9 @@ def _gather(
             )
         elif row[0].startswith("#") and comment is None:
             raise TableError(
-                f"{path}, line {line}: is {row[0][:40]!r} a row that is left out? Say comment='skip' "
-                "or 'keep' (--reader-option comment=skip)"
+                f"{path}, line {line}: is {row[0][:40]!r} a row that is left out? Say "
+                f"{option(options={'comment': 'skip'})} or {option(options={'comment': 'keep'})}",
+                {"options": {"comment": "skip"}},
             )
         else:
             cells.add_values(line, [row[i] for i in kept])

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw.checks import check_choice
-from prunelaw.errors import TableError
+from prunelaw.errors import TableError, spoken
 from prunelaw_sim.scores.arrays import ScoreTable
 
 LISTS = ("indices-up", "indices-down")
@@ -77,8 +77,9 @@ def chosen_columns(
         chosen = rest if seed_columns(rest) else []
         if rest and not chosen:
             raise TableError(
-                f"{file}: which column holds the scores? Give column= (--scores-column), one of "
-                f"{', '.join(rest)}; several with commas are seeds, whose mean is taken"
+                f"{file}: which column holds the scores? Give "
+                f"{spoken('column=', '--scores-column')}, one of {', '.join(rest)}; several with "
+                "commas are seeds, whose mean is taken"
             )
     if id_name in chosen:
         raise TableError(f"{file}: column {id_name!r} cannot hold both scores and ids")
@@ -96,9 +97,18 @@ def _id_name(file: Path, names: list[str]) -> str | None:
     if len(named) == 1:  # beside the numbers of a saved pandas index
         return named[0]
     raise TableError(
-        f"{file}: which column holds the ids? Give id_column= (--scores-id), one of "
+        f"{file}: which column holds the ids? Give {spoken('id_column=', '--scores-id')}, one of "
         f"{', '.join(found)}"
     )
+
+
+def holding(what: str) -> str:
+    """How to say what a file holds, in a message."""
+    return spoken(f"holds={what!r}", f"--scores-holds {what}")
+
+
+def _never(end: str) -> str:
+    return spoken(f"never={end!r}", f"--scores-never {end}")
 
 
 def mean_of_seeds(
@@ -194,16 +204,17 @@ def understood(
     if start is not None and holds is None and not has_ids:
         raise TableError(
             f"{where}: an order of {start}...{start + len(values) - 1}: a rank of each example, or "
-            "a list of examples sorted by score? Say holds='ranks' (the largest number is the "
-            "highest score), 'indices-up' or 'indices-down' (examples in the order of rising or "
-            f"falling score) or 'scores' (--scores-holds); {place} has {values[0]:g}"
+            f"a list of examples sorted by score? Say {holding('ranks')} (the largest number is "
+            f"the highest score), {holding('indices-up')} or {holding('indices-down')} (examples "
+            f"in the order of rising or falling score) or {holding('scores')}; "
+            f"{place} has {values[0]:g}"
         )
     different = whole and values.min() >= 0.0 and len(np.unique(values)) == len(values) >= LEAST
     if start is None and holds is None and not has_ids and different:
         raise TableError(
             f"{where}: {len(values)} different integers up to {values.max():.0f}: a list of chosen "
             "examples? It ranks none. Give one score an example, or say that these are scores: "
-            "holds='scores' (--scores-holds)"
+            f"{holding('scores')}"
         )
     if start is not None and holds is None:
         said.append("the scores are ranks: the largest number is taken for the highest score")
@@ -244,7 +255,7 @@ def _with_never(
     if never is None:
         raise TableError(
             f"{where}: counts, and -1 for {int(marks.sum())} examples: never (as never learned)? "
-            "Say what it ranks as: never='highest' or 'lowest' (--scores-never)"
+            f"Say what it ranks as: {_never('highest')} or {_never('lowest')}"
         )
     changed = np.where(marks, np.inf, values) if never == "highest" else values
     return changed, [f"-1, in {int(marks.sum())} examples, is the {never} score"]

@@ -40,6 +40,7 @@ from prunelaw_sim.scores.contents import (
     LISTS,
     ROW,
     chosen_columns,
+    holding,
     mean_of_seeds,
     rows_of,
     understood,
@@ -325,8 +326,8 @@ def _listed(
         raise TableError(
             f"{file}: a list of {len(ids)} examples by their ids, and no scores: it says which are "
             "chosen and ranks none; give the ids of all examples (examples=[...]) for a mask, or, "
-            "if it is all of them sorted by a score, holds='indices-up' or 'indices-down' "
-            "(--scores-holds)"
+            f"if it is all of them sorted by a score, {holding('indices-up')} or "
+            f"{holding('indices-down')}"
         )
     inside = set(ids)
     values = np.array([float(text in inside) for text in examples])

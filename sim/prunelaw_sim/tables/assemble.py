@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import InputError, TableError, in_both
 from prunelaw_sim.common.amounts import parse_amount
 from prunelaw_sim.tables.column_names import from_run_names, refuse_unknown, resolve
 from prunelaw_sim.tables.columns import (
@@ -51,6 +51,7 @@ from prunelaw_sim.tables.measurement import (
     check_name,
     held_out_twins,
     kind_of,
+    ranked,
     refuse_rising,
 )
 from prunelaw_sim.tables.points_of_runs import (
@@ -58,9 +59,10 @@ from prunelaw_sim.tables.points_of_runs import (
     after_warmup,
     chosen_points,
     curve_notes,
-    of_run,
     once_each,
+    with_samples,
 )
+from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.settings import at_equal_inputs
 from prunelaw_sim.tables.sweep import Sweep
 
@@ -92,6 +94,7 @@ class FileRows:
         points: what is taken of runs with several points, unless the caller says.
         source: what messages call the file, where it is not the path that was given.
         header: all columns of the file, where cells are those of use only.
+        units: of error rates and accuracies, where the format has them always in one.
     """
 
     cells: pd.DataFrame
@@ -103,6 +106,7 @@ class FileRows:
     points: str = "all"
     source: str = ""
     header: tuple[str, ...] = ()
+    units: str | None = None
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -164,7 +168,8 @@ def assemble(
     frame, dropped, notes = frame.loc[kept.index], dropped + lost, notes + said
     notes += [dropped_words(count, why) for count, why in dropped]
     notes += [f"{UNUSED}{_listed(ignored)}"] if ignored else []
-    sweep = Sweep.from_frame(kept, notes=notes, where=where)
+    said = [in_both(note) for note in notes]
+    sweep = Sweep.from_frame(kept, notes=said, where=where, unused=ignored)
     refuse_rising(sweep, names, mapping.measured)
     refuse_rising_kept(sweep, names, mapping.fraction)
     return Reading(
@@ -210,7 +215,9 @@ def _understood(
     notes += said
     frame = frame.drop(columns=RAW, errors="ignore")
     frame = _with_metric(frame, names, metric, notes)
-    return _checked(as_errors(as_fractions(frame, mapping.units, where), where), where), where
+    return _checked(
+        as_errors(as_fractions(frame, mapping.units or rows.units, where), where), where
+    ), where
 
 
 def _is_log(rows: FileRows, header: tuple[str, ...]) -> bool:
@@ -232,19 +239,13 @@ def _wanted_points(
     dropped: list[Dropped],
 ) -> pd.DataFrame:
     """After warm-up, final points or all, every run once at a point."""
-    frame = _with_samples(frame, rows, notes)
+    frame = with_samples(frame, "epochs" in rows.columns, notes)
     frame, early = after_warmup(frame, mapping.warmup, where.source)
     notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
     axis = raw_axis(rows.cells, where.names)
-    curves = mapping.points == "final" and frame.duplicated(of_run(frame) or None).any()
-    if curves and "run" in frame and axis is not None:
-        name = "step" if "step" in axis.lower() else "epochs"
-        raise InputError(
-            f"{where.source}: points='final' needs to know how far along its run a row is: map "
-            f"{name}={axis} (--map {name}={axis})"
-        )
-    frame, along = chosen_points(frame, mapping.points or rows.points, where.source)
-    frame, again, said = once_each(frame, mapping.repeats or "refuse", where)
+    far = None if axis is None else rows.cells.loc[frame.index, axis]
+    frame, along = chosen_points(frame, mapping.points or rows.points, where.source, far)
+    frame, again, said = once_each(frame, mapping.repeats or "refuse", where, rows.cells)
     dropped += [*early, *along, *again]
     notes += said
     return frame
@@ -282,8 +283,9 @@ def _measurement(
             if twins := held_out_twins(name, header):
                 mapped = f", in place of the mapping of {min(explicit)}" if explicit else ""
                 raise TableError(
-                    f"{source}: which measurement? choose metric= (--metric){mapped} from "
-                    f"{_listed([*twins, name])}"
+                    f"{source}: which measurement? choose {option(metric=None)}{mapped} from "
+                    f"{_listed([*twins, name])}",
+                    {} if explicit else {"metric": ranked(twins)[0]},
                 )
     if rows.measured and not explicit and not (canonical and mapping.metric is None):
         chosen = _choose(list(rows.measured), mapping.metric, source)
@@ -311,7 +313,9 @@ def _choose(known: list[str], wanted: str | None, source: str) -> str:
         return str(wanted)
     said = "which measurement?" if wanted is None else f"no measurement {wanted!r};"
     raise TableError(
-        f"{source}: {said} choose metric= (--metric) from {_listed(known) or 'none: there is none'}"
+        f"{source}: {said} choose {option(metric=None)} from "
+        f"{_listed(ranked(known)) or 'none: there is none'}",
+        {"metric": ranked(known)[0]} if known else {},
     )
 
 
@@ -319,8 +323,8 @@ def _kind(name: str, source: str) -> str:
     kind = kind_of(name)
     if kind is None:
         raise TableError(
-            f"{source}: is {name!r} an error or an accuracy? Say measured='error' or 'accuracy' "
-            "(--measured)"
+            f"{source}: is {name!r} an error or an accuracy? Say {option(measured='error')} or "
+            f"{option(measured='accuracy')}"
         )
     return kind
 
@@ -382,39 +386,6 @@ def _checked(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
         values = check_column(series_of(frame, name), TARGETS[name], where)
         columns[name] = pd.Series(values, frame.index, values.dtype, copy=False)
     return pd.DataFrame(columns, frame.index, copy=False)
-
-
-def _with_samples(frame: pd.DataFrame, rows: FileRows, notes: list[str]) -> pd.DataFrame:
-    """samples_seen = step * batch_size, unless samples or epochs of known size say it."""
-    if "epochs" in rows.columns and "unique_samples" not in frame and "epochs" in frame:
-        frame = frame.drop(columns="epochs")
-        notes.append("epochs are not used: give unique_samples (--constant unique_samples=N)")
-    counted = "samples_seen" in frame or {"epochs", "unique_samples"} <= set(frame.columns)
-    if "step" not in frame:
-        return frame
-    if counted:
-        return _compared(frame, notes)
-    if "batch_size" not in frame:
-        notes.append("steps are not samples: give batch_size (--constant batch_size=N)")
-        return frame
-    notes.append("computed samples_seen = step * batch_size")
-    return frame.assign(samples_seen=frame["step"] * frame["batch_size"])
-
-
-def _compared(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Steps beside samples: another ratio than 1 is said, and what may be behind it."""
-    if "batch_size" not in frame:
-        return frame
-    epochs = "samples_seen" not in frame
-    seen = frame["epochs"] * frame["unique_samples"] if epochs else frame["samples_seen"]
-    ratio = float(np.median(seen / (frame["step"] * frame["batch_size"]).clip(lower=1.0)))
-    if abs(ratio - 1) > 0.01:
-        which = "epochs * unique_samples" if epochs else "samples_seen"
-        notes.append(
-            f"{which} are {ratio:.3g} times step * batch_size, and are used (several processes, "
-            "accumulated gradients, a last batch that is not full?)"
-        )
-    return frame
 
 
 def _check_pools(frame: pd.DataFrame, sizes: Mapping[str, float | int], where: Where) -> None:

@@ -12,6 +12,9 @@ import pandas as pd
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.common.amounts import parse_amount
 from prunelaw_sim.tables.columns import COLUMNS, Where, series
+from prunelaw_sim.tables.measurement import measurements
+from prunelaw_sim.tables.proposals import proposed
+from prunelaw_sim.tables.questions import option
 
 
 def resolve(
@@ -51,7 +54,7 @@ def resolve(
             names[ours] = theirs
             _refuse_twin(theirs, source, header)
     if not {"error", "accuracy"} & set(names):
-        raise TableError(_no_error(source, header))
+        raise _no_error(source, header, names)
     return names
 
 
@@ -118,17 +121,30 @@ def _refuse_twin(name: str, source: str, header: Sequence[str]) -> None:
     if twins:
         raise TableError(
             f"{source}: columns {name!r} and {twins[0]!r} differ in case only; say which is meant: "
-            f"mapping={{...: {name!r}}} (--map)"
+            f"{option(columns={'...': name})}"
         )
 
 
-def _no_error(source: str, header: Sequence[str]) -> str:
-    hint = _closest("error", header)
+def _no_error(source: str, header: Sequence[str], names: Mapping[str, str]) -> TableError:
+    """Which column holds the errors, and which others look like canonical ones."""
     if len(header) == 1:
-        hint = "; the header is one column only: is the delimiter another? (delimiter=';')"
-    return (
-        f"{source}: no column 'error'{hint}; map one: mapping={{'error': '...'}} or "
-        f"{{'accuracy': '...'}}; present: {', '.join(header)}"
+        return TableError(
+            f"{source}: no column 'error'; the header is one column only, {header[0]!r:.200}: is "
+            f"the delimiter another? {option(options={'delimiter': ';'})}"
+        )
+    found, others = measurements(header), proposed(header, set(names), names.values())
+    answers: dict[str, Any] = {"metric": found[0]} if found else {}
+    if others:
+        answers["columns"] = others
+    close = "" if found and found[0].lower() != "error" else _closest("error", header)
+    likely = f": {option(metric=found[0])}" if found else ""
+    more = f" (or {', '.join(found[1:6])})" if found[1:] else ""
+    other = f"; and {option(columns=others)}, if these are what they look like" if others else ""
+    named = "" if found else f": {option(columns={'error': '...'})} or accuracy"
+    return TableError(
+        f"{source}: no column 'error'{close}; which one is it{likely}{more}{named}{other}; "
+        f"present: {', '.join(header)}",
+        answers,
     )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from prunelaw.errors import TableError
 from prunelaw_sim.tables.columns import Column, Where, series
 from prunelaw_sim.tables.points_of_runs import ORDER, Dropped, of_run
+from prunelaw_sim.tables.questions import option
 
 BLANK = {"", "na", "n/a", "#n/a", "<na>", "none", "null", "-", "--"}
 STATE = re.compile(r"(?:^|[._ /])(?:trial|run|job)?[_ ]?(?:state|status)$|jobstatus$", re.I)
@@ -61,15 +62,16 @@ def chosen_rows(
         name = asked if asked in cells else columns.get(asked, asked)
         if name not in cells:
             raise TableError(
-                f"{source}: where names {name!r}, which is no column (--where); present: "
-                f"{', '.join(header)}"
+                f"{source}: where names {name!r}, which is no column ({option(where=None)}); "
+                f"present: {', '.join(header)}"
             )
         texts = _texts(series(cells, name))
         good = _among(texts, wanted)
         if not good.any():
             known = ", ".join(sorted(set(texts))[:20])
             raise TableError(
-                f"{source}: {name}={wanted!r} leaves no row (--where); {name!r} holds: {known}"
+                f"{source}: {name}={wanted!r} leaves no row ({option(where=None)}); {name!r} "
+                f"holds: {known}"
             )
         if not good.all():
             dropped.append((int((~good).sum()), f"{name} is not {wanted}"))
@@ -117,7 +119,7 @@ def _finished(cells: pd.DataFrame, name: str, source: str) -> tuple[pd.DataFrame
     if odd:
         raise TableError(
             f"{source}, column {name!r}: are runs that are {', '.join(odd[:10])} finished? Say "
-            f"which ones count: where={{{name!r}: '...'}} (--where '{name}=...')"
+            f"which ones count: {option(where={name: '...'})}"
         )
     is_good = np.array([text in FINISHED for text in texts], dtype=bool)
     if is_good.all():
@@ -126,8 +128,8 @@ def _finished(cells: pd.DataFrame, name: str, source: str) -> tuple[pd.DataFrame
     states = ", ".join(sorted(own[i] or "empty" for i in np.flatnonzero(~is_good)))
     if not good.any():
         raise TableError(
-            f"{source}, column {name!r}: no run is finished: {states} (where={{{name!r}: '...'}} "
-            f"takes others, --where '{name}=...')"
+            f"{source}, column {name!r}: no run is finished: {states} "
+            f"({option(where={name: '...'})} takes others)"
         )
     return cells.loc[good], [(int((~good).sum()), f"of runs that are not finished: {states}")]
 
@@ -191,8 +193,9 @@ def with_values(
             raise TableError(
                 f"{where.cell(cells, at, name)}: must be {columns[name].allowed}, got "
                 f"{cells.iloc[at]!r}; {int(blank.sum())} of {len(blank)} rows have no value here: "
-                "leave them out by drop='missing' (--drop missing), or choose rows by where "
-                "(--where COLUMN=VALUE)"
+                f"leave them out by {option(drop='missing')}, or choose rows by "
+                f"{option(where={'COLUMN': 'VALUE'})}",
+                {"drop": "missing"},
             )
         dropped.append((int(blank.sum()), f"without a value of {where.names.get(name, name)!r}"))
         frame = frame.loc[~blank]
@@ -241,8 +244,9 @@ def _without_diverged(
         at = int(np.flatnonzero(bad)[0])
         raise TableError(
             f"{where.cell(cells, at, measured)}: must be {column.allowed}, got {cells.iloc[at]!r}; "
-            "did the run diverge? Leave such runs out by drop='diverged' (--drop diverged); where "
-            "it only says that nothing was measured, such rows by drop='missing' (--drop missing)"
+            f"did the run diverge? Leave such runs out by {option(drop='diverged')}; where it "
+            f"only says that nothing was measured, such rows by {option(drop='missing')}",
+            {} if bad.all() else {"drop": "diverged"},
         )
     if bad.all():
         raise TableError(f"{where.source}: no row is left: all are {words}")
@@ -280,8 +284,9 @@ def after_start(
         if zero is None and (name == "epochs" or (name == RAW and "step" not in own.lower())):
             asked = (
                 f"{where.source}, {where.row} {cells.index[int(np.flatnonzero(at_0)[0])]}, column "
-                f"{own!r}: 0 is before training, or the first one done? Say zero='before' (such "
-                "rows are left out) or 'done' (1 is added) (--zero before|done)"
+                f"{own!r}: 0 is before training, or the first one done? Say "
+                f"{option(zero='before')} (such rows are left out) or "
+                f"{option(zero='done')} (1 is added)"
             )
             if name == "epochs":
                 raise TableError(asked)
@@ -382,6 +387,7 @@ def _asked(frame: pd.DataFrame, by: str, part: np.ndarray, at: int, where: Where
     return (
         f"{where.source}, {where.row} {cells.index[at]}, column {where.names.get(by, by)!r}: the "
         f"log{run} goes back from {along[before]:g} to {along[at]:g}: was it resumed, so that "
-        "later rows replace earlier ones (restarts='resumed'), is this another run ('separate'), "
-        "or are rows in no order ('unordered')? (--restarts)"
+        f"later rows replace earlier ones ({option(restarts='resumed')}), is this another run "
+        f"({option(restarts='separate')}), or are rows in no order "
+        f"({option(restarts='unordered')})?"
     )

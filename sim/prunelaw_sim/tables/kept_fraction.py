@@ -14,6 +14,7 @@ import pandas as pd
 from prunelaw.errors import TableError
 from prunelaw_sim.common.text_forms import SIMULATED
 from prunelaw_sim.tables.columns import Column, Where, check_column, series
+from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.sweep import Sweep
 
 PRUNED = Column("pruned_fraction", "real", "fraction pruned, 1 - f", low=0.0, high=1.0)
@@ -63,15 +64,15 @@ def check_fraction_name(ours: str, theirs: str, fraction: str | None, source: st
     if ours == "keep_fraction" and gone and not (kept and not _gone_surely(words)):
         raise TableError(
             f"{source}: column {theirs!r} is mapped to keep_fraction, the fraction KEPT, but its "
-            f"name may mean the fraction pruned: map pruned_fraction={theirs} (--map "
-            f"pruned_fraction={theirs}), or say that it is kept by fraction='kept' (--fraction "
-            "kept)"
+            f"name may mean the fraction pruned: say {option(fraction='pruned')} or "
+            f"{option(fraction='kept')}",
+            {"fraction": "pruned"},
         )
     if ours == PRUNED.name and kept and not gone:
         raise TableError(
             f"{source}: column {theirs!r} is mapped to pruned_fraction, but its name says kept: "
-            f"map keep_fraction={theirs} (--map keep_fraction={theirs}), or say that it is pruned "
-            "by fraction='pruned' (--fraction pruned)"
+            f"say {option(fraction='kept')} or {option(fraction='pruned')}",
+            {"fraction": "kept"},
         )
     return ours
 
@@ -104,10 +105,9 @@ def as_kept(frame: pd.DataFrame, fraction: str | None, where: Where) -> tuple[pd
     if "keep_fraction" in frame and fraction is None:
         cells = series(frame, "keep_fraction")
         values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
-        own = where.names.get("keep_fraction", "keep_fraction")
         where.refuse(values == 0.0, cells, "keep_fraction", lambda _: (
-            "0 kept leaves no example to train on: is this the fraction pruned? Then map "
-            f"pruned_fraction={own} (--map pruned_fraction={own})"
+            "0 kept leaves no example to train on: is this the fraction pruned? Then say "
+            f"{option(fraction='pruned')}"
         ))  # fmt: skip
     return frame, []
 
@@ -124,14 +124,14 @@ def refuse_rising_kept(sweep: Sweep, names: Mapping[str, str], fraction: str | N
     if rising + falling < ASKED_PAIRS or rising < RISING * (rising + falling):
         return
     own = names.get(PRUNED.name, names.get("keep_fraction", "keep_fraction"))
-    read, other, meaning = "kept", PRUNED.name, "pruned"
+    read, meaning = "kept", "pruned"
     if PRUNED.name in names:
-        read, other, meaning = "pruned", "keep_fraction", "kept"
+        read, meaning = "pruned", "kept"
     raise TableError(
         f"{sweep.source}, column {own!r}: read as the fraction {read}, the error grows with the "
         f"fraction kept in {rising} of {rising + falling} pairs of runs: is it the fraction "
-        f"{meaning}? Then map {other}={own} (--map {other}={own}); if it is {read}, say "
-        f"fraction={read!r} (--fraction {read})"
+        f"{meaning}? Say {option(fraction=meaning)} or {option(fraction=read)}",
+        {"fraction": meaning},
     )
 
 

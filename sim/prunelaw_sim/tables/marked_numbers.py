@@ -17,6 +17,7 @@ from prunelaw.errors import TableError
 from prunelaw_sim.common.amounts import parse_amount
 from prunelaw_sim.tables.columns import Column, Where, series
 from prunelaw_sim.tables.mapping import ColumnMapping
+from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.written_numbers import plain_numbers
 
 _PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\+-|\\pm|\+/−|∓)\s*")
@@ -156,7 +157,7 @@ def with_marks(
         if name in measured and units == "fraction":
             raise TableError(
                 f"{where.source}: {where.column(name)} has cells with %, and units say fraction; "
-                "leave units out (--units)"
+                f"leave {option(units=None)} out"
             )
         frame = frame.assign(**{name: [_hundredth(cell) for cell in cells.tolist()]})
         notes.append(f"{where.column(name)}: {cells.iloc[0]}% is read as {frame[name].iloc[0]}")

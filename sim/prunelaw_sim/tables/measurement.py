@@ -7,7 +7,7 @@ error rate that rises with every sample seen is an accuracy, and 63.2 is no frac
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from prunelaw_sim.tables.columns import (
     is_error_rate,
     series,
 )
+from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.sweep import Sweep
 
 _ACCURACY = re.compile(r"accuracy|recall|precision|(?<![a-z])(acc|top_?\d|f1|auc|auroc)(?![a-z])")
@@ -36,6 +37,7 @@ _HELD_OUT = {
     "val", "valid", "validation", "test", "eval", "evaluation", "dev", "heldout", "holdout", "vali",
 }  # fmt: skip
 _TRAINING = {"train", "training"}
+_COST = re.compile(r"(?:_se|_sem|_std|_stderr|_time|_ms|_seconds)$|loss_?scale|^best_loss_", re.I)
 
 
 def kind_of(name: str) -> str | None:
@@ -56,6 +58,30 @@ def held_out_twins(name: str, header: Sequence[str]) -> list[str]:
     if words & (_HELD_OUT | _TRAINING):
         return []
     return [other for other in header if _words(other) & _HELD_OUT and _same_kind(name, other)]
+
+
+def measurements(header: Iterable[str]) -> list[str]:
+    """Columns whose names say that they hold an accuracy, an error or a loss; likeliest first."""
+    found = [name for name in header if kind_of(name) and not _COST.search(name)]
+    return ranked(found)
+
+
+def ranked(names: Iterable[str]) -> list[str]:
+    """Measurements, the one that is most likely meant first."""
+    return sorted(names, key=_rank)
+
+
+def _rank(name: str) -> tuple[bool, bool, bool, bool, bool]:
+    """Held out before unnamed before training; test before validation; rates before losses."""
+    text = name.lower()
+    top_k = re.search(r"top_?([2-9]|\d\d)", text) is not None or "@5" in text
+    return (
+        bool(_words(name) & _TRAINING),
+        not _words(name) & _HELD_OUT,
+        not is_error_rate(text),
+        "test" not in text,
+        top_k,
+    )
 
 
 def _same_kind(name: str, other: str) -> bool:
@@ -86,9 +112,9 @@ def check_name(ours: str, theirs: str, measured: str | None, source: str) -> str
     said = kind_of(theirs)
     if said is not None and said != ours:
         raise TableError(
-            f"{source}: column {theirs!r} is mapped to {ours}, but its name says {said}: map "
-            f"{said}={theirs} (error = 1 - accuracy), or say what it is by measured={ours!r} "
-            f"(--measured {ours})"
+            f"{source}: column {theirs!r} is mapped to {ours}, but its name says {said}: "
+            f"say {option(measured=said)} or {option(measured=ours)}",
+            {"measured": said},
         )
     return ours
 
@@ -141,12 +167,14 @@ def _asked(
         return TableError(
             f"{words}, but {where.row} {raw.index[first]} has {values[first]:g}, like "
             f"{kinds[int(above[first])]}: {got}; one column must be in one unit "
-            "(units='percent' or 'fraction', --units, if it is)"
+            f"({option(units='percent')} or {option(units='fraction')}, if it is)",
+            {"units": "percent"},
         )
     loss = f"; a loss has a `metric` with one of {', '.join(LOSS_WORDS)}" if name == "error" else ""
     return TableError(
-        f"{words}, and must be in [0, 1]: {got}; say what it is: units='percent' or 'fraction' "
-        f"(--units){loss}"
+        f"{words}, and must be in [0, 1]: {got}; say what it is: {option(units='percent')} or "
+        f"{option(units='fraction')}{loss}",
+        {"units": "percent"},
     )
 
 
@@ -171,7 +199,7 @@ def refuse_rising(sweep: Sweep, names: Mapping[str, str], measured: str | None) 
         raise TableError(
             f"{sweep.source}, column {names.get(this, this)!r}: read as {this}, the error grows "
             f"with {by} in {rising} of {rising + falling} pairs of runs: is it {other}? Say "
-            f"measured={other!r} or {this!r} (--measured)"
+            f"{option(measured=other)} or {option(measured=this)}"
         )
 
 

@@ -12,13 +12,54 @@ import numpy as np
 import pandas as pd
 
 from prunelaw.checks import check_choice
-from prunelaw.errors import InputError, TableError
+from prunelaw.errors import InputError, TableError, spoken
 from prunelaw_sim.common.amounts import amount_text, parse_amount
 from prunelaw_sim.tables.columns import Where, series
 from prunelaw_sim.tables.mapping import POINTS, REPEATS
+from prunelaw_sim.tables.questions import option
 
 ORDER = ("samples_seen", "step", "epochs")  # along a run, whichever is there
 Dropped = tuple[int, str]
+UNIQUE = spoken("unique_samples=N", "--constant unique_samples=N")
+BATCH = spoken("batch_size=N", "--batch-size N")
+
+
+def with_samples(frame: pd.DataFrame, logged: bool, notes: list[str]) -> pd.DataFrame:
+    """samples_seen = step * batch_size, unless samples or epochs of known size say it.
+
+    `logged`: the format has epochs, which are of no use without the size of the data.
+    """
+    if logged and "unique_samples" not in frame and "epochs" in frame:
+        frame = frame.drop(columns="epochs")
+        notes.append(
+            f"epochs are not used: give {spoken('unique_samples=N', '--constant unique_samples=N')}"
+        )
+    counted = "samples_seen" in frame or {"epochs", "unique_samples"} <= set(frame.columns)
+    if "step" not in frame:
+        return frame
+    if counted:
+        return _compared(frame, notes)
+    if "batch_size" not in frame:
+        notes.append(f"steps are not samples: give {BATCH}")
+        return frame
+    notes.append("computed samples_seen = step * batch_size")
+    return frame.assign(samples_seen=frame["step"] * frame["batch_size"])
+
+
+def _compared(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Steps beside samples: another ratio than 1 is said, and what may be behind it."""
+    if "batch_size" not in frame:
+        return frame
+    epochs = "samples_seen" not in frame
+    seen = frame["epochs"] * frame["unique_samples"] if epochs else frame["samples_seen"]
+    ratio = float(np.median(seen / (frame["step"] * frame["batch_size"]).clip(lower=1.0)))
+    if abs(ratio - 1) > 0.01:
+        which = "epochs * unique_samples" if epochs else "samples_seen"
+        notes.append(
+            f"{which} are {ratio:.3g} times step * batch_size, and are used (several processes, "
+            "accumulated gradients, a last batch that is not full?)"
+        )
+    return frame
 
 
 def after_warmup(
@@ -46,18 +87,28 @@ def after_warmup(
 
 
 def chosen_points(
-    frame: pd.DataFrame, points: str, source: str
+    frame: pd.DataFrame, points: str, source: str, axis: pd.Series | None = None
 ) -> tuple[pd.DataFrame, list[Dropped]]:
-    """All rows, or those of every run that lie furthest along it."""
+    """All rows, or those of every run that lie furthest along it.
+
+    `axis`: how far a row is, in steps or epochs of the file, where no canonical column says it.
+    """
     if check_choice("points", points, POINTS) == "all":
         return frame, []
     by = next((name for name in ORDER if name in frame), None)
     if "run" not in frame:
-        raise InputError(f"{source}: points='final' needs the column 'run'; map one")
-    if by is None:
+        raise InputError(
+            f"{source}: {option(points='final')} needs the column 'run': "
+            f"{option(columns={'run': '...'})}"
+        )
+    far = axis if by is None else frame[by]
+    if far is None:
         return frame, []
-    last = frame.groupby(of_run(frame), sort=False)[by].transform("max")
-    kept = (frame[by] == last).to_numpy()
+    by = by or str(far.name)
+    numbers = np.asarray(pd.to_numeric(far, errors="coerce"), dtype=np.float64)
+    far = pd.Series(numbers, frame.index)
+    last = far.groupby([frame[name] for name in of_run(frame)], sort=False).transform("max")
+    kept = (far == last).to_numpy() | last.isna().to_numpy()
     words = f"points of a curve before the run's last {by} (points = all keeps them)"
     return frame.loc[kept], [(int((~kept).sum()), words)] if not kept.all() else []
 
@@ -71,14 +122,17 @@ def curve_notes(frame: pd.DataFrame) -> list[str]:
         return []
     return [
         f"{int((lengths > 1).sum())} runs have several points, and all are taken: laws are for "
-        "final points (points='final', --points final), as the learning rate still falls on a curve"
+        f"final points ({option(points='final')}), as the learning rate still falls on a curve"
     ]
 
 
 def once_each(
-    frame: pd.DataFrame, repeats: str, where: Where
+    frame: pd.DataFrame, repeats: str, where: Where, cells: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
-    """Every run once at a point: `refuse` names the rows, the others say what they did."""
+    """Every run once at a point: `refuse` names the rows, the others say what they did.
+
+    `cells`: the file's columns, among which one may tell evaluations of a run apart.
+    """
     check_choice("repeats", repeats, REPEATS)
     if "run" not in frame:
         return frame, [], _copies(frame, where)
@@ -90,7 +144,7 @@ def once_each(
     if not twice.any():
         return frame, [], []
     if repeats == "refuse":
-        raise _repeated(frame, keys, twice, where)
+        raise _repeated(frame, keys, twice, where, cells)
     again = frame.duplicated(keys, keep="last" if repeats == "last" else "first").to_numpy()
     words = f"repeated evaluations of {frame.loc[twice, 'run'].nunique()} runs"
     if repeats == "last":
@@ -103,18 +157,52 @@ def of_run(frame: pd.DataFrame) -> list[str]:
     return [name for name in known if name in frame]
 
 
-def _repeated(frame: pd.DataFrame, keys: list[str], twice: np.ndarray, where: Where) -> TableError:
+def _repeated(
+    frame: pd.DataFrame,
+    keys: list[str],
+    twice: np.ndarray,
+    where: Where,
+    cells: pd.DataFrame | None,
+) -> TableError:
     first = int(np.flatnonzero(twice)[0])
     same = np.flatnonzero((frame[keys] == frame[keys].iloc[first]).all(axis=1).to_numpy())
     second = int(same[1])
     errors = frame["error"].to_numpy(float)[same]
     values = "the same value" if np.ptp(errors) == 0 else f"{errors[0]:g} and {errors[1]:g}"
+    parts = {} if cells is None else _telling_apart(frame, keys, cells, where)
+    apart = ""
+    if parts:
+        ((name, values_of),) = parts.items()
+        listed = ", ".join(repr(value) for value in values_of[:6])
+        apart = f"its rows differ in {name!r}: {option(where={name: values_of[0]})} (of {listed}); "
     return TableError(
-        f"{where.cell(series(frame, 'run'), second, 'run')}: the same run is in {where.row} "
-        f"{frame.index[first]} ({values}); a run counts once: "
+        f"{where.cell(series(frame, 'run'), second, 'run')}: the same run is "
+        f"{'' if where.row == 'in' else 'in '}{where.row} "
+        f"{frame.index[first]} ({values}); a run counts once: {apart}"
         f"{frame['run'].iloc[second]!r} needs a `seed` if it is a replicate; of repeated "
-        "evaluations take repeats='average' or 'last' (--repeats)"
+        f"evaluations take {option(repeats='average')} or {option(repeats='last')}"
     )
+
+
+def _telling_apart(
+    frame: pd.DataFrame, keys: list[str], cells: pd.DataFrame, where: Where
+) -> dict[str, list[str]]:
+    """A column, used by nobody, of which some values leave every run once; those values."""
+    runs = frame.groupby(keys, sort=False).ngroup().to_numpy()
+    found: dict[str, list[str]] = {}
+    for name in [n for n in cells if n not in where.names.values()]:
+        texts = np.array([str(cell) for cell in cells.loc[frame.index, name]])
+        values, counts = np.unique(texts, return_counts=True)
+        even = values[counts == runs.max() + 1].tolist()
+        once = [text for text in even if len(set(runs[texts == text])) == runs.max() + 1]
+        if once and len(values) > 1:
+            found[str(name)] = once
+    named = [name for name, values in found.items() if not any(map(_is_number, values))]
+    return {name: found[name] for name in (named or list(found))[:1]}
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", text, re.IGNORECASE) is not None
 
 
 def _averaged(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prunelaw_sim.tables.points_of_runs import Dropped
+from prunelaw_sim.tables.questions import option
 
 INPUTS = (
     "group", "metric", "pool", "unique_samples", "samples_seen", "epochs", "parameters", "compute",
@@ -82,8 +83,8 @@ def unequal_note(frame: pd.DataFrame, unused: pd.DataFrame) -> list[str]:
     why = f"; {shown} differ there" if found else ""
     return [
         f"{rows} runs at {places} equal inputs ({', '.join(names)}) have errors that differ by "
-        f"more than {100 * APART:g} %{why}: they are no replicates; equal_inputs='best' "
-        "(--equal-inputs best) takes the best of each"
+        f"more than {100 * APART:g} %{why}: they are no replicates; "
+        f"{option(equal_inputs='best')} takes the best of each"
     ]
 
 

@@ -14,6 +14,7 @@ from prunelaw_sim.common.new_file import write_new_file
 from prunelaw_sim.common.text_forms import SIMULATED
 from prunelaw_sim.common.visible import csv_text
 from prunelaw_sim.tables.columns import COLUMNS, Where, check_column, check_error_rates, series
+from prunelaw_sim.tables.proposals import needed
 
 EPOCHS_TOLERANCE = 0.01  # epochs are often printed rounded; more than this is another number
 
@@ -28,11 +29,13 @@ class Sweep:
     Attributes:
         source: where it came from.
         notes: what was left out, filled in or computed on the way.
+        unused: columns of the file that are not in the table.
     """
 
     _frame: pd.DataFrame = field(repr=False)
     source: str
     notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @classmethod
     def from_frame(
@@ -42,6 +45,7 @@ class Sweep:
         *,
         notes: Iterable[str] = (),
         where: Where | None = None,
+        unused: Iterable[str] = (),
     ) -> "Sweep":
         """A checked sweep from a frame whose columns carry canonical names.
 
@@ -65,7 +69,7 @@ class Sweep:
         _check_counts(table, where)
         check_error_rates(series(table, "error"), series(table, "metric"), where)
         ordered = [name for name in COLUMNS if name in table.columns]
-        return cls(_reindexed(table, ordered), where.source, tuple(said))
+        return cls(_reindexed(table, ordered), where.source, tuple(said), tuple(unused))
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -87,14 +91,10 @@ class Sweep:
         return np.array(values, dtype=object if COLUMNS[column].kind == "text" else np.float64)
 
     def require(self, *columns: str) -> "Sweep":
-        """This sweep, if it has all these columns; `TableError` that names the first missing."""
-        for name in columns:
-            if name not in self._frame.columns:
-                meaning = f" ({COLUMNS[name].meaning})" if name in COLUMNS else ""
-                raise TableError(
-                    f"{self.source}: column {name!r}{meaning} is needed here and missing; "
-                    f"present: {', '.join(self.columns)}"
-                )
+        """This sweep, if it has all these columns; `TableError` that names all that are missing."""
+        missing = [name for name in columns if name not in self._frame.columns]
+        if missing:
+            raise needed(missing, self.columns, self.unused, self.source)
         return self
 
     def values(self, column: str) -> list[Any]:
@@ -144,7 +144,8 @@ class Sweep:
             notes.append(f"dropped columns that not all parts have: {', '.join(lost)}")
         table = pd.concat([_reindexed(sweep._frame, common) for sweep in sweeps], ignore_index=True)
         source = " + ".join(dict.fromkeys(sweep.source for sweep in sweeps))
-        return Sweep(table, source, tuple(dict.fromkeys(notes)))
+        unused = dict.fromkeys(name for sweep in sweeps for name in sweep.unused)
+        return Sweep(table, source, tuple(dict.fromkeys(notes)), tuple(unused))
 
     def to_csv(self, path: str | os.PathLike[str], name: str = "path") -> None:
         """Writes the table to a new file; `name`: what errors call it.  Raises `InputError`."""
@@ -152,7 +153,7 @@ class Sweep:
 
     def _rows(self, match: np.ndarray) -> "Sweep":
         frame = _reindexed(self._frame, list(self.columns), match)
-        return Sweep(frame, self.source, self.notes)
+        return Sweep(frame, self.source, self.notes, self.unused)
 
 
 def _check_shape(frame: pd.DataFrame, where: Where) -> None:

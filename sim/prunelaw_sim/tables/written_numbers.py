@@ -15,6 +15,7 @@ import pandas as pd
 
 from prunelaw.errors import TableError
 from prunelaw_sim.tables.columns import Column, Where, series
+from prunelaw_sim.tables.questions import option
 
 _SPACES = re.compile(r"(?<=\d)[ '’\u00a0\u202f\u2009](?=\d{3}(?!\d))")  # of thousands
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
@@ -107,7 +108,8 @@ def _by_table(
     text = open_cells[0]
     raise TableError(
         f"{where.source}, {where.column(name)}: is {text!r} {_plain(text, '.')} or "
-        f"{_plain(text, ',')}? Say which mark is the decimal one: decimal='.' or ',' (--decimal)"
+        f"{_plain(text, ',')}? Say which mark is the decimal one: {option(decimal='.')} or "
+        f"{option(decimal=',')}"
     )
 
 

@@ -95,7 +95,7 @@ def test_figure_is_written_once(few, tmp_path):
         (("--scores-high", "hard", "--budget", "10"), "--scores-high belongs to --scores"),
         (("--budget", "10", "--level", "2"), "level must be finite and in (0, 1)"),
         (("--budget", "10", "--figure", "nowhere/a.png"), "in a folder that exists"),
-        (("--budget", "10", "--score", "el2n"), "column 'score'"),
+        (("--budget", "10", "--score", "el2n"), "--map score=COLUMN"),
         (("--budget", "10", "--map", "error=loss"), "column 'loss'"),
     ],
 )

@@ -98,7 +98,7 @@ class TestBadInput:
             (("--budget", "1M", "--selection-cost", -1), "--selection-cost must"),
             (("--budget", "1M", "--convention", "none"), "--convention must be one of paper"),
             (("--budget", "1M", "--group", "x"), "--group belongs to a table of runs"),
-            (("--budget", "1M", "--size", "good=2M"), "--size belongs to a table of runs"),
+            (("--budget", "1M", "--size", "web=2M"), "--size names 'web', which is no pool"),
             (("--budget", "1M", "--units", "percent"), "units belong to a table of runs"),
             (("--budget", "1M", "--a", 1), "--a and as a column"),
             ((), "Missing option '--budget'"),

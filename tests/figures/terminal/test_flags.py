@@ -1,11 +1,14 @@
 """Errors name the flag that was typed, whatever the argument is called inside."""
 
+import json
+import shlex
+
 import click
 import pytest
 from figures.command_line import run
 
 from prunelaw.errors import InputError, TableError
-from prunelaw_figures.terminal.flags import in_flags, speaks_in_flags
+from prunelaw_figures.terminal.flags import speaks_in_flags, with_flag
 
 
 @click.command()
@@ -27,7 +30,7 @@ def verb(keep, output):
     ],
 )
 def test_arguments_become_flags(message, told):
-    assert in_flags(message, verb) == told
+    assert with_flag(message, verb) == told
 
 
 def test_the_spelling_typed_is_the_spelling_told(monkeypatch):
@@ -36,6 +39,19 @@ def test_the_spelling_typed_is_the_spelling_told(monkeypatch):
         speaks_in_flags(verb).main(["--output=x"], standalone_mode=False)
     with pytest.raises(InputError, match="point 3: --keep must be in"):
         speaks_in_flags(verb).main(["--keep", "2"], standalone_mode=False)
+
+
+def test_the_command_that_is_offered_reads_the_file(tmp_path):
+    path = tmp_path / "my runs.csv"
+    path.write_text("set,method,prune_rate,test_acc\nc,random,.3,75.2\nc,random,.6,60\n")
+    asked = run("sweep-check", path)
+    assert asked.exit_code == 2 and "2 things are to be said" in asked.stderr
+    assert "metric='" not in asked.stderr and "mapping=" not in asked.stderr
+    program, *words = shlex.split(asked.stderr.splitlines()[-1])
+    assert program == "prunelaw"
+    found = run(*words, "--json")
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["rows"]["used"] == 2
 
 
 @pytest.mark.parametrize(

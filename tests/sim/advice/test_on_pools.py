@@ -42,7 +42,7 @@ def test_plan_and_advise_are_one(capsys):
 
 
 def test_nested_filters_are_asked_about_and_not_united():
-    with pytest.raises(InputError, match="--pools-are alternatives"):
+    with pytest.raises(InputError, match="pools_are='alternatives'"):
         advise_on_pools(nested(), 3.2e7, replicates=12)
     found = advise_on_pools(nested(), 3.2e7, pools_are="alternatives", replicates=12)
     assert all(len(union.pools) == 1 for union in found.plan.unions)

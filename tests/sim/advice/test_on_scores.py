@@ -60,7 +60,7 @@ def test_the_border_parts_kept_from_dropped(values, f, rule):
 
 @pytest.mark.parametrize("rule", ["easy", "quantiles:0.5"])
 def test_what_high_means_must_be_known(rule):
-    with pytest.raises(prunelaw.InputError, match=r"hard or easy .*--scores-high"):
+    with pytest.raises(prunelaw.InputError, match=r"hard or easy .*high="):
         advise_on_scores(Scores(VALUES), rule, 0.4)
 
 

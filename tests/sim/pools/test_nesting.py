@@ -34,7 +34,7 @@ def equal(names):
 
 @pytest.mark.parametrize("names", NESTED)
 def test_nested_names_are_asked_about(names):
-    with pytest.raises(InputError, match="--pools-are alternatives"):
+    with pytest.raises(InputError, match="pools_are='alternatives'"):
         alternatives(equal(names))
     assert alternatives(equal(names), pools_are="alternatives")[0]
     assert not alternatives(equal(names), pools_are="disjoint")[0]

@@ -103,7 +103,8 @@ class TestParameters:
         [
             ("name,b,tau,a,d", ["good,-0.2,6,0.04,0.08"], "'size' .unique samples. is missing"),
             ("name,size,b,tau,d", ["good,1e6,-0.2,6,0.08"], "'a' .* add it, or give --a"),
-            ("name,size", ["good,1e6"], "this one has neither: name, size"),
+            ("name,size", ["good,1e6"], "no column 'error'.*present: name, size"),
+            ("name,size,b", ["good,1e6,-.1"], "'tau' .half-life in epochs. is missing"),
             (HEADER + ",samples_seen", [GOOD + ",1e7"], "has columns of both"),
             (HEADER + ",b_se", [GOOD + ",-1"], "line 2, column 'b_se'"),
             (
@@ -176,7 +177,7 @@ class TestRuns:
     def test_short_runs(self, tmp_path):
         path = runs_file(tmp_path, {(3, "samples_seen"): "200"})
         message = said(path, batch_size=256.0)
-        assert "line 3, column 'samples_seen': a run must see at least one batch of 256" in message
+        assert "line 3, column 'samples_seen': must be at least one batch" in message
         path = runs_file(tmp_path, {(3, "samples_seen"): "0.5"})
         assert "line 3, column 'samples_seen'" in said(path)
 
@@ -197,7 +198,7 @@ class TestRuns:
     def test_missing_columns(self, tmp_path):
         path = tmp_path / "runs.csv"
         path.write_text("pool,samples_seen,error\np,1000,0.5\n")
-        assert "column 'unique_samples'" in said(path)
+        assert "missing: 'unique_samples'" in said(path)
 
     def test_the_fit_says_what_it_cannot_do_and_where(self, tmp_path):
         lines = ["pool,unique_samples,samples_seen,error", "p,1000,2000,0.5", "p,1000,4000,0.4"]

@@ -93,10 +93,17 @@ def test_truncated_json_is_located(said, tmp_path):
     assert "line 2, character 1: not JSON" in said(b'{"error": 0.1}\nerror 0.1\n')
     assert "the key 'error' appears twice" in said(b'{"error": 0.1, "error": 0.2}\n')
     assert "line 2: wanted one JSON object a line" in said(b'{"error": 0.1}\n[1, 2]\n')
-    assert "line 1: wanted one JSON object a line" in said(b'{\n"error": 0.1}\n')
-    assert "line 1: nested too deeply" in said(b'{"error": ' + b"[" * 200_000 + b"\n")
-    assert "line 1, column 'error': must be" in said(b'{"error": NaN}\n')
-    assert "line 1, column 'error': must be" in said(b'{"error": true}\n')
+    assert "nested too deeply" in said(b'{"error": ' + b"[" * 200_000 + b"\n")
+    assert "in record 1, column 'error': must be" in said(b'{"error": NaN}\n')
+    assert "in record 1, column 'error': must be" in said(b'{"error": true}\n')
+    assert "record 2: wanted an object, got 3" in said(b'[{"error": 0.1}, 3]')
+    assert "JSON ends early" in said(b'[{"error": 0.1}, {"err')
+    assert "holds no record" in said(b"[]")
+    assert "rows='a' is no list of objects; there are: b" in said(
+        b'{"b": [{"error": 1}]}', rows="a"
+    )
+    two = b'{"b": [{"error": 1}], "c": [{"error": 1}]}'
+    assert "which list holds the rows, b, c? Say rows='b'" in said(two)
     state = json.dumps({"global_step": 3, "log_history": [{"eval_loss": 1.0, "step": 3}]}, indent=1)
     assert "JSON ends early" in said(state[:60].encode(), metric="eval_loss")
 
@@ -109,7 +116,7 @@ def test_times_where_numbers_belong(said, time):
 
 def test_a_comma_that_may_be_either_mark_is_asked_about(said):
     message = said(b'error,metric\n"2,345",loss\n')
-    assert "is '2,345' 2345 or 2.345?" in message and "(--decimal)" in message
+    assert "is '2,345' 2345 or 2.345?" in message and "decimal=','" in message
 
 
 EXAMPLES = sorted(file for file in FILES.rglob("*") if file.suffix not in (".py", ".md", ""))

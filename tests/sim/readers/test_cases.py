@@ -8,20 +8,6 @@ import pytest
 from prunelaw.errors import TableError
 from prunelaw_sim.readers import examine, lightning, read, recognise
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
-
-
-@pytest.fixture
-def case():
-    """Gives the path of a file by its name."""
-
-    def _case(name: str) -> Path:
-        if not (CASES / name).exists():
-            pytest.skip(f"no {CASES / name}")
-        return CASES / name
-
-    return _case
-
 
 def asked(path, match, **options):
     """A refusal that holds these words."""
@@ -33,9 +19,7 @@ def test_fractions_pruned_and_kept_are_the_same_runs(case):
     known = {"units": "percent", "dataset_size": 50_000}
     names = {"accuracy": "test_acc", "rule": "method"}
     path = case("15-pruning_rate_no0.csv")
-    asked(
-        path, r"--map pruned_fraction=prune_rate", mapping={**names, "keep_fraction": "prune_rate"}
-    )
+    asked(path, "fraction='pruned' or", mapping={**names, "keep_fraction": "prune_rate"})
     pruned = read(path, mapping={**names, "pruned_fraction": "prune_rate"}, **known)
     kept = read(case("15-keep.csv"), units="percent")
     for f in pruned.values("keep_fraction"):
@@ -67,9 +51,9 @@ def test_axes_of_charts(case):
 
 def test_a_run_that_diverged_is_named(case):
     path = case("08-wandb_api_nan.csv")
-    asked(path, r"line 3, .*--drop diverged")
+    asked(path, r"line 3, .*drop='diverged'")
     assert read(path, drop="diverged")["run"].tolist() == ["a", "c"]
-    asked(case("10-hf"), r"run_a.*--drop diverged")
+    asked(case("10-hf"), r"run_a.*drop='diverged'")
     found = examine(case("10-hf"), drop="diverged", repeats="last")
     assert found.sweep["run"].tolist() == ["run_b"] and found.sweep["error"].tolist() == [2.31]
 
@@ -107,7 +91,7 @@ def test_logs_that_go_back(case):
 def test_a_table_without_some_results_is_offered_to_drop(case):
     known = {"mapping": {"error": "eval_metrics.perplexity", "samples_seen": "tokens"}}
     path = case("04-dclm_core.csv")
-    asked(path, "--drop missing", **known)
+    asked(path, "drop='missing'", **known)
     found = examine(path, drop="missing", **known)
     assert found.rows_read == len(found.sweep) + found.dropped[0][0]
 
@@ -122,14 +106,17 @@ def test_a_table_without_some_results_is_offered_to_drop(case):
 def test_epochs_from_0_are_asked_about(case, name, metric):
     path = case(name)
     known = {"mapping": {"accuracy": metric, "epochs": "epoch"}, "unique_samples": 100}
-    known["units"] = "percent" if "timm" in name else None
-    asked(path, r"column 'epoch': 0 is before training, or the first one done\?.*--zero", **known)
+    known |= {"units": "percent" if "timm" in name else None, "points": "all"}
+    asked(
+        path, r"column 'epoch': 0 is before training, or the first one done\?.*zero='done'", **known
+    )
     assert read(path, zero="done", **known)["epochs"].min() == 1
     assert read(path, zero="before", **known)["epochs"].min() == 1
     more = len(read(path, zero="done", **known)) - len(read(path, zero="before", **known))
     assert more == 1
-    notes = read(path, metric=metric, units=known["units"], measured="accuracy").notes
-    assert any("--zero" in note for note in notes)
+    table = {"format": "table" if "timm" in name else "jsonl", "units": known["units"]}
+    notes = read(path, metric=metric, measured="accuracy", **table).notes
+    assert any("--zero" in note for note in notes)  # an axis that nobody mapped
 
 
 def test_training_rows_of_one_log_are_dropped_and_counted(case):
@@ -225,7 +212,7 @@ def test_what_is_a_log_of_lightning(table, content, is_lightning):
 
 def test_own_objects_with_metrics_are_no_evaluations(table):
     path = table('{"dataset": "web", "metrics": {"acc": 0.5}, "seed": 0}\n', "runs.jsonl")
-    assert recognise(path)[0] == "jsonl"
+    assert recognise(path)[0] == "json"
     assert read(path, metric="metrics.acc")["error"].tolist() == [0.5]
 
 
@@ -246,7 +233,9 @@ def same_runs(sweep):
     return np.array_equal(np.stack([sweep[n] for n in names], axis=1), RUNS)
 
 
-@pytest.mark.parametrize("above", ["", "sep=;\n", '"sep=;"\n', "# of March\n", "\n\n", "#\nsep=;\n"])
+@pytest.mark.parametrize(
+    "above", ["", "sep=;\n", '"sep=;"\n', "# of March\n", "\n\n", "#\nsep=;\n"]
+)
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_german_excel_needs_no_option(tmp_path, above, end):
     lines = above + (

@@ -9,20 +9,28 @@ import pytest
 
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers import (
+    GENERAL,
     evaluations,
     examine,
     formats,
     jsonl,
     lightning,
+    lm_eval,
     mlflow,
+    mlruns,
+    open_clip_log,
     openclip,
     parquet,
+    ray,
     read,
     table,
     tensorboard,
+    tensorboard_csv,
+    timm,
     trainer_state,
     wandb,
 )
+from prunelaw_sim.readers import json as json_reader
 
 FILES = Path(__file__).parent / "files"
 NAMES = "{pool}_{unique_samples}_s{seed}"
@@ -71,13 +79,15 @@ def test_final_points_of_every_format(copy, name, format, options, errors, seen)
 
 @pytest.mark.parametrize(("name", "format"), dict.fromkeys(case[:2] for case in CASES))
 def test_one_reader_claims_a_file_and_no_other(name, format):
-    readers = (evaluations, lightning, mlflow, openclip, parquet, tensorboard, trainer_state, wandb)
-    claiming = [reader for reader in readers if reader.claims(FILES / name)]
-    assert [reader.__name__.rpartition(".")[2] for reader in claiming] == [format]
-    assert {"jsonl", "table"} == set(formats()) - {r.__name__.rpartition(".")[2] for r in readers}
-    assert (
-        bool(jsonl.claims(FILES / name) or table.claims(FILES / name)) == (FILES / name).is_file()
-    )
+    known = (
+        evaluations, json_reader, jsonl, lightning, lm_eval, mlflow, mlruns, open_clip_log,
+        openclip, parquet, ray, table, tensorboard, tensorboard_csv, timm, trainer_state, wandb,
+    )  # fmt: skip
+    readers = {reader.__name__.rpartition(".")[2]: reader for reader in known}
+    assert sorted(readers) == sorted(formats())
+    claiming = [one for one, reader in readers.items() if reader.claims(FILES / name)]
+    assert [one for one in claiming if one not in GENERAL] == [format]
+    assert bool({"jsonl", "table"} & set(claiming)) == (FILES / name).is_file()
 
 
 @pytest.mark.parametrize("name", [case[0] for case in CASES if case[2].get("metric")])
@@ -218,5 +228,5 @@ def test_missing_extras_are_named(tmp_path, monkeypatch, name, library):
 
 
 def test_order_of_formats_is_stated():
-    assert formats()[-2:] == ["jsonl", "table"]
-    assert formats()[:-2] == sorted(formats()[:-2])
+    assert formats()[-3:] == list(GENERAL) == ["json", "jsonl", "table"]
+    assert formats()[:-3] == sorted(formats()[:-3])

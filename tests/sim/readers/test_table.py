@@ -5,6 +5,7 @@ import pytest
 
 from prunelaw.errors import InputError, TableError
 from prunelaw_sim.readers import read
+from prunelaw_sim.readers._dialect import Dialect, dialect_of
 
 GOOD = "pool,unique_samples,epochs,error\nA,100,1,0.5\nA,100,4,0.25\n"
 
@@ -114,7 +115,7 @@ def test_bytes_that_are_not_utf8_are_located(write):
 
 def test_columns_that_differ_in_case_only_are_asked_about(write):
     path = write("error,Error\n0.5,0.9\n")
-    with pytest.raises(TableError, match=r"'error' and 'Error' differ in case only.*--map"):
+    with pytest.raises(TableError, match=r"'error' and 'Error' differ in case only.*mapping="):
         read(path)
     sweep = read(path, mapping={"error": "Error"})
     assert sweep["error"].tolist() == [0.9]
@@ -171,3 +172,17 @@ def test_datablations_by_mapping(shared_data):
     np.testing.assert_allclose(sweep["epochs"] * sweep["unique_samples"], sweep["samples_seen"])
     assert sweep["error"].max() > 10
     assert "parameters" in sweep.columns
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect"),
+    [
+        ("a,b\n1,2\n", Dialect(",", 0)),
+        ("# x\nsep=|\na|b\n1|2\n", Dialect("|", 2)),
+        ("#a\tb\n1\t2\n", Dialect("\t", 0, commented=True)),
+        ("a;b\n1,5;2,5\n", Dialect(";", 0)),
+        ("a\n1,5\n", Dialect(",", 0)),
+    ],
+)
+def test_how_a_table_is_written(text, dialect):
+    assert dialect_of(text) == dialect

@@ -47,7 +47,7 @@ def test_an_order_is_asked_about_and_every_answer_is_right(saved, start, kind):
     up, down = np.argsort(TRUTH) + start, np.argsort(-TRUTH) + start
     for array, holds in ((ranks, "ranks"), (up, "indices-up"), (down, "indices-down")):
         path = saved(array.astype(kind))
-        with pytest.raises(TableError, match=r"a rank of each example, or a list.*--scores-holds"):
+        with pytest.raises(TableError, match=r"a rank of each example, or a list.*holds='ranks'"):
             read_scores(path)
         assert same_order(read_scores(path, holds=holds))
         assert same_order(read_scores(path, holds=holds, high="easy"), -TRUTH)
@@ -69,7 +69,7 @@ def test_a_list_of_chosen_examples_is_no_score(saved):
 
 def test_a_sorted_column_of_indices(saved):
     path = saved("index\n" + "\n".join(map(str, np.argsort(TRUTH))) + "\n")
-    with pytest.raises(TableError, match="--scores-holds"):
+    with pytest.raises(TableError, match="holds='indices-up'"):
         read_scores(path)
     assert same_order(read_scores(path, holds="indices-up"))
 
@@ -117,7 +117,7 @@ def test_an_unnamed_column_may_be_chosen_and_places_are_announced(saved):
     scores = read_scores(path, column="quality", id_column="(column 2)")
     assert scores.ids == ("770", "294")
     assert any("named by their place, from 0" in n for n in read_scores(saved(TRUTH)).notes)
-    with pytest.raises(TableError, match=r"which column holds the ids\? .*--scores-id"):
+    with pytest.raises(TableError, match=r"which column holds the ids\? .*id_column="):
         read_scores(saved("uid,key,quality\na,7,.5\nb,2,.4\n"), column="quality")
     assert read_scores(saved("id,key,score\na,7,.5\nb,2,.4\n")).ids == ("a", "b")
 
@@ -207,7 +207,7 @@ def test_infinite_scores_rank_beyond_all(saved):
 
 def test_minus_1_for_never_is_asked_about(saved):
     path = saved(np.array([0, 3, -1, 2, -1]))
-    with pytest.raises(TableError, match=r"-1 for 2 examples: never .*--scores-never"):
+    with pytest.raises(TableError, match=r"-1 for 2 examples: never .*never='highest'"):
         read_scores(path)
     assert np.argsort(-read_scores(path, never="highest").values, kind="stable")[:2].tolist() == [
         2, 4,

@@ -51,7 +51,7 @@ def test_rows_are_chosen_by_any_column_and_counted(table):
     assert read(path, where={"dataset": "a", "seed": "1.0"})["error"].tolist() == [0.2]
     assert len(read(path, where={"dataset": "a,b"})) == len(read(path, where={"seed": [0, 1]})) == 3
     assert len(read(path, where={"seed": 1})) == 1
-    with pytest.raises(TableError, match=r"dataset='c' leaves no row \(--where\); .* holds: a, b"):
+    with pytest.raises(TableError, match=r"dataset='c' leaves no row \(where=\); .* holds: a, b"):
         read(path, where={"dataset": "c"})
     with pytest.raises(TableError, match="where names 'Dataset', which is no column"):
         read(path, where={"Dataset": "a"})
@@ -82,7 +82,7 @@ def test_trials_that_did_not_finish_are_no_results(table, column, states):
 def test_states_that_are_none_or_unknown(table):
     assert len(read(table("state,error\nCA,.1\nNY,.2\n"))) == 2  # of the Union
     path = table("state,error\ncompleted,.1\nhalfway,.2\n")
-    with pytest.raises(TableError, match=r"are runs that are halfway finished\? .*--where 'state="):
+    with pytest.raises(TableError, match=r"are runs that are halfway finished\? .*where=..state"):
         read(path)
     assert len(read(path, where={"state": "completed"})) == 1
     with pytest.raises(TableError, match="no run is finished: FAILED"):
@@ -115,7 +115,7 @@ def test_training_rows_of_a_log_are_dropped_and_counted(table):
 def test_a_missing_result_is_offered_to_drop(table, blank):
     path = table(f"model,tokens,core\na,5,.1\nb,6,{blank}\nc,7,.3\n")
     known = {"mapping": {"error": "core", "samples_seen": "tokens"}}
-    with pytest.raises(TableError, match=r"line 3, .*1 of 3 rows have no value .*--drop missing"):
+    with pytest.raises(TableError, match=r"line 3, .*1 of 3 rows have no value .*drop='missing'"):
         read(path, **known)
     found = examine(path, drop="missing", **known)
     assert found.sweep["error"].tolist() == [0.1, 0.3]
@@ -124,7 +124,7 @@ def test_a_missing_result_is_offered_to_drop(table, blank):
 
 def test_any_column_of_use_may_lack_values(table):
     path = table("run,samples_seen,error\na,nan,.1\nb,20,.2\n")  # as pandas writes it
-    with pytest.raises(TableError, match=r"line 2, column 'samples_seen'.*--drop missing"):
+    with pytest.raises(TableError, match=r"line 2, column 'samples_seen'.*drop='missing'"):
         read(path)
     assert read(path, drop="missing")["run"].tolist() == ["b"]
     path = table("pool,samples_seen,error\na,5,.1\n,6,.2\nc,,.3\n")
@@ -139,7 +139,7 @@ def test_a_diverged_run_is_named_and_left_out_whole(table, value):
     """Its earlier points are no final ones, either."""
     path = table(f"run,step,val_loss\na,1,3\na,2,2\nb,1,3\nb,2,{value}\n")
     known = {"metric": "val_loss", "points": "final", "batch_size": 4}
-    with pytest.raises(TableError, match=r"line 5, .*did the run diverge\?.*--drop diverged"):
+    with pytest.raises(TableError, match=r"line 5, .*did the run diverge\?.*drop='diverged'"):
         read(path, **known)
     found = examine(path, drop="diverged", **known)
     assert found.sweep["run"].tolist() == ["a"]
@@ -173,7 +173,7 @@ def test_an_epoch_0_is_asked_about_and_both_answers_hold(table):
     path = table("epoch,err\n0,.9\n1,.5\n2,.4\n")
     known = {"mapping": {"error": "err", "epochs": "epoch"}, "unique_samples": 10}
     with pytest.raises(
-        TableError, match=r"line 2.*column 'epoch': 0 is before training, or .*--zero"
+        TableError, match=r"line 2.*column 'epoch': 0 is before training, or .*zero='done'"
     ):
         read(path, **known)
     assert read(path, zero="before", **known)["epochs"].tolist() == [1, 2]
@@ -182,13 +182,10 @@ def test_an_epoch_0_is_asked_about_and_both_answers_hold(table):
     assert frame["step"].tolist() == [1, 2] and "1 is added" in notes[0]
 
 
-def test_final_points_of_a_log_need_its_axis(table):
-    path = table("epoch,val_acc\n0,.4\n1,.5\n")
+def test_final_points_of_a_log_are_found_by_its_own_axis(table):
+    path = table("epoch,val_acc\n0,.4\n2,.5\n1,.45\n")
     known = {"metric": "val_acc", "points": "final", "constants": {"run": "a"}}
-    with pytest.raises(InputError, match=r"--map epochs=epoch"):
-        read(path, **known)
-    found = read(path, mapping={"epochs": "epoch"}, zero="done", **known)  # the hints
-    assert found["error"].tolist() == [0.5]
+    assert read(path, restarts="unordered", **known)["error"].tolist() == [0.5]
 
 
 # --- restarts

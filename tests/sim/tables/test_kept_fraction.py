@@ -36,7 +36,7 @@ def runs(tmp_path):
 )  # fmt: skip
 def test_names_of_the_opposite_are_asked_about(runs, name):
     path = runs(name, pruned=True)
-    with pytest.raises(TableError, match=f"'{name}' is mapped to keep_fraction.*--map pruned_frac"):
+    with pytest.raises(TableError, match=f"'{name}' is mapped to keep_.*fraction='pruned' or"):
         read(path, mapping={"keep_fraction": name})
     found = read(path, mapping={"pruned_fraction": name})  # the hint
     assert found["keep_fraction"].tolist() == [f for f, _ in KEPT]
@@ -63,7 +63,7 @@ def test_a_plain_name_is_understood_with_a_note(runs, name):
 
 def test_nothing_kept_is_asked_about_and_nothing_pruned_is_all(runs):
     path = runs("f", pruned=True, more="\n0,.21,random")
-    with pytest.raises(TableError, match=r"line 6.*0 kept leaves no example.*--map pruned_frac"):
+    with pytest.raises(TableError, match=r"line 6.*0 kept leaves no example.*fraction='pruned'"):
         read(path, mapping={"keep_fraction": "f"})
     assert read(path, mapping={"pruned_fraction": "f"})["keep_fraction"].max() == 1.0
     with pytest.raises(TableError, match="1 pruned leaves no example"):
@@ -72,10 +72,10 @@ def test_nothing_kept_is_asked_about_and_nothing_pruned_is_all(runs):
 
 def test_errors_that_grow_with_the_fraction_kept_are_asked_about(runs):
     path = runs("f", pruned=True)
-    with pytest.raises(TableError, match=r"grows with the fraction kept in 6 of 6 .*--fraction"):
+    with pytest.raises(TableError, match=r"with the fraction kept in 6 of 6 .*fraction='pruned'"):
         read(path, mapping={"keep_fraction": "f"})
     assert len(read(path, mapping={"keep_fraction": "f"}, fraction="kept")) == 4
-    with pytest.raises(TableError, match=r"read as the fraction pruned.*map keep_fraction=f"):
+    with pytest.raises(TableError, match=r"read as the fraction pruned.*fraction='kept' or"):
         read(runs("f", pruned=False), mapping={"pruned_fraction": "f"})
     with pytest.raises(TableError, match="its name says kept"):
         read(runs("kept", pruned=False), mapping={"pruned_fraction": "kept"})
