@@ -39,6 +39,7 @@ RULES = {
         "networks": "common",
         "scores": "networks common",
         "sweeps": "simulation scores networks students tables common",
+        "features": "readers tables students common",
         "fits": "common",
         "laws": "fits tables common",
         "pools": "laws fits readers tables common",

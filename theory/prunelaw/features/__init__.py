@@ -20,7 +20,7 @@ from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.rules import ByLabel, Soft
 from prunelaw.features.sensitivity import FeatureSlopes, influence, slopes
 from prunelaw.features.solver import STATUS, FeatureSolution, solve
-from prunelaw.features.trained import trained_probe
+from prunelaw.features.trained import student_laws, trained_probe
 
 __all__ = [
     "LOSSES",
@@ -47,5 +47,6 @@ __all__ = [
     "optimal_rule",
     "slopes",
     "solve",
+    "student_laws",
     "trained_probe",
 ]

@@ -17,6 +17,8 @@ import numpy as np
 from prunelaw.features.channel import Fields
 from prunelaw.numerics.gaussian import Array
 
+SINGLE = 256  # dimensions from which slopes may be in single precision
+
 
 class Hats(NamedTuple):
     """V̂, q̂, m̂ (P, K) and ô (P, K, S)."""
@@ -57,8 +59,13 @@ class Response(NamedTuple):
     slope: Array
 
 
-def respond(hats: Hats, world: World, penalty: Array, slopes: bool = True) -> Response:
-    """Fields of P points from their hats; penalty (P,)."""
+def respond(
+    hats: Hats, world: World, penalty: Array, slopes: bool = True, exact: bool = True
+) -> Response:
+    """Fields of P points from their hats; penalty (P,).
+
+    `exact`: slopes in double precision in any dimension, which Newton's method does not need.
+    """
     P, K = hats.V.shape
     S, d = world.signals.shape
     loads = np.concatenate(  # (K, 1+S, d): μ_c and Σ_c θ_k
@@ -98,14 +105,11 @@ def respond(hats: Hats, world: World, penalty: Array, slopes: bool = True) -> Re
         N = A @ Q @ A + beta[:, :, None] * beta[:, None, :]
         V = A.reshape(P, -1) @ covs.T
         q = N.reshape(P, -1) @ covs.T
-        BA = world.covs @ A[:, None]
-        Y = np.einsum("pij,clj->pcli", A, loads)
-        SB = np.einsum("cij,pj->pci", world.covs, beta)
+        Y = np.einsum("pij,clj->pcli", A, loads) if slopes else X
+        SB = np.einsum("cij,pj->pci", world.covs, beta) if slopes else X
+        BA = X if world.spread is None else world.covs @ A[:, None]
         if slopes:
-            turned = np.swapaxes(BA, 2, 3).reshape(P, K, -1)
-            T = BA.reshape(P, K, -1) @ np.swapaxes(turned, 1, 2)
-            BN = (world.covs @ N[:, None]).reshape(P, K, -1)
-            third = turned @ np.swapaxes(BN, 1, 2)
+            T, third = _traces(world.covs, A, N, exact or d < SINGLE)
     linear = np.einsum("cjd,pd->pcj", loads, beta)
     o = linear[..., 1:]
     if world.spread is not None:
@@ -129,6 +133,20 @@ def respond(hats: Hats, world: World, penalty: Array, slopes: bool = True) -> Re
         slope[:, :, k, :, 0] -= np.swapaxes(drawn.back, 1, 2)
         slope[:, :, 1, :, k] += 2.0 * drawn.back
     return Response(fields, slope)
+
+
+def _traces(covs: Array, A: Array, N: Array, exact: bool) -> tuple[Array, Array]:
+    """tr(Σ_c A Σ_e A) and tr(Σ_c A Σ_e N), (P, K, K)."""
+    P, K = len(A), len(covs)
+    kind = np.float64 if exact else np.float32
+    whole, A, N = (array.astype(kind, copy=False) for array in (covs, A, N))
+    T, third = np.empty((2, P, K, K))
+    for p in range(P):
+        BA = whole @ A[p]
+        turned = np.swapaxes(BA, 1, 2).reshape(K, -1)
+        T[p] = BA.reshape(K, -1) @ turned.T
+        third[p] = turned @ (whole @ N[p]).reshape(K, -1).T
+    return T, third
 
 
 def _times(covs: Array, vector: Array) -> Array:

@@ -94,12 +94,15 @@ def hats_from(sums: Array, o: Array, signals: Signals) -> Array:
     return hats
 
 
-def look(task: Task, point: Point, order: int) -> Look:
-    """Residuals and Jacobian: log V̂, log q̂, asinh m̂, asinh ô by cluster, then the intercept."""
+def look(task: Task, point: Point, order: int, exact: bool = True) -> Look:
+    """Residuals and Jacobian: log V̂, log q̂, asinh m̂, asinh ô by cluster, then the intercept.
+
+    `exact` is of the Jacobian: see `respond`.
+    """
     x, b = point
     P, K, J = x.shape
     hats = hats_of(x)
-    linear, slope = respond(hats, task.world, task.penalty)
+    linear, slope = respond(hats, task.world, task.penalty, exact=exact)
     fields = linear._replace(m=linear.m + b[:, None])
     new, inner = asked(task, fields, order)
     floor = np.maximum(1e-13 * x[..., :2].sum(axis=1, keepdims=True), 1e-250)
@@ -156,7 +159,7 @@ def newton(task: Task, point: Point, order: int, rounds: int = ROUNDS) -> tuple[
     left = np.full(len(b), np.inf)
     active = np.arange(len(b))
     here, mine = point, task
-    seen = look(mine, here, order)
+    seen = look(mine, here, order, exact=False)
     left[active] = seen.size
     for _ in range(rounds):
         go = seen.size > TOLERANCE
@@ -171,7 +174,7 @@ def newton(task: Task, point: Point, order: int, rounds: int = ROUNDS) -> tuple[
         logs = np.abs(step[:, :free]).max(axis=1)
         share = np.minimum(1.0, LONGEST / np.maximum(logs, 1e-300))
         trial = moved(mine, here, seen, step, share)
-        then = look(mine, trial, order)
+        then = look(mine, trial, order, exact=False)
         bad = _worse(then, seen, share)
         for _ in range(HALVINGS):
             if not bad.any():
@@ -181,7 +184,7 @@ def newton(task: Task, point: Point, order: int, rounds: int = ROUNDS) -> tuple[
             part, sub = here.take(k), mine.take(k)
             was = Look(Fields(*(a[k] for a in seen.fields)), *(a[k] for a in seen[1:]))
             new = moved(sub, part, was, step[k], share[k])
-            now = look(sub, new, order)
+            now = look(sub, new, order, exact=False)
             targets = (*trial, *then.fields, *then[1:])
             for target, value in zip(targets, (*new, *now.fields, *now[1:]), strict=True):
                 target[k] = value

@@ -1,4 +1,4 @@
-"""A solved student as the probe of another: its vector known by its law alone."""
+"""The law of a student's own vector: as the probe of another, or on examples of one's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from prunelaw.errors import InputError
 from prunelaw.features.newton import hats_of
 from prunelaw.features.probes import TheoryProbe
-from prunelaw.features.solver import FeatureSolution
+from prunelaw.features.solver import FeatureSolution, Solved
 
 
 def trained_probe(solution: FeatureSolution) -> TheoryProbe:
@@ -21,21 +21,44 @@ def trained_probe(solution: FeatureSolution) -> TheoryProbe:
     """
     if solution.error.size != 1 or not solution.converged.all():
         raise InputError(f"solution must be one converged point, got {solution.error.size} points")
-    (part,) = solution.solved
-    world, task = part.task.world, part.task
-    if world.spread is not None:
-        raise InputError("solution must not itself have a probe known only by its theory")
-    hats = hats_of(part.point.x)
+    (law,) = student_laws(solution)
+    assert law is not None
+    return law
+
+
+def student_laws(solution: FeatureSolution) -> list[TheoryProbe | None]:
+    """The same for every point of a solution, flattened; None where it has not converged.
+
+    A student's field on an example x of one's own is then N(β̄·x + b, xᵀ S x) over training sets.
+
+    Raises:
+        InputError: for a solution whose own probe is random.
+    """
+    laws: list[TheoryProbe | None] = [None] * solution.error.size
+    good = solution.converged.ravel()
+    for part in solution.solved:
+        if part.task.world.spread is not None:
+            raise InputError("solution must not itself have a probe known only by its theory")
+        for place, index in enumerate(part.index):
+            if good[index]:
+                laws[int(index)] = _law(part, place)
+    return laws
+
+
+def _law(part: Solved, p: int) -> TheoryProbe:
+    """The law of point number p of a part."""
+    task, world = part.task, part.task.world
+    hats = hats_of(part.point.x[p : p + 1])
     loads = np.einsum("c,cd->d", hats.m[0], world.means)
     for k, vector in enumerate(world.signals):
         covs = world.covs * vector if world.diagonal else world.covs @ vector
         loads = loads + hats.o[0, :, k] @ covs
-    model, b = part.setting.model, float(part.point.b[0])
+    model, b = part.setting.model, float(part.point.b[p])
     if not world.diagonal:
-        inner = np.tensordot(hats.V[0], world.covs, 1) + task.penalty[0] * np.eye(model.dim)
+        inner = np.tensordot(hats.V[0], world.covs, 1) + task.penalty[p] * np.eye(model.dim)
         A = np.linalg.inv(inner)
         return TheoryProbe(A @ loads, A @ np.tensordot(hats.q[0], world.covs, 1) @ A, b)
-    A = 1.0 / (task.penalty[0] + hats.V[0] @ world.covs)
+    A = 1.0 / (task.penalty[p] + hats.V[0] @ world.covs)
     direction, spread = A * loads, A * (hats.q[0] @ world.covs) * A
     if model.basis is None or not model.basis.size:
         return TheoryProbe(direction, spread, b)

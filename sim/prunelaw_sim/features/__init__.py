@@ -1,0 +1,1 @@
+"""Real features: their clusters as the theory's model, linear students on them, predictions."""

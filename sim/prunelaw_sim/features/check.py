@@ -1,0 +1,57 @@
+"""Students trained on the spot: pools drawn from the examples at hand, tested on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from prunelaw_sim.features.linear_students import train_linear
+from prunelaw_sim.features.question import Data, Point, Student
+
+TESTS = 100  # examples that at least are left to test on
+Array = np.ndarray
+
+
+def can_be_trained(data: Data, n: int) -> bool:
+    """Whether a pool of n leaves enough examples to test on."""
+    return n <= len(data.rows) - max(TESTS, len(data.rows) // 5)
+
+
+def trained(
+    data: Data,
+    points: Sequence[Point],
+    student: Student,
+    *,
+    trials: int = 10,
+    centre: Float[Array, " d"] | float = 0.0,
+    per_class: bool = False,
+    seed: int = 0,
+    progress: Callable[[], None] | None = None,
+) -> Float[Array, "trials points"]:
+    """Test errors; NaN where a pool would leave too few tests, or a kept set holds one class.
+
+    Trial by trial all points share the order of the examples: differences between rules lose most
+    of the noise.
+    """
+    errors = np.full((trials, len(points)), np.nan)
+    for trial in range(trials):
+        order = np.random.default_rng([seed, 5, trial]).permutation(data.rows)
+        for i, point in enumerate(points):
+            if not can_be_trained(data, point.n):
+                continue
+            pool, tests = order[: point.n], order[point.n :]
+            kept = np.sort(data.kept(pool, point, per_class, seed + trial))
+            if len(np.unique(data.signs[kept])) < 2:
+                continue
+            found = train_linear(
+                np.asarray(data.features[kept], dtype=np.float64) - centre, data.signs[kept],
+                loss=student.loss, penalty=student.penalty, intercept=student.intercept,
+            )  # fmt: skip
+            tests = np.sort(tests[:5000])
+            x = np.asarray(data.features[tests], dtype=np.float64) - centre
+            errors[trial, i] = found.error(x, data.signs[tests])
+        if progress:
+            progress()
+    return errors

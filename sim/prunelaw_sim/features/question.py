@@ -1,0 +1,201 @@
+"""What `predict` is asked, checked: features, labels, a score, and the points of a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from prunelaw.checks import check_choice, check_integer, check_number, check_real
+from prunelaw.errors import InputError
+from prunelaw.keep import Quantiles, as_rule
+from prunelaw_sim.common.kept_examples import kept_examples, rounded_count
+from prunelaw_sim.features.estimate import signs_of
+from prunelaw_sim.features.linear_students import LOSSES, train_linear
+
+SIGNED = {"signed-hard": "hard", "signed-easy": "easy"}
+PLAIN = ("hard", "easy", "random", *SIGNED)
+FEWEST = 20  # examples of each class that statistics are taken from
+Array = np.ndarray
+
+
+class Point(NamedTuple):
+    """One question: a rule keeps the fraction f of n examples."""
+
+    n: int
+    f: float
+    rule: str
+
+    @property
+    def kept(self) -> int:
+        """How many examples are trained on."""
+        return max(1, rounded_count(self.f, self.n))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Labelled features, and what ranks them.
+
+    Attributes:
+        signs: +1 and −1.
+        names: what the user calls −1 and +1.
+        rows: examples that statistics and checks may use: those that did not train the probe.
+        probe: weight vector and offset of the score's field, None for a score of other kinds.
+        score: the field z = θ·x + offset; or any score, high = hard.
+    """
+
+    features: Float[Array, "n d"]
+    signs: Float[Array, " n"]
+    names: tuple[Any, Any]
+    rows: Int[Array, " rows"]
+    score: Float[Array, " n"]
+    probe: tuple[Float[Array, " d"], float] | None
+
+    def kept(
+        self, rows: Int[Array, " rows"], point: Point, per_class: bool, seed: int
+    ) -> Int[Array, " kept"]:
+        """Which of these examples the rule keeps: exactly f of them (of each class)."""
+        parts = [rows]
+        if per_class:
+            parts = [rows[self.signs[rows] == sign] for sign in (-1.0, 1.0)]
+        chosen = []
+        for part in parts:
+            hardness, rule = self.score[part], SIGNED.get(point.rule, point.rule)
+            if self.probe is not None:
+                signed = point.rule in SIGNED
+                hardness = -(self.signs[part] * hardness if signed else np.abs(hardness))
+            chosen.append(part[kept_examples(hardness, point.f, rule, seed=seed)])
+        return np.concatenate(chosen)
+
+
+@dataclass(frozen=True)
+class Student:
+    """What is trained: loss, λ of Σ ℓ + (λ/2)|β|², an intercept or none."""
+
+    loss: str = "logistic"
+    penalty: float = 1.0
+    intercept: bool = True
+
+    def __post_init__(self) -> None:
+        check_choice("loss", self.loss, LOSSES)
+        check_number("penalty", self.penalty, 0.0, low_open=True)
+
+
+def checked_data(
+    features: Any,
+    labels: Any,
+    probe: Any,
+    offset: float,
+    scores: Any,
+    probe_examples: int | None,
+    student: Student,
+    seed: int,
+) -> Data:
+    """Everything of one length, finite, with both classes; a probe is trained where none is given.
+
+    Raises:
+        InputError: for what is not so.
+    """
+    features = features if isinstance(features, np.ndarray) else np.asarray(features)
+    if features.ndim != 2 or not features.shape[1] or features.dtype.kind not in "fiu":
+        raise InputError(
+            f"features must be n rows of d numbers, got shape {features.shape} of {features.dtype}"
+        )
+    labels = np.asarray(labels).reshape(-1)
+    if len(labels) != len(features):
+        raise InputError(
+            f"labels must be {len(features)}, one for each row of features, got {len(labels)}"
+        )
+    names = np.unique(labels)
+    signs = signs_of(labels)
+    rows = np.arange(len(labels))
+    if probe is not None and scores is not None:
+        raise InputError("probe and scores say it twice; give one")
+    if scores is not None:
+        values = check_real("scores", scores)
+        if values.shape != (len(labels),):
+            raise InputError(f"scores must be {len(labels)}, one an example, got {values.shape}")
+        return _enough(Data(features, signs, _two(names), rows, values, None))
+    if probe is None:
+        usual = int(np.clip(len(labels) // 10, 2 * FEWEST, 1000))
+        m = usual if probe_examples is None else check_integer("probe_examples", probe_examples, 4)
+        order = np.random.default_rng([seed, 3]).permutation(len(labels))
+        if m > len(labels) - 2 * FEWEST:
+            raise InputError(
+                f"probe_examples must be at most {len(labels) - 2 * FEWEST} of {len(labels)} "
+                f"examples, got {m}"
+            )
+        mine, rows = order[:m], np.sort(order[m:])
+        x = np.asarray(features[np.sort(mine)], dtype=np.float64)
+        if len(np.unique(signs[np.sort(mine)])) < 2:
+            raise InputError("probe_examples hold one class only: take more, or give a probe")
+        found = train_linear(
+            x, signs[np.sort(mine)], loss="logistic", penalty=student.penalty, intercept=True
+        )
+        probe, offset = found.weights, found.intercept
+    theta = check_real("probe", probe).reshape(-1)
+    if theta.shape != (features.shape[1],):
+        raise InputError(
+            f"probe must be a vector of {features.shape[1]} numbers, as features have columns, got "
+            f"{theta.size}"
+        )
+    if not theta.any():
+        raise InputError("probe must not be 0 everywhere: it has no direction")
+    score = fields(features, theta, offset)
+    return _enough(Data(features, signs, _two(names), rows, score, (theta, float(offset))))
+
+
+def fields(features: Array, theta: Array, offset: float) -> Float[Array, " n"]:
+    """θ·x + offset of every row, in pieces."""
+    step = max(1, 4_000_000 // features.shape[1])
+    parts = [
+        np.asarray(features[i : i + step], dtype=np.float64) @ theta
+        for i in range(0, len(features), step)
+    ]
+    return np.concatenate(parts) + offset
+
+
+def checked_points(
+    data: Data, pools: Sequence[int] | int, keep: Any, rules: Any
+) -> tuple[Point, ...]:
+    """Every pool size, fraction and rule.
+
+    Raises:
+        InputError: for sizes below 4, fractions outside (0, 1], rules that are none of ranks.
+    """
+    sizes = [check_integer("pools", n, 4) for n in np.atleast_1d(pools).tolist()]
+    fractions = [
+        check_number("keep", f, 0.0, 1.0, low_open=True) for f in np.atleast_1d(keep).tolist()
+    ]
+    names = [rules] if isinstance(rules, str) else list(rules)
+    for name in names:
+        if name not in PLAIN and not isinstance(as_rule(name), Quantiles):
+            raise InputError(f"rules must be among {', '.join(PLAIN)}, quantiles:..., got {name!r}")
+        if name in SIGNED and data.probe is None:
+            raise InputError(f"rule {name} needs a probe: scores have no sign; take hard or easy")
+    points = [Point(n, f, name) for n in sizes for f in fractions for name in names]
+    for point in points:
+        if point.f * point.n < 2.0:
+            raise InputError(
+                f"keep {point.f:g} of a pool of {point.n} leaves fewer than 2 examples"
+            )
+    return tuple(dict.fromkeys(points))
+
+
+def _two(names: Array) -> tuple[Any, Any]:
+    first, second = names.tolist()
+    return first, second
+
+
+def _enough(data: Data) -> Data:
+    for sign, name in zip((-1.0, 1.0), data.names, strict=True):
+        count = int((data.signs[data.rows] == sign).sum())
+        if count < FEWEST:
+            raise InputError(
+                f"class {name!r} has {count} examples beside those of the probe; at least {FEWEST} "
+                "are needed"
+            )
+    return data
