@@ -39,7 +39,7 @@ RULES = {
         "networks": "common",
         "scores": "networks common",
         "sweeps": "simulation scores networks students tables common",
-        "features": "readers tables students common",
+        "features": "readers students common",
         "fits": "common",
         "laws": "fits tables common",
         "pools": "laws fits readers tables common",

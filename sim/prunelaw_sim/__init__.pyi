@@ -1,4 +1,5 @@
 from .advice.advise import Advice, advise
+from .features.predict import Prediction, predict
 from .fits.fit import Fit
 from .laws.comparison import LawComparison, compare_laws
 from .laws.pruning import PruningFit
@@ -26,6 +27,7 @@ __all__ = [
     "LawComparison",
     "MaxMargin",
     "NotSeparableError",
+    "Prediction",
     "PruningFit",
     "RealDesign",
     "ScalingFit",
@@ -40,6 +42,7 @@ __all__ = [
     "fit",
     "max_margin",
     "plan",
+    "predict",
     "read",
     "run_sweep",
     "simulate",

@@ -61,7 +61,7 @@ def _details(found: Prediction) -> Iterator[Block]:
     intercept = "an intercept" if student.intercept else "no intercept"
     yield Text(
         f"student: {student.loss} loss, penalty {student.penalty:.4g}, {intercept}; classes "
-        f"{found.names[0]} (-1) and {found.names[1]} (+1)"
+        f"{', '.join(map(str, found.names))}"
     )
     ways = ", ".join(f"{rule} {way}" for rule, way in found.clusters.items())
     yield Text(f"clusters in each class, or kept: the statistics of the kept examples: {ways}")

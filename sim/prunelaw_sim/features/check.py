@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prunelaw_sim.features.linear_students import train_linear
-from prunelaw_sim.features.question import Data, Point, Student
+from prunelaw_sim.features.question import Data, Point, Student, against_the_rest
 
 TESTS = 100  # examples that at least are left to test on
 Array = np.ndarray
@@ -43,15 +43,22 @@ def trained(
                 continue
             pool, tests = order[: point.n], order[point.n :]
             kept = np.sort(data.kept(pool, point, per_class, seed + trial))
-            if len(np.unique(data.signs[kept])) < 2:
+            if len(np.unique(data.labels[kept])) < len(data.names):
                 continue
-            found = train_linear(
-                np.asarray(data.features[kept], dtype=np.float64) - centre, data.signs[kept],
-                loss=student.loss, penalty=student.penalty, intercept=student.intercept,
-            )  # fmt: skip
+            x = np.asarray(data.features[kept], dtype=np.float64) - centre
+            students = [
+                train_linear(
+                    x, y, loss=student.loss, penalty=student.penalty, intercept=student.intercept
+                )
+                for y in against_the_rest(data.labels[kept], data.several)
+            ]
             tests = np.sort(tests[:5000])
             x = np.asarray(data.features[tests], dtype=np.float64) - centre
-            errors[trial, i] = found.error(x, data.signs[tests])
+            if data.several:
+                said = np.argmax([one.fields(x) for one in students], axis=0)
+                errors[trial, i] = np.mean(said != data.labels[tests])
+            else:
+                errors[trial, i] = students[0].error(x, data.labels[tests])
         if progress:
             progress()
     return errors

@@ -27,7 +27,7 @@ class Moments:
     """Counts, sums and sums of products of the examples of each fold and cluster.
 
     Attributes:
-        labels: +1 or −1 of each cluster.
+        labels: of each cluster: +1 or −1, or the number of its class.
         origin: what was taken off every example before the sums.
         fold: of each example, −1 for those that do not count.
     """
@@ -51,7 +51,7 @@ class Moments:
         shrinkage: str | float = "none",
         origin: Float[Array, " d"] | None = None,
     ) -> FeatureModel:
-        """The mixture that the examples of these folds (None: of all) estimate.
+        """The mixture that the examples of these folds (None: of all) estimate; two classes.
 
         Args:
             shrinkage: of each cluster's covariance towards its own mean variance: "oas" (Chen et
@@ -61,6 +61,15 @@ class Moments:
         Raises:
             InputError: for a cluster with fewer than two examples, or one without variance.
         """
+        return FeatureModel(*self.statistics(folds, shrinkage, origin), self.labels)
+
+    def statistics(
+        self,
+        folds: Any = None,
+        shrinkage: str | float = "none",
+        origin: Float[Array, " d"] | None = None,
+    ) -> tuple[Array, Array, Array]:
+        """Weights, means and covariances of the same clusters, of any number of classes."""
         chosen = list(range(self.folds)) if folds is None else list(folds)
         counts = self.counts[chosen].sum(axis=0)
         if (counts < FEWEST).any():
@@ -76,7 +85,7 @@ class Moments:
         covs = np.stack([_shrunk(cov, n, shrinkage) for cov, n in zip(covs, counts, strict=True)])
         weights = counts / counts.sum()
         shift = (self.mean if origin is None else origin) - self.origin
-        return FeatureModel(weights, means - shift, covs, self.labels)
+        return weights, means - shift, covs
 
     @property
     def mean(self) -> Float[Array, " d"]:
@@ -96,7 +105,7 @@ def moments(
     """One pass over the features (an array, or a memory map of any float type).
 
     Args:
-        labels: +1 or −1 of each example.
+        labels: +1 or −1 of each example, or the number of its class.
         clusters: how many in each class, by k-means; or the cluster of each example, of which none
             may hold both labels.
         folds: random parts of the examples that are summed apart.
@@ -111,9 +120,8 @@ def moments(
         raise InputError(
             f"features must be {len(labels)} rows, one a label, got shape {features.shape}"
         )
-    signs = np.unique(labels[rows])
-    if not np.array_equal(signs, [-1.0, 1.0]):
-        raise InputError(f"labels must be +1 and -1, both, got {signs[:5]}")
+    if len(np.unique(labels[rows])) < 2:
+        raise InputError("labels must be of two classes at least: one alone teaches nothing")
     check_integer("folds", folds, 1)
     if isinstance(clusters, int | np.integer):
         clusters = _within_classes(features, labels, rows, int(clusters), seed)
@@ -196,14 +204,13 @@ def _within_classes(
 ) -> Int[Array, " n"]:
     """Clusters of k-means inside each class, on at most `PIECE` numbers."""
     check_integer("clusters", number, 1)
-    found = np.zeros(len(labels), dtype=int)
-    found[labels > 0] = number
+    found = np.unique(labels, return_inverse=True)[1] * number
     if number == 1:
         return found
     from sklearn.cluster import MiniBatchKMeans
 
-    for sign in (-1.0, 1.0):
-        mine = rows[labels[rows] == sign]
+    for name in np.unique(labels):
+        mine = rows[labels[rows] == name]
         rng = np.random.default_rng([seed, 2])
         some = rng.choice(mine, min(len(mine), max(1, PIECE // features.shape[1])), replace=False)
         means = MiniBatchKMeans(number, random_state=seed, n_init=5).fit(

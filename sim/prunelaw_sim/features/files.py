@@ -169,7 +169,7 @@ def _columns(path: Path, start: bytes, labels: str | None) -> tuple[Array, Array
     numbers = cells.drop(columns=[label] if label else [])
     columns = []
     for name in numbers:
-        values = pd.to_numeric(numbers[name], errors="coerce").to_numpy(dtype=np.float64)
+        values = np.asarray(pd.to_numeric(numbers[name], errors="coerce"), dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             option = spoken("labels=", "--labels")

@@ -171,9 +171,8 @@ def _hinge(x: Array, y: Array, lam: float, intercept: bool) -> LinearStudent:
         a[found.support_] = np.abs(found.dual_coef_[0])
         direction = found.coef_[0]
     else:
-        found = LinearSVC(
-            C=1.0 / lam, loss="hinge", dual=True, fit_intercept=False, tol=1e-9, max_iter=1_000_000
-        ).fit(x, y)
+        options: Any = {"loss": "hinge", "dual": True, "fit_intercept": False}
+        found = LinearSVC(C=1.0 / lam, tol=1e-9, max_iter=1_000_000, **options).fit(x, y)
         beta, b = np.asarray(found.coef_)[0], 0.0
         a, direction = _duals(x, y, beta, lam), beta
     primal = float(np.maximum(1.0 - y * (x @ beta + b), 0.0).sum() + 0.5 * lam * beta @ beta)

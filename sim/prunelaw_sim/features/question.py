@@ -18,6 +18,7 @@ from prunelaw_sim.features.linear_students import LOSSES, train_linear
 
 SIGNED = {"signed-hard": "hard", "signed-easy": "easy"}
 PLAIN = ("hard", "easy", "random", *SIGNED)
+MOST_CLASSES = 30
 FEWEST = 20  # examples of each class that statistics are taken from
 Array = np.ndarray
 
@@ -40,19 +41,24 @@ class Data:
     """Labelled features, and what ranks them.
 
     Attributes:
-        signs: +1 and −1.
-        names: what the user calls −1 and +1.
+        labels: +1 and −1; of more than two classes their numbers.
+        names: what the user calls the classes.
         rows: examples that statistics and checks may use: those that did not train the probe.
         probe: weight vector and offset of the score's field, None for a score of other kinds.
         score: the field z = θ·x + offset; or any score, high = hard.
     """
 
     features: Float[Array, "n d"]
-    signs: Float[Array, " n"]
-    names: tuple[Any, Any]
+    labels: Float[Array, " n"]
+    names: tuple[Any, ...]
     rows: Int[Array, " rows"]
     score: Float[Array, " n"]
     probe: tuple[Float[Array, " d"], float] | None
+
+    @property
+    def several(self) -> bool:
+        """Whether there are more than two classes."""
+        return len(self.names) > 2
 
     def kept(
         self, rows: Int[Array, " rows"], point: Point, per_class: bool, seed: int
@@ -60,13 +66,13 @@ class Data:
         """Which of these examples the rule keeps: exactly f of them (of each class)."""
         parts = [rows]
         if per_class:
-            parts = [rows[self.signs[rows] == sign] for sign in (-1.0, 1.0)]
+            parts = [rows[self.labels[rows] == name] for name in np.unique(self.labels)]
         chosen = []
         for part in parts:
             hardness, rule = self.score[part], SIGNED.get(point.rule, point.rule)
             if self.probe is not None:
                 signed = point.rule in SIGNED
-                hardness = -(self.signs[part] * hardness if signed else np.abs(hardness))
+                hardness = -(self.labels[part] * hardness if signed else np.abs(hardness))
             chosen.append(part[kept_examples(hardness, point.f, rule, seed=seed)])
         return np.concatenate(chosen)
 
@@ -109,16 +115,21 @@ def checked_data(
         raise InputError(
             f"labels must be {len(features)}, one for each row of features, got {len(labels)}"
         )
-    names = np.unique(labels)
-    signs = signs_of(labels)
+    names, place = np.unique(labels, return_inverse=True)
+    several = len(names) > 2
+    if several and len(names) > MOST_CLASSES:
+        raise InputError(f"labels must be of at most {MOST_CLASSES} classes, got {len(names)}")
+    y = place.reshape(-1).astype(np.float64) if several else signs_of(labels)
+    known = tuple(names.tolist())
     rows = np.arange(len(labels))
+    offsets = np.atleast_1d(np.asarray(offset, dtype=np.float64))
     if probe is not None and scores is not None:
         raise InputError("probe and scores say it twice; give one")
     if scores is not None:
         values = check_real("scores", scores)
         if values.shape != (len(labels),):
             raise InputError(f"scores must be {len(labels)}, one an example, got {values.shape}")
-        return _enough(Data(features, signs, _two(names), rows, values, None))
+        return _enough(Data(features, y, known, rows, values, None))
     if probe is None:
         usual = int(np.clip(len(labels) // 10, 2 * FEWEST, 1000))
         m = usual if probe_examples is None else check_integer("probe_examples", probe_examples, 4)
@@ -130,13 +141,19 @@ def checked_data(
             )
         mine, rows = order[:m], np.sort(order[m:])
         x = np.asarray(features[np.sort(mine)], dtype=np.float64)
-        if len(np.unique(signs[np.sort(mine)])) < 2:
-            raise InputError("probe_examples hold one class only: take more, or give a probe")
-        found = train_linear(
-            x, signs[np.sort(mine)], loss="logistic", penalty=student.penalty, intercept=True
-        )
-        probe, offset = found.weights, found.intercept
-    theta = check_real("probe", probe).reshape(-1)
+        if len(np.unique(y[np.sort(mine)])) < len(names):
+            raise InputError("probe_examples lack a class: take more, or give a probe")
+        trained = [
+            train_linear(x, one, loss="logistic", penalty=student.penalty, intercept=True)
+            for one in against_the_rest(y[np.sort(mine)], several)
+        ]
+        probe = np.stack([one.weights for one in trained])
+        offsets = np.array([one.intercept for one in trained])
+    theta = check_real("probe", probe)
+    if several:
+        score = _hardness(features, theta, offsets, len(names))
+        return _enough(Data(features, y, known, rows, score, None))
+    theta, offset = theta.reshape(-1), float(offsets[0])
     if theta.shape != (features.shape[1],):
         raise InputError(
             f"probe must be a vector of {features.shape[1]} numbers, as features have columns, got "
@@ -145,7 +162,28 @@ def checked_data(
     if not theta.any():
         raise InputError("probe must not be 0 everywhere: it has no direction")
     score = fields(features, theta, offset)
-    return _enough(Data(features, signs, _two(names), rows, score, (theta, float(offset))))
+    return _enough(Data(features, y, known, rows, score, (theta, offset)))
+
+
+def against_the_rest(labels: Float[Array, " n"], several: bool) -> list[Float[Array, " n"]]:
+    """Labels ±1 of each student: of two classes one student, of more one a class."""
+    if not several:
+        return [labels]
+    return [np.where(labels == name, 1.0, -1.0) for name in np.unique(labels)]
+
+
+def _hardness(features: Array, theta: Array, offsets: Array, classes: int) -> Float[Array, " n"]:
+    """Minus the margin between the two largest fields of a probe of one row a class."""
+    if theta.shape != (classes, features.shape[1]):
+        raise InputError(
+            f"probe must be {classes} rows of {features.shape[1]} numbers, one a class, got shape "
+            f"{theta.shape}"
+        )
+    all_fields = np.stack(
+        [fields(features, *one) for one in zip(theta, np.resize(offsets, classes), strict=True)]
+    )
+    top = np.sort(all_fields, axis=0)
+    return top[-2] - top[-1]
 
 
 def fields(features: Array, theta: Array, offset: float) -> Float[Array, " n"]:
@@ -172,7 +210,7 @@ def checked_points(
     ]
     names = [rules] if isinstance(rules, str) else list(rules)
     for name in names:
-        if name not in PLAIN and not isinstance(as_rule(name), Quantiles):
+        if name not in PLAIN and not isinstance(as_rule(name, "rules"), Quantiles):
             raise InputError(f"rules must be among {', '.join(PLAIN)}, quantiles:..., got {name!r}")
         if name in SIGNED and data.probe is None:
             raise InputError(f"rule {name} needs a probe: scores have no sign; take hard or easy")
@@ -185,14 +223,9 @@ def checked_points(
     return tuple(dict.fromkeys(points))
 
 
-def _two(names: Array) -> tuple[Any, Any]:
-    first, second = names.tolist()
-    return first, second
-
-
 def _enough(data: Data) -> Data:
-    for sign, name in zip((-1.0, 1.0), data.names, strict=True):
-        count = int((data.signs[data.rows] == sign).sum())
+    for value, name in zip(np.unique(data.labels), data.names, strict=True):
+        count = int((data.labels[data.rows] == value).sum())
         if count < FEWEST:
             raise InputError(
                 f"class {name!r} has {count} examples beside those of the probe; at least {FEWEST} "

@@ -14,21 +14,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
+from scipy.stats import qmc
 
 from prunelaw.errors import InputError
-from prunelaw.features import TheoryProbe, solve, student_laws
+from prunelaw.features import OneVsRest, TheoryProbe, solve, solve_one_vs_rest, student_laws
 from prunelaw_sim.features.estimate import PIECE, Moments, moments
 from prunelaw_sim.features.question import Data, Point, Student
 
 FOLDS = 4
 KEPT = "kept"
+SOME = 600  # examples of the mean where there are several classes
+DRAWS = 128  # of their fields
 SIDE = 10  # examples of one side of the probe's field that are a cluster of their own
 HALVES = ((0, 1), (2, 3), (0, 2), (1, 3))
 MOST_TESTS = 4000  # examples that a test error is a mean over
 MOST_DIMS = 160  # features that the theory takes; of more, their principal components
 MOST_ROWS = 20_000  # examples that the components come from
 Array = np.ndarray
+Law = TheoryProbe | OneVsRest
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def predicted(
     data = reduced(data)
     whole = moments(
         data.features,
-        data.signs,
+        data.labels,
         clusters=1 if clusters == KEPT else int(clusters),
         folds=FOLDS,
         rows=data.rows,
@@ -80,18 +84,21 @@ def predicted(
     )
     origin = whole.mean if centred else np.zeros_like(whole.mean)
     found = []
-    for chosen in [*((i, j, k) for i, j, k in _triples()), *HALVES]:
+    most_of, halves = _triples(), HALVES
+    if data.several:  # each is a student a class and all their pairs: two of each must do
+        most_of, halves = most_of[:2], halves[:2]
+    for chosen in (*most_of, *halves):
         tests = _some(np.flatnonzero(np.isin(whole.fold, _others(chosen))), seed)
         laws_of = _laws_of_kept if data.probe is None or clusters == KEPT else _laws
         laws = laws_of(whole, chosen, points, data, student, shrinkage, per_class, origin)
         found.append(_errors(laws, data, tests, origin))
         if progress:
             progress()
-    most, half = np.array(found[:FOLDS]), np.array(found[FOLDS:])
+    most, half = np.array(found[: len(most_of)]), np.array(found[len(most_of) :])
     error = most.mean(axis=0) - 2.0 * (half.mean(axis=0) - most.mean(axis=0))
     error = np.where(error > 0.0, error, most.mean(axis=0))
-    spread = most.std(axis=0, ddof=1) / np.sqrt(FOLDS) + half.std(axis=0, ddof=1) / np.sqrt(FOLDS)
-    return Predicted(error, spread, most.mean(axis=0))
+    spread = sum(part.std(axis=0, ddof=1) / np.sqrt(len(part)) for part in (most, half))
+    return Predicted(error, np.asarray(spread), most.mean(axis=0))
 
 
 def reduced(data: Data) -> Data:
@@ -168,19 +175,29 @@ def _laws(
 def _laws_of_kept(
     whole: Moments, chosen: Sequence[int], points: Sequence[Point], data: Data, student: Student,
     shrinkage: str | float, per_class: bool, origin: Array,
-) -> list[TheoryProbe | None]:  # fmt: skip
+) -> list[Law | None]:  # fmt: skip
     """With the statistics of what a rule keeps of the examples of these folds."""
     rows = np.flatnonzero(np.isin(whole.fold, chosen))
-    laws: list[TheoryProbe | None] = [None] * len(points)
+    laws: list[Law | None] = [None] * len(points)
     for f, rule in dict.fromkeys((point.f, point.rule) for point in points):
         mine = [i for i, point in enumerate(points) if (point.f, point.rule) == (f, rule)]
         kept = rows if rule == "random" else data.kept(rows, points[mine[0]], per_class, 0)
         try:
-            own = moments(data.features, data.signs, clusters=_sides(data, kept), rows=kept)
+            own = moments(data.features, data.labels, clusters=_sides(data, kept), rows=kept)
+            if data.several and len(own.labels) < len(data.names):
+                continue
+            sizes = np.array([points[i].f * points[i].n for i in mine])
+            if data.several:
+                statistics = own.statistics(None, shrinkage, origin)
+                for i, n in zip(mine, sizes, strict=True):
+                    laws[i] = solve_one_vs_rest(
+                        *statistics, own.labels, float(n), loss=student.loss,
+                        penalty=student.penalty, intercept=student.intercept, throw=False,
+                    )  # fmt: skip
+                continue
             model = own.model(shrinkage=shrinkage, origin=origin)
         except InputError:
             continue  # one class, or too few of one, is left: no student to speak of
-        sizes = np.array([points[i].f * points[i].n for i in mine])
         solution = solve(
             model, sizes, loss=student.loss, penalty=student.penalty,
             intercept=student.intercept, throw=False,
@@ -195,9 +212,9 @@ def _sides(data: Data, kept: Int[Array, " kept"]) -> Int[Array, " n"]:
 
     They do where an easy rule cut out what lies between them.
     """
-    part = (data.signs > 0).astype(int)
     if data.probe is None:
-        return part
+        return data.labels.astype(int)
+    part = (data.labels > 0).astype(int)
     z = data.score
     gap = np.abs(z[kept]).min() > 0.1 * np.abs(z[kept]).mean()
     if not gap:
@@ -215,18 +232,40 @@ def _rule(point: Point) -> str:
 
 
 def _errors(
-    laws: Sequence[TheoryProbe | None], data: Data, tests: Int[Array, " tests"], origin: Array
+    laws: Sequence[Law | None], data: Data, tests: Int[Array, " tests"], origin: Array
 ) -> Float[Array, " points"]:
     """Mean over the tests of Φ(−y (β̄·x + b)/√(xᵀ S x))."""
     x = np.asarray(data.features[tests], dtype=np.float64) - origin
     errors = np.full(len(laws), np.nan)
     for i, law in enumerate(laws):
-        if law is not None:
+        if isinstance(law, OneVsRest):
+            errors[i] = _one_vs_rest_error(law, x, data.labels[tests])
+        elif law is not None:
             spread = (
                 np.einsum("ij,ij->i", x @ law.spread, x)
                 if law.spread.ndim == 2
                 else (x**2 @ law.spread)
             )
-            mean = data.signs[tests] * (x @ law.direction + law.intercept)
+            mean = data.labels[tests] * (x @ law.direction + law.intercept)
             errors[i] = ndtr(-mean / np.sqrt(np.maximum(spread, 1e-300))).mean()
     return errors
+
+
+def _one_vs_rest_error(law: OneVsRest, x: Float[Array, "n d"], labels: Array) -> float:
+    """Mean over examples of P(the largest field is another's), by draws of the fields."""
+    if not law.converged:
+        return np.nan
+    if len(x) > SOME:
+        some = np.random.default_rng(6).choice(len(x), SOME, replace=False)
+        x, labels = x[some], labels[some]
+    mean = x @ law.direction.T + law.intercept
+    L = len(law.direction)
+    cov = np.empty((len(x), L, L))
+    for k in range(L):
+        for m in range(k + 1):
+            cov[:, k, m] = cov[:, m, k] = np.einsum("ij,ij->i", x @ law.spread[k, m], x)
+    values, vectors = np.linalg.eigh(cov)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None]
+    normal = ndtri(np.clip(qmc.Sobol(L, rng=7).random(DRAWS), 1e-9, 1.0 - 1e-9))
+    fields = mean[:, None] + np.einsum("nij,sj->nsi", root, normal)
+    return float(np.mean(fields.argmax(axis=2) != labels[:, None]))

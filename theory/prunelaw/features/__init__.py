@@ -15,6 +15,7 @@ from prunelaw.features.losses import (
     SquaredHinge,
 )
 from prunelaw.features.model import FeatureModel
+from prunelaw.features.multiclass import OneVsRest, solve_one_vs_rest
 from prunelaw.features.optimal import BestRule, best_penalty, optimal_rule
 from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.rules import ByLabel, Soft
@@ -35,6 +36,7 @@ __all__ = [
     "LabelLaw",
     "Logistic",
     "Loss",
+    "OneVsRest",
     "Smooth",
     "Soft",
     "Square",
@@ -47,6 +49,7 @@ __all__ = [
     "optimal_rule",
     "slopes",
     "solve",
+    "solve_one_vs_rest",
     "student_laws",
     "trained_probe",
 ]

@@ -8,6 +8,7 @@ from prunelaw.errors import InputError
 from prunelaw.features.newton import hats_of
 from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.solver import FeatureSolution, Solved
+from prunelaw.numerics.gaussian import Array
 
 
 def trained_probe(solution: FeatureSolution) -> TheoryProbe:
@@ -47,20 +48,29 @@ def student_laws(solution: FeatureSolution) -> list[TheoryProbe | None]:
 
 def _law(part: Solved, p: int) -> TheoryProbe:
     """The law of point number p of a part."""
+    A, direction = response_of(part, p)
+    hats, world, model = hats_of(part.point.x[p : p + 1]), part.task.world, part.setting.model
+    b = float(part.point.b[p])
+    if not world.diagonal:
+        return TheoryProbe(direction, A @ np.tensordot(hats.q[0], world.covs, 1) @ A, b)
+    spread = A * (hats.q[0] @ world.covs) * A
+    if model.basis is None or not model.basis.size:
+        return TheoryProbe(direction, spread, b)
+    turn = model.basis
+    return TheoryProbe(turn @ direction, (turn * spread) @ turn.T, b)
+
+
+def response_of(part: Solved, p: int) -> tuple[Array, Array]:
+    """A and β̄ = A r in the basis of the equations; A is its diagonal where that is all."""
     task, world = part.task, part.task.world
     hats = hats_of(part.point.x[p : p + 1])
     loads = np.einsum("c,cd->d", hats.m[0], world.means)
     for k, vector in enumerate(world.signals):
         covs = world.covs * vector if world.diagonal else world.covs @ vector
         loads = loads + hats.o[0, :, k] @ covs
-    model, b = part.setting.model, float(part.point.b[p])
-    if not world.diagonal:
-        inner = np.tensordot(hats.V[0], world.covs, 1) + task.penalty[p] * np.eye(model.dim)
-        A = np.linalg.inv(inner)
-        return TheoryProbe(A @ loads, A @ np.tensordot(hats.q[0], world.covs, 1) @ A, b)
-    A = 1.0 / (task.penalty[p] + hats.V[0] @ world.covs)
-    direction, spread = A * loads, A * (hats.q[0] @ world.covs) * A
-    if model.basis is None or not model.basis.size:
-        return TheoryProbe(direction, spread, b)
-    turn = model.basis
-    return TheoryProbe(turn @ direction, (turn * spread) @ turn.T, b)
+    if world.diagonal:
+        A = 1.0 / (task.penalty[p] + hats.V[0] @ world.covs)
+        return A, A * loads
+    inner = np.tensordot(hats.V[0], world.covs, 1) + task.penalty[p] * np.eye(len(loads))
+    A = np.linalg.inv(inner)
+    return A, A @ loads
