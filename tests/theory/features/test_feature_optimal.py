@@ -2,10 +2,19 @@
 
 import numpy as np
 import pytest
+from reference.feature_mixtures import clusters, probe_of
 
 import prunelaw
 from prunelaw import InputError
-from prunelaw.features import ByLabel, FeatureModel, best_penalty, influence, optimal_rule, solve
+from prunelaw.features import (
+    ByLabel,
+    FeatureModel,
+    best_keep,
+    best_penalty,
+    influence,
+    optimal_rule,
+    solve,
+)
 from prunelaw.features.field_law import FieldLaw, Ranks
 from prunelaw.features.probes import as_probe, setting_for
 from prunelaw.features.sensitivity import facing
@@ -112,3 +121,27 @@ def test_best_penalty_is_a_minimum():
 def test_of_is_named():
     with pytest.raises(InputError, match="abs"):
         optimal_rule(CLUSTERS, 40.0, 0.3, PROBE, of="z")
+
+
+@pytest.mark.parametrize("fixed", ["n", "kept"])
+def test_the_best_fraction_has_no_slope_and_no_better_neighbour(fixed):
+    model, probe = clusters(24, 3), probe_of(clusters(24, 3))
+    given = {fixed: 400.0 if fixed == "n" else 60.0}
+    found = best_keep(model, "hard", probe, **given, penalty=0.1)
+    assert found.converged and found.fixed == fixed
+    assert found.kept == pytest.approx(found.keep * found.n)
+    grid = np.geomspace(0.02, 1.0, 60)
+    size = found.n if fixed == "n" else found.kept / grid
+    scan = solve(model, size, grid, "hard", probe, penalty=0.1).error
+    assert found.error <= scan.min() * (1.0 + 1e-9)
+    if not found.at_end:
+        assert abs(found.slope) < 1e-6
+        near = solve(
+            model, found.n if fixed == "n" else found.kept / (found.keep * 1.001),
+            found.keep * 1.001, "hard", probe, penalty=0.1,
+        ).error  # fmt: skip
+        assert float(near) >= found.error
+    with pytest.raises(InputError, match="exactly one of n and kept"):
+        best_keep(model, "hard", probe, penalty=0.1)
+    with pytest.raises(InputError, match="keep_range"):
+        best_keep(model, "hard", probe, n=9, penalty=0.1, keep_range=(0.5, 0.2))

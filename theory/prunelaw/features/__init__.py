@@ -16,7 +16,13 @@ from prunelaw.features.losses import (
 )
 from prunelaw.features.model import FeatureModel
 from prunelaw.features.multiclass import OneVsRest, solve_one_vs_rest
-from prunelaw.features.optimal import BestRule, best_penalty, optimal_rule
+from prunelaw.features.optimal import (
+    BestKeep,
+    BestRule,
+    best_keep,
+    best_penalty,
+    optimal_rule,
+)
 from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.rules import ByLabel, Soft
 from prunelaw.features.sensitivity import FeatureSlopes, influence, slopes
@@ -26,6 +32,7 @@ from prunelaw.features.trained import student_laws, trained_probe
 __all__ = [
     "LOSSES",
     "STATUS",
+    "BestKeep",
     "BestRule",
     "ByLabel",
     "FeatureModel",
@@ -43,6 +50,7 @@ __all__ = [
     "SquaredHinge",
     "Steps",
     "TheoryProbe",
+    "best_keep",
     "best_penalty",
     "influence",
     "logistic_labels",

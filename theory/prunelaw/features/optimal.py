@@ -35,6 +35,7 @@ Intervals = tuple[tuple[float, float], ...]
 ENOUGH, EXACT = 1e-9, 1e-12  # scaled residuals, to search by and to report
 RANGE = (1e-6, 1e3)  # of the penalty, in units of n f times the mean variance of a feature
 SCAN = 28  # penalties of the first look
+FRACTIONS = 25  # fractions of the first look
 TURNS = 6  # at most, of rule and penalty
 SAME_PENALTY = 1e-3  # a change of log λ that ends them
 
@@ -141,6 +142,103 @@ def optimal_rule(
         1.0 - best.error / least, value, slope, best.violation,
         {point.name: point.error for point in met}, certified,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BestKeep:
+    """The fraction of least error of one rule.
+
+    Attributes:
+        fixed: "n" or "kept": which was held.
+        keep, n, kept, error: where ε is least in the range, and ε there.
+        slope: d log ε/d log f there: about 0 inside, one-sided at an end.
+        at_end: "" inside; "low" or "high": the least error lies at that end of the range.
+        minima: all local minima found, (keep, error), the best first.
+        converged: False if a point of the scan failed: the minimum may have been missed.
+    """
+
+    fixed: str
+    keep: float
+    n: float
+    kept: float
+    error: float
+    slope: float
+    at_end: str
+    minima: tuple[tuple[float, float], ...]
+    converged: bool
+
+
+def best_keep(
+    model: FeatureModel,
+    rule: Any,
+    probe: Any = None,
+    *,
+    n: float | None = None,
+    kept: float | None = None,
+    keep_range: tuple[float, float] = (0.02, 1.0),
+    **options: Any,
+) -> BestKeep:
+    """The fraction of least error of a rule, at n examples (what to keep) or at n f (what to buy).
+
+    Roots of d log ε/d log f, bracketed by a scan of 25 fractions; minima closer than a step of the
+    scan may be missed.  At a given number of kept examples n = kept/f, so that a small fraction
+    means many labels.
+
+    Args:
+        model, rule, probe: as in `solve`; the rule works at any fraction.
+        n, kept: exactly one of them, above 0.
+        keep_range: where to look, within (0, 1].
+        options: further arguments of `solve`: loss, penalty, intercept, per_class, offset.
+
+    Raises:
+        InputError: for both or neither of n and kept, and a range outside (0, 1].
+        ConvergenceError: where no point of the scan could be solved.
+    """
+    if (n is None) == (kept is None):
+        raise InputError("exactly one of n and kept must be given")
+    fixed = "kept" if n is None else "n"
+    size = check_number(fixed, kept if n is None else n, 0.0, low_open=True)
+    low, high = (check_number("keep_range", end, 0.0, 1.0, low_open=True) for end in keep_range)
+    if not low < high:
+        raise InputError(f"keep_range must be LOW < HIGH, got {keep_range}")
+
+    def at(f: Array, throw: bool = True):
+        total = size if n is not None else size / f
+        return solve(model, total, f, rule, probe, throw=throw, **options)
+
+    def slope(log: float) -> float:
+        point = at(np.minimum(np.exp(log), 1.0))
+        found = slopes(point)
+        change = float(point.keep * found.d_f)
+        if n is None:
+            change -= float(point.n * found.d_n)
+        return change / float(point.error)
+
+    logs = np.linspace(np.log(low), np.log(high), FRACTIONS)
+    scan = at(np.minimum(np.exp(logs), 1.0), throw=False)
+    error, good = scan.error, scan.converged
+    if not good.any():
+        raise ConvergenceError(f"no fraction between {low:g} and {high:g} could be solved")
+    value = np.where(good, error, np.inf)
+    minima: list[tuple[float, float, float, str]] = []
+    for i in range(FRACTIONS):
+        left = value[i - 1] if i else np.inf
+        right = value[i + 1] if i + 1 < FRACTIONS else np.inf
+        if not good[i] or value[i] > min(left, right):
+            continue
+        place, end = logs[i], "low" if i == 0 else "high" if i == FRACTIONS - 1 else ""
+        if not end and good[i - 1] and good[i + 1]:
+            here = slope(place)
+            ends = (place, min(logs[i + 1], -1e-9)) if here < 0.0 else (logs[i - 1], place)
+            if slope(ends[0]) < 0.0 < slope(ends[1]):
+                root: Any = brentq(slope, *ends, xtol=1e-9)
+                place = float(root)
+        f = float(min(np.exp(place), 1.0))
+        minima.append((f, float(at(np.asarray(f)).error), slope(place) if f < 1.0 else np.nan, end))
+    f, least, change, end = min(minima, key=lambda found: found[1])
+    total = size if n is not None else size / f
+    listed = tuple(sorted(((one[0], one[1]) for one in minima), key=lambda pair: pair[1]))
+    return BestKeep(fixed, f, total, total * f, least, change, end, listed, bool(good.all()))
 
 
 def best_penalty(
