@@ -24,12 +24,12 @@ _HEAD = ("rule", "pool", "keep", "kept", "theory", "+-", "trained", "+-")
 
 def _best(found: Prediction, best: PredictedPoint) -> str:
     pool = amount_text(best.pool)
-    measured = "" if np.isnan(best.trained) else ", trained on the spot"
+    measured = ", as trained on the spot" if best.source == "trained" else ""
     said = f"of {pool} examples keep {100 * best.keep_fraction:.3g} %, {best.rule}: error "
-    said += f"{best.value:.4g}{measured}"
+    said += f"{best.error:.4g}{measured}"
     whole = next(one for one in found.unpruned if one.pool == best.pool)
-    if np.isfinite(whole.value):
-        said += f"; all of them {whole.value:.4g}"
+    if np.isfinite(whole.error):
+        said += f"; all of them {whole.error:.4g}"
     gain = found.against_random(best)
     if gain is not None and best.rule != "random":
         word = "better" if gain.value > 0.0 else "worse"
@@ -47,7 +47,7 @@ def _row(point: PredictedPoint) -> Sequence[str]:
         amount_text(point.pool),
         f"{point.keep_fraction:.3g}",
         amount_text(point.kept),
-        *(_number(value) for value in (point.error, point.error_se)),
+        *(_number(value) for value in (point.theory, point.theory_se)),
         *(_number(value) for value in (point.trained, point.trained_se)),
     )
 

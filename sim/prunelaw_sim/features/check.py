@@ -10,7 +10,7 @@ from jaxtyping import Float
 from prunelaw_sim.features.linear_students import train_linear
 from prunelaw_sim.features.question import Data, Point, Student, against_the_rest
 
-TESTS = 100  # examples that at least are left to test on
+TESTS = 50  # examples that at least are left to test on
 Array = np.ndarray
 
 

@@ -213,7 +213,7 @@ def _within_classes(
         mine = rows[labels[rows] == name]
         rng = np.random.default_rng([seed, 2])
         some = rng.choice(mine, min(len(mine), max(1, PIECE // features.shape[1])), replace=False)
-        means = MiniBatchKMeans(number, random_state=seed, n_init=5).fit(
+        means = MiniBatchKMeans(number, random_state=seed).fit(
             np.asarray(features[np.sort(some)], dtype=np.float64)
         )
         step = max(1, PIECE // features.shape[1])

@@ -39,8 +39,11 @@ class PredictedPoint:
 
     Attributes:
         pool, kept: examples before and after pruning.
-        error: by theory; NaN where its equations could not be solved.
-        error_se: standard error, of the examples that the statistics come from.
+        error: the answer: by theory where it is trusted or nothing was measured, else as trained.
+        error_se: its standard error.
+        source: "theory" or "trained".
+        theory, theory_se: by theory, with the error that comes of the number of examples; NaN
+            where its equations could not be solved.
         trained, trained_se: mean of students trained on the spot, NaN where there are none.
     """
 
@@ -50,18 +53,11 @@ class PredictedPoint:
     kept: int
     error: float
     error_se: float
+    source: str
+    theory: float
+    theory_se: float
     trained: float = float("nan")
     trained_se: float = float("nan")
-
-    @property
-    def value(self) -> float:
-        """The measured error where there is one, else the theory's."""
-        return self.error if np.isnan(self.trained) else self.trained
-
-    @property
-    def se(self) -> float:
-        """Its standard error."""
-        return self.error_se if np.isnan(self.trained) else self.trained_se
 
 
 class Gain(NamedTuple):
@@ -117,7 +113,8 @@ class Prediction:
         for other in self.points:
             same = (other.pool, other.keep_fraction) == (point.pool, point.keep_fraction)
             if same and other.rule == "random" and other is not point:
-                return Gain(other.value - point.value, float(np.hypot(other.se, point.se)))
+                se = float(np.hypot(other.error_se, point.error_se))
+                return Gain(other.error - point.error, se)
         return None
 
     def rows_to_keep(self, point: PredictedPoint) -> Int[Array, " kept"]:
@@ -233,27 +230,34 @@ def predict(
         measured = trained(
             data, points, student, trials=trials, centre=_centre(data, centred), **options
         )
-    found: dict[int | str, Predicted] = {
-        number: predicted(
-            data, points, student, clusters=number, shrinkage=shrinkage, centred=centred, **options
-        )
-        for number in choices
-    }
+    found: dict[int | str, Predicted] = {}
+    for number in choices:
+        try:
+            found[number] = predicted(
+                data, points, student, clusters=number, shrinkage=shrinkage, centred=centred,
+                **options,
+            )  # fmt: skip
+        except InputError:  # k-means may leave a cluster of too few examples
+            if number == choices[0]:
+                raise
+    choices = tuple(found)
     means, errors = _means(measured)
     chosen = {
         rule: min(choices, key=lambda c, r=rule: _of_rule(found[c].error, means, points, r))
         for rule in dict.fromkeys(point.rule for point in points)
     }
     values = _by_rule(found, chosen, points)
-    rows = {
-        point: PredictedPoint(
-            point.rule, point.f, point.n, point.kept, float(values.error[i]),
-            float(values.error_se[i]), float(means[i]), float(errors[i]),
-        )
-        for i, point in enumerate(points)
-    }  # fmt: skip
     deviation = _deviation(values.error, means)
-    verdict, reason = _verdict(list(rows.values()), measured, deviation)
+    verdict, reason = _verdict(points, values.error, measured, deviation)
+    rows = {}
+    for i, point in enumerate(points):
+        theory = float(values.error[i]), float(values.error_se[i])
+        taught = float(means[i]), float(errors[i])
+        use = np.isfinite(taught[0]) and (verdict != VERDICTS[0] or np.isnan(theory[0]))
+        answer = (*taught, "trained") if use else (*theory, "theory")
+        rows[point] = PredictedPoint(
+            point.rule, point.f, point.n, point.kept, *answer, *theory, *taught
+        )
     answered = tuple(rows[point] for point in asked)
     best = tuple(
         min((row for row in answered if row.pool == n and row.keep_fraction < 1.0), key=_order,
@@ -349,33 +353,32 @@ def _deviation(error: Array, means: Array) -> float:
 
 
 def _verdict(
-    rows: Sequence[PredictedPoint], measured: Float[Array, "trials points"], deviation: float
+    points: Sequence[Point], error: Array, measured: Float[Array, "trials points"], deviation: float
 ) -> tuple[str, str]:
     """How far the theory may be trusted, by what was trained."""
     if np.isnan(deviation):
         return VERDICTS[3], "no pool was trained on the spot"
+    means, _ = _means(measured)
+    known = np.isfinite(error) & np.isfinite(means) & (means > 0.0)
     right = wrong = 0
     places: dict[tuple[int, float], list[int]] = {}
-    for i, row in enumerate(rows):
-        if np.isfinite(row.error) and np.isfinite(row.trained) and row.keep_fraction < 1.0:
-            places.setdefault((row.pool, row.keep_fraction), []).append(i)
+    for i in np.flatnonzero(known).tolist():
+        if points[i].f < 1.0:
+            places.setdefault((points[i].n, points[i].f), []).append(i)
     for mine in places.values():
-        said = min(mine, key=lambda i: rows[i].error)
-        best = min(mine, key=lambda i: rows[i].trained)
+        said = min(mine, key=lambda i: error[i])
+        best = min(mine, key=lambda i: means[i])
         apart = measured[:, said] - measured[:, best]
         apart = apart[~np.isnan(apart)]
         se = apart.std(ddof=1) / np.sqrt(len(apart)) if len(apart) > 2 else np.inf
-        if said != best and apart.mean() > TELLS * se and apart.mean() > 0.02 * rows[best].trained:
+        if said != best and apart.mean() > TELLS * se and apart.mean() > 0.02 * means[best]:
             wrong += 1
         elif len(mine) > 1:
             right += 1
-    trained_words = f"{sum(np.isfinite(row.trained) for row in rows)} points were trained"
-    both = [(row.error, row.trained) for row in rows if np.isfinite(row.error * row.trained)]
-    apart = [abs(error / measured - 1.0) for error, measured in both if measured > 0.0]
-    worst = float(np.quantile(apart, 0.9))
-    level = (
-        f"theory is off by {100 * deviation:.2g} % in the median, {100 * worst:.2g} % in one of ten"
-    )
+    trained_words = f"{int(known.sum())} points were trained"
+    worst = float(np.quantile(np.abs(error[known] / means[known] - 1.0), 0.9))
+    level = f"theory is off by {100 * deviation:.2g} % in the median, "
+    level += f"{100 * worst:.2g} % in one of ten"
     if wrong:
         return VERDICTS[2], (
             f"{trained_words}: the best rule is another than the theory's in {wrong} of "
@@ -389,12 +392,12 @@ def _verdict(
 
 
 def _order(row: PredictedPoint) -> float:
-    return row.value if np.isfinite(row.value) else np.inf
+    return row.error if np.isfinite(row.error) else np.inf
 
 
 def _notes(data: Any, rows: Sequence[PredictedPoint]) -> list[str]:
     notes = []
-    lost = [row for row in rows if not np.isfinite(row.error)]
+    lost = [row for row in rows if not np.isfinite(row.theory)]
     if lost:
         notes.append(
             f"the theory's equations were not solved at {len(lost)} of {len(rows)} points, first "
