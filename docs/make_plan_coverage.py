@@ -4,8 +4,9 @@
 
 Tables like docs/examples/pool_runs.csv with other noise, whose law is known: the published
 parameters in each of the three conventions, of which `plan` is not told.  For each budget: how
-often the interval of the chosen union's error holds that union's true error, how often the switch
-budgets lie in their intervals, the expected regret that the plan states and the true one.
+often the interval of the chosen union's error holds that union's true error, how often a measured
+cell was chosen (runs saw 64M and 128M samples, too), how often the switch budgets lie in their
+intervals, the expected regret that the plan states and the true one.
 """
 
 import sys
@@ -15,13 +16,14 @@ import pandas as pd
 from make_pool_runs import SCATTER, SEEN
 
 from prunelaw.decay.filtering import switch_points, union_errors
-from prunelaw.decay.utility import CONVENTIONS, PUBLISHED, Pool, with_convention
-from prunelaw_sim.pools.decisions import decide
+from prunelaw.decay.utility import CONVENTIONS, PUBLISHED, Pool, mixture_error, with_convention
+from prunelaw_sim.pools.answers import answers_at
+from prunelaw_sim.pools.decisions import UnionChoice
 from prunelaw_sim.pools.known import known_from_runs
 from prunelaw_sim.pools.switches import switch_distribution
 from prunelaw_sim.tables.sweep import Sweep
 
-BUDGETS = np.array([80e6, 320e6, 640e6, 1e9, 2.56e9])
+BUDGETS = np.array([64e6, 80e6, 128e6, 320e6, 640e6, 1e9, 2.56e9])
 LEVEL = 0.9
 
 
@@ -39,28 +41,34 @@ def table_of_runs(pools: tuple[Pool, ...], seed: int) -> Sweep:
     return Sweep.from_frame(table.assign(error=error), f"table {seed}")
 
 
+def _true(pools: tuple[Pool, ...], chosen: UnionChoice) -> float:
+    mine = [pool for pool in pools if pool.name in chosen.pools]
+    return float(mixture_error(mine, chosen.samples_seen))
+
+
 def main(tables: int, convention: str) -> None:
     """One line a budget, one a switch."""
     pools = with_convention(PUBLISHED["utility"], convention)
     truth = union_errors(pools, BUDGETS)
     switches = [point.samples_seen for point in switch_points(pools, 2e7, 3e10)]
-    held, stated, paid, found = [], [], [], []
+    held, measured, stated, paid, found = [], [], [], [], []
     for seed in range(tables):
         table = table_of_runs(pools, seed)
         ensemble = known_from_runs(table, BUDGETS.max(), replicates=300, seed=seed).ensemble
-        decision = decide(ensemble, BUDGETS, level=LEVEL)
-        place = (decision.n_pools - 1)[None]
-        true = np.take_along_axis(truth, place, 0)[0]
-        _, low, high = decision.curve
+        chosen = [answers_at(ensemble, budget, 0.0, LEVEL).best for budget in BUDGETS.tolist()]
+        true = np.array([_true(pools, one) for one in chosen])
+        low, high = (np.array([getattr(one, end) for one in chosen]) for end in ("low", "high"))
         held.append((low <= true) & (true <= high))
-        stated.append(decision.chosen_regret)
+        measured.append([one.how == "measured" for one in chosen])
+        stated.append([one.regret for one in chosen])
         paid.append(true - truth.min(axis=0))
         ends = switch_distribution(ensemble, 2e7, 3e10, level=LEVEL)
         found.append([s.low <= exact <= s.high for s, exact in zip(ends, switches, strict=False)])
     print(f"true law {convention}: {tables} tables, {100 * LEVEL:g} % intervals")
     for i, budget in enumerate(BUDGETS):
         print(
-            f"{budget / 1e6:6.0f}M  error held {np.mean(held, 0)[i]:.2f}  regret stated "
+            f"{budget / 1e6:6.0f}M  error held {np.mean(held, 0)[i]:.2f}  "
+            f"measured {np.mean(measured, 0)[i]:.2f}  regret stated "
             f"{np.mean(stated, 0)[i]:.5f}  true {np.mean(paid, 0)[i]:.5f}"
         )
     for exact, share in zip(switches, np.mean(found, 0), strict=True):

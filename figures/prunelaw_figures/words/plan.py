@@ -30,6 +30,8 @@ def plan_blocks(found: Plan) -> Iterator[Block]:
         yield from _schedule(found.schedule)
     if found.scores_pay is not None:
         yield Text(_from_then_on("scores pay for themselves", found.scores_pay))
+    if found.against_law and found.switches:
+        yield Text("by the law alone, whose choice here is another one:")
     for switch in found.switches:
         what = f"a {_ordinal(switch.to_pools)} pool ({switch.added}) pays"
         if found.alternatives:
@@ -46,13 +48,27 @@ def plan_blocks(found: Plan) -> Iterator[Block]:
 def _choice(found: Plan) -> Iterator[str]:
     """Expected error, cost of the scores, what comes next best, better weights."""
     chosen, other, level = found.chosen, found.next_best, f"{100 * found.level:g} %"
-    line = f"expect error {chosen.error:.4g}, convention {' and '.join(found.conventions)}"
+    conventions = f"convention {' and '.join(found.conventions)}"
+    scatter = f"; one run scatters by ± {found.scatter:.2g} about it" if found.scatter else ""
     if chosen.low is None:
-        line += " (no interval: the pools come without uncertainty)"
+        yield (
+            f"expect error {chosen.error:.4g}, {conventions} "
+            "(no interval: the pools come without uncertainty)"
+        )
+    elif chosen.how == "measured":
+        runs = f"measured in {chosen.runs} run{'s' * (chosen.runs > 1)}"
+        ends = f"({_ends(chosen.low, chosen.high)} at {level})"
+        yield f"expect error {chosen.error:.4g}, {runs} {ends}"
+        law = _ends(chosen.law_low, chosen.law_high)
+        yield f"by the law {chosen.law_error:.4g} ({law}), {conventions}{scatter}"
     else:
-        line += f" ({chosen.low:.4g} to {chosen.high:.4g} at {level})"
-        line += f"; one run scatters by ± {found.scatter:.2g} about it" if found.scatter else ""
-    yield line
+        ends = _ends(chosen.low, chosen.high)
+        yield f"expect error {chosen.error:.4g}, {conventions} ({ends} at {level}){scatter}"
+    others = [u for u in found.unions if u.how == "measured" and u is not chosen]
+    if others:
+        others = sorted(others, key=lambda union: union.error)[:SHOWN]
+        said = ", ".join(f"{u.pools[0]} {u.error:.4g} (law {u.law_error:.4g})" for u in others)
+        yield f"measured for as many samples: {said}"
     if found.selection:
         cost, share = (
             amount_text(found.selection),
@@ -67,7 +83,9 @@ def _choice(found: Plan) -> Iterator[str]:
         count = len(other.pools)
         name = f"the best {count} pools" if count > 1 else f"{other.pools[0]} alone"
         name = other.pools[0] if found.alternatives else name
-        line = f"next best: {name}, error {other.error:.4g} ({other.error - chosen.error:.2g} more"
+        gap = other.error - chosen.error
+        more = f"{abs(gap):.2g} {'more' if gap >= 0.0 else 'less, by a law that misses the runs'}"
+        line = f"next best: {name}, error {other.error:.4g} ({more}"
         if chosen.low is not None and found.better is not None:
             line += f"; better with probability {_percent(found.better)}"
         yield line + ")"
@@ -81,7 +99,12 @@ def _choice(found: Plan) -> Iterator[str]:
             if weight > 0.0
         )
         ends = "" if best.low is None else f" ({best.low:.2g} to {best.high:.2g})"
-        yield f"other weights: {shares}: error {best.gain:.2g} less{ends}"
+        law = ", by the law" if chosen.how == "measured" else ""
+        yield f"other weights: {shares}: error {best.gain:.2g} less{ends}{law}"
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
 
 
 def _schedule(best: Schedule) -> Iterator[Block]:

@@ -136,7 +136,12 @@ def _parting(others: tuple[LawChoice, ...], found: Plan) -> list[Note]:
     """Laws in doubt that would choose other pools, or expect errors outside the interval."""
     notes, chosen = [], found.chosen
     errors = [one.error for one in others]
-    if errors and not (chosen.low or 0.0) <= min(errors) <= max(errors) <= (chosen.high or np.inf):
+    by_law = chosen.how == "law"
+    if (
+        by_law
+        and errors
+        and not (chosen.low or 0.0) <= min(errors) <= max(errors) <= (chosen.high or np.inf)
+    ):
         low, high = min(*errors, chosen.error), max(*errors, chosen.error)
         text = (
             f"laws that the runs do not tell apart expect errors of {low:.4g} to {high:.4g}: more "

@@ -39,11 +39,16 @@ class UnionChoice:
         weights: probability that a sample comes from each pool: its share of the union.
         epochs: passes over the union, and over each pool in it.
         samples_seen: in training: the budget without the selection.
-        error: expected; inf where the budget does not pay for the selection.
-        low, high: interval of the law's error; None where the pools come without uncertainty.
-        at_point: error of the best estimate.
+        error: expected, or the mean of `runs` that were made as asked; inf where the budget does
+            not pay for the selection.
+        low, high: interval of `error`, which holds its runs; None where the pools come without
+            uncertainty.
+        at_point: error of the best estimate of the law.
         regret: expected error above that of the best union.
         probability: of being the best union.
+        how: `error` is known: "measured" or "law".
+        runs: how many were measured; 0 by law.
+        law_error, law_low, law_high: what the law alone says.
     """
 
     pools: tuple[str, ...]
@@ -56,6 +61,11 @@ class UnionChoice:
     at_point: float
     regret: float
     probability: float
+    how: str = "law"
+    runs: int = 0
+    law_error: float | None = None
+    law_low: float | None = None
+    law_high: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,19 +122,29 @@ class Decision:
 def decide(
     ensemble: PoolEnsemble, budgets: Any, *, selection: Real = 0.0, level: float = 0.9
 ) -> Decision:
-    """All unions at all budgets (samples seen, ≥ 1; one number or several)."""
+    """All unions at all budgets (samples seen, ≥ 1; one number or several), by the laws alone."""
     n = np.atleast_1d(check_real("budgets", budgets, 1.0))
     if n.ndim != 1:
         raise InputError(f"budgets must be one number or a list of them, got shape {n.shape}")
     cost = check_number("selection", selection, 0.0)
+    return decided(ensemble, n, union_errors(ensemble, n, cost), cost, level)
+
+
+def decided(
+    ensemble: PoolEnsemble,
+    budgets: Float[np.ndarray, " n"],
+    errors: Float[np.ndarray, "replicates unions n"],
+    selection: float,
+    level: float,
+) -> Decision:
+    """What follows from the errors of all unions at all budgets, wherever they come from."""
     level = check_number("level", level, 0.0, 1.0, low_open=True, high_open=True)
-    errors = union_errors(ensemble, n, cost)
     expected = ensemble.mean(errors)
     low, high = ensemble.interval(errors, level)
     wins = np.arange(errors.shape[1])[:, None] == _smallest_best(errors, axis=1)[:, None]
     return Decision(
-        budgets=n,
-        selection=cost,
+        budgets=budgets,
+        selection=selection,
         names=ensemble.names,
         level=level,
         error=expected,

@@ -26,6 +26,7 @@ from prunelaw.errors import InputError
 from prunelaw_sim.fits.bootstrap import Ensemble
 from prunelaw_sim.laws.utility import UtilityFit
 from prunelaw_sim.pools.effective_unions import growth_of_unions
+from prunelaw_sim.pools.measured import MeasuredPools, measured_pools
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class PoolEnsemble:
         alternatives: whether the pools share samples, so that one of them is trained on; else any
             union of the best ones may be.
         conventions: of each replicate, where laws of several conventions are mixed.
+        measured: the runs behind the laws, which come first where they were made as asked.
     """
 
     point: tuple[Pool, ...]
@@ -57,6 +59,7 @@ class PoolEnsemble:
     group: str | None = None
     alternatives: bool = False
     conventions: tuple[str, ...] = ()
+    measured: MeasuredPools | None = None
 
     def __len__(self) -> int:
         return self.a.size
@@ -330,6 +333,7 @@ def from_fit(
         f"{count} bootstrap refits ({ensemble.kind}) of {fit.points} rows",
         fit,
         group,
+        measured=measured_pools(fit, group),
     )
 
 

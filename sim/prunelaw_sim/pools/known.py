@@ -4,7 +4,8 @@
 what a union of pools does are held side by side (`laws.comparison`); the best one and those that
 the runs do not tell from it are bootstrapped, and their replicates mixed with equal weights, so
 that intervals hold the spread over laws, too.  A law without decay says nothing of more passes than
-the runs made, and is left out there.
+the runs made, and is left out there.  Of the laws' ensemble the runs are part: what was measured as
+asked comes first (`answers`).
 """
 
 from __future__ import annotations

@@ -82,6 +82,7 @@ def rank_runs(
     *,
     scatter: Real = 0.0,
     selection: Real = 0.0,
+    errors: Float[np.ndarray, "replicates unions"] | None = None,
 ) -> tuple[CandidateRun, ...]:
     """The candidate runs, those that reduce the expected regret at `budget` most first.
 
@@ -90,11 +91,13 @@ def rank_runs(
     Args:
         runs: (names of the pools drawn from, samples seen ≥ 1) of each candidate.
         scatter: standard deviation of one run's error about the law.
+        errors: of all unions at the budget; by default those of the laws.
     """
     n = check_number("budget", budget, 1.0)
     noise = check_number("scatter", scatter, 0.0)
     cost = check_number("selection", selection, 0.0)
-    errors = union_errors(ensemble, np.array([n]), cost)[:, :, 0]
+    if errors is None:
+        errors = union_errors(ensemble, np.array([n]), cost)[:, :, 0]
     errors = errors[:, np.isfinite(errors).all(axis=0)]  # unions that the budget pays for
     regret = errors - errors.min(axis=1, keepdims=True)
     judged = [_judge(ensemble, tuple(pools), seen, regret, noise) for pools, seen in runs]

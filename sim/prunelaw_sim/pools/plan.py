@@ -1,7 +1,8 @@
 """A plan for a budget: which pools, with which weights, for how many epochs, and how sure that is.
 
 `plan` puts together what other modules work out, at one budget of compute: the union of least
-expected error (`decisions`), sampling weights (`prunelaw.decay.mixtures`) and a schedule
+expected error (`decisions`; `answers`: what was
+measured as asked comes first), sampling weights (`prunelaw.decay.mixtures`) and a schedule
 (`prunelaw.decay.schedule`) that do better than it, the budgets at which one more pool pays, and the
 runs that would narrow the decision most (`next_runs`).  What must be known beside the numbers comes
 as notes.
@@ -28,7 +29,8 @@ from prunelaw.errors import InputError
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.fits.bootstrap import Ensemble, bootstrap
 from prunelaw_sim.laws.utility import UtilityFit
-from prunelaw_sim.pools.decisions import Decision, UnionChoice, decide
+from prunelaw_sim.pools.answers import answers_at
+from prunelaw_sim.pools.decisions import Decision, UnionChoice
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_fit, from_pools
 from prunelaw_sim.pools.next_runs import CandidateRun, candidates, rank_runs
 from prunelaw_sim.pools.notes import assumptions_of, warnings_of
@@ -78,9 +80,12 @@ class Plan:
         level: of all intervals.
         source: where the uncertainty comes from.
         scatter: standard deviation of one run's error about the law; None: unknown.
-        unions: all that can be chosen: unions, smallest first, or alternatives, best b first.
+        unions: all that can be chosen: unions, smallest first, or alternatives, best b first; then
+            single pools that the laws would not choose, but whose runs at the budget are better.
         alternatives: whether the pools share samples, so that only one of them is used.
         conventions: of the laws behind the numbers.
+        law_choice: pools that the laws alone would choose; `switches`, `weighting` and `schedule`
+            are theirs, too.
         better: probability that `next_best` is better than `chosen`.
         weighting: None for one pool, and for the effective_data convention.
         schedule: the best order of showings at the best estimate, decay per showing, beside the
@@ -111,6 +116,12 @@ class Plan:
     assumptions: tuple[Note, ...]
     alternatives: bool = False
     conventions: tuple[str, ...] = ()
+    law_choice: tuple[str, ...] = ()
+
+    @property
+    def against_law(self) -> bool:
+        """Whether the laws alone would choose other pools than the runs do."""
+        return bool(self.law_choice) and self.law_choice != self.chosen.pools
 
     @property
     def cheapest_run(self) -> CandidateRun | None:
@@ -162,14 +173,17 @@ def plan(
     n = check_number("budget", budget, 1.0)
     cost = check_number("selection_cost", selection_cost, 0.0)
     cost *= float(ensemble.size.sum()) if scored is None else check_number("scored", scored, 0.0)
-    decision = decide(ensemble, n, selection=cost, level=level)
-    unions = _unions(ensemble, decision)
-    chosen = unions[int(decision.n_pools[0]) - 1]
-    second = int(decision.next_best[0])
-    next_best = unions[second - 1] if second else None
+    answers = answers_at(ensemble, n, cost, level)
+    decision, unions, chosen = answers.decision, answers.unions, answers.best
+    second = answers.next_best
+    ahead = (
+        None if second is None else answers.errors[:, second] < answers.errors[:, answers.chosen]
+    )
     noise = _scatter(ensemble, scatter, chosen.error)
     wanted = candidates(ensemble, n, run_limit) if runs is None else runs
-    ranked = rank_runs(ensemble, n, wanted, scatter=noise or 0.0, selection=cost)
+    ranked = rank_runs(
+        ensemble, n, wanted, scatter=noise or 0.0, selection=cost, errors=answers.errors
+    )
     weighting = _weighting(ensemble, chosen, decision)
     schedule, no_schedule = _schedule(ensemble, n - cost)
     around = max(n / _AROUND, 1.0), n * _AROUND
@@ -182,16 +196,24 @@ def plan(
         replicates=len(ensemble),
         scatter=noise,
         chosen=chosen,
-        next_best=next_best,
+        next_best=None if second is None else unions[second],
         unions=unions,
-        better=None if next_best is None else _probability_better(ensemble, chosen, next_best),
+        better=None if ahead is None else float(ensemble.probability(ahead)),
         weighting=weighting,
         schedule=schedule,
         switches=switch_distribution(ensemble, *around, selection=cost, level=level),
         scores_pay=scores_pay(ensemble, *around, cost, level=level) if cost > 0.0 else None,
         next_runs=() if ensemble.certain else ranked,
-        warnings=(*warnings_of(ensemble, unions, chosen, cost), *no_schedule),
-        assumptions=tuple(assumptions_of(ensemble, chosen, *has, noise)),
+        warnings=(
+            *answers.notes(ensemble),
+            *warnings_of(ensemble, unions, chosen, cost),
+            *no_schedule,
+        ),
+        law_choice=answers.by_law.pools,
+        assumptions=(
+            *assumptions_of(ensemble, chosen, *has, noise),
+            *answers.statistics,
+        ),
         alternatives=ensemble.alternatives,
         conventions=tuple(dict.fromkeys(ensemble.conventions or (ensemble.convention,))),
     )
@@ -218,38 +240,6 @@ def _scatter(ensemble: PoolEnsemble, scatter: Any, error: float) -> float | None
     return typical * error if fit.problem.model.log_error else typical
 
 
-def _unions(ensemble: PoolEnsemble, decision: Decision) -> tuple[UnionChoice, ...]:
-    at_point = decide(ensemble.alone, decision.budgets, selection=decision.selection).error[:, 0]
-    found = []
-    for p, which in enumerate(ensemble.choices, start=1):
-        names, size = tuple(ensemble.names[i] for i in which), ensemble.size[list(which)]
-        free = p - 1 == ensemble.unscored
-        seen = float(decision.budgets[0]) - (0.0 if free else decision.selection)
-        unknown = {"low": None, "high": None} if ensemble.certain else {}
-        found.append(
-            UnionChoice(
-                pools=names,
-                weights=_named(names, size / size.sum()),
-                epochs=max(seen, 0.0) / float(size.sum()),
-                samples_seen=max(seen, 0.0),
-                at_point=float(at_point[p - 1]),
-                **{**decision.union(p), **unknown},
-            )
-        )
-    return tuple(found)
-
-
-def _probability_better(ensemble: PoolEnsemble, chosen: UnionChoice, other: UnionChoice) -> float:
-    """That the other union has the smaller error."""
-    mine, others = (_errors(ensemble, union) for union in (chosen, other))
-    return float(ensemble.probability(others < mine))
-
-
-def _errors(ensemble: PoolEnsemble, union: UnionChoice) -> Float[np.ndarray, " replicates"]:
-    which = [ensemble.names.index(name) for name in union.pools]
-    return ensemble.error(which, union.samples_seen)[:, 0]
-
-
 def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) -> Weighting | None:
     """The best weights at the best estimate, and their gain in every replicate.
 
@@ -264,7 +254,8 @@ def _weighting(ensemble: PoolEnsemble, chosen: UnionChoice, decision: Decision) 
         mixture_error(ensemble.pools(r), seen, weights=found.weights, stretch=s)
         for r, s in enumerate(ensemble.stretch)
     ]
-    gains = _errors(ensemble, chosen) - weighted
+    which = [ensemble.names.index(name) for name in chosen.pools]
+    gains = ensemble.error(which, chosen.samples_seen)[:, 0] - weighted
     low, high = ensemble.interval(gains, decision.level)
     return Weighting(
         weights=_named(ensemble.names, found.weights),

@@ -16,7 +16,11 @@ def averaged(sweep: Sweep, keys: Sequence[str]) -> pd.DataFrame:
     The standard error comes from the replicates' scatter, pooled over the points; of a point with
     one run it is the table's own `error_se`, if it has one.
     """
-    frame = sweep.require(*keys, "error").frame
+    return averaged_rows(sweep.require(*keys, "error").frame, keys)
+
+
+def averaged_rows(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """`averaged`, of a table with the columns `keys`, error and maybe error_se."""
     groups = frame.groupby(list(keys), sort=True)
     points = groups["error"].agg(error="mean", replicates="size", variance="var").reset_index()
     stated = groups["error_se"].first().to_numpy() if "error_se" in frame.columns else np.nan
@@ -30,10 +34,11 @@ def _pooled_se(points: pd.DataFrame) -> np.ndarray:
     """Standard errors of the means, the replicates' variance pooled over points.
 
     A few replicates tell one point's variance badly; relative to ε(1 − ε), the variance of a
-    counted error rate, the points share it.
+    counted error rate, or to ε² of a loss, the points share it.
     """
     error, count = points["error"].to_numpy(float), points["replicates"].to_numpy(float)
-    shape = np.maximum(error * (1.0 - error), 1e-4)
+    rates = bool((error <= 1.0).all())
+    shape = np.maximum(error * (1.0 - error), 1e-4) if rates else error**2
     freedom = np.maximum(count - 1.0, 0.0)
     if not freedom.any():
         return np.full(len(points), np.nan)

@@ -1,5 +1,7 @@
 """Results in words: what must be said of fits, accounts, plans and advice, as blocks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from prunelaw_figures.words.fits import comparison_blocks, fit_blocks
 from prunelaw_figures.words.plan import plan_blocks
 from prunelaw_sim.advice.advise import advise
 from prunelaw_sim.pools.ensemble import from_standard_errors
+from prunelaw_sim.pools.measured import MeasuredCell, MeasuredPools
 from prunelaw_sim.pools.plan import plan
 from prunelaw_sim.scores.files import Scores
 from prunelaw_sim.tables.sweep import Sweep
@@ -32,6 +35,22 @@ def test_a_plan():
         assert part in text
     (runs,) = (block for block in blocks if isinstance(block, Table))
     assert runs.title.startswith("runs worth adding") and 0 < len(runs.rows) <= 5
+
+
+def test_a_plan_that_was_measured_as_asked():
+    """Two runs of the first pool, one of the second, which the law has in the other order."""
+    runs = [(MeasuredCell(pool.name, 5e7, error, error - 0.01, error + 0.01, count, 0.002, 9.0,
+                          "seeds"), pool.size)
+            for pool, error, count in zip(POOLS, (0.86, 0.8), (2, 1), strict=True)]  # fmt: skip
+    known = from_standard_errors(POOLS, {p.name: 0.001 for p in POOLS}, {}, replicates=20)
+    known = replace(known, alternatives=True, measured=MeasuredPools(tuple(runs)))
+    text = to_markdown(list(plan_blocks(plan(known, 5e7))))
+    for part in ("use top 10-20%, 50M samples", "expect error 0.8, measured in 1 run (0.79 to 0.81",
+                 "by the law 0.8", "measured for as many samples: top 0-10% 0.86 (law 0.",
+                 "by the law alone, whose choice here is another one:",
+                 "warning: the law alone would choose top 0-10%",
+                 "the scatter of runs that were made alike"):  # fmt: skip
+        assert part in text
 
 
 @pytest.mark.parametrize("better, verdict", [(0.8, "keep hard, f = 0.5"), (0.99, "not told; ")])

@@ -63,6 +63,7 @@ def test_the_case_of_nested_filters():
     known = known_from_runs(read(CASE), 1.28e9, pools_are="alternatives", replicates=12)
     chosen = plan(known.ensemble, 1.28e9).chosen
     assert chosen.pools == ("top 30%",)
+    assert (chosen.how, chosen.error) == ("measured", 0.6912)
     assert chosen.low <= 0.6912 <= chosen.high
 
 
