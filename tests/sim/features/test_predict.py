@@ -60,7 +60,7 @@ def test_a_theory_that_is_not_trusted_does_not_answer_where_students_were_traine
     """Features of heavy tails, which are no mixture of Gaussians."""
     rng = np.random.default_rng(2)
     y = rng.integers(2, size=400)
-    x = np.exp(1.5 * rng.normal(size=(400, 6))) * np.where(y[:, None] > 0, 1.6, 1.0)
+    x = np.exp(rng.normal(size=(400, 6))) * np.where(y[:, None] > 0, 1.6, 1.0)
     answer = predict(x, y, probe=np.ones(6), pools=[100, 390], keep=0.3, trials=5)
     assert answer.verdict != "trust"
     sources = {point.pool: point.source for point in answer.points}
