@@ -25,6 +25,7 @@ from prunelaw_sim.tables.columns import (
     Where,
     check_column,
     is_error_rate,
+    placed_apart,
 )
 from prunelaw_sim.tables.columns import series as series_of
 from prunelaw_sim.tables.final_rows import (
@@ -156,7 +157,9 @@ def assemble(
     header = rows.header or tuple(map(str, rows.cells.columns))
     total = len(rows.cells) + sum(count for count, _ in rows.dropped)
     notes, dropped = list(rows.notes), list(rows.dropped)
-    cells, lost = chosen_rows(rows.cells, mapping.where, mapping.columns, source, header)
+    cells, lost = chosen_rows(
+        placed_apart(rows.cells), mapping.where, mapping.columns, source, header
+    )
     rows, dropped = replace(rows, cells=cells), dropped + lost
     frame, where = _understood(rows, source, header, mapping, notes, dropped)
     frame = _wanted_points(frame, rows, mapping, where, notes, dropped)
@@ -239,13 +242,18 @@ def _wanted_points(
     dropped: list[Dropped],
 ) -> pd.DataFrame:
     """After warm-up, final points or all, every run once at a point."""
+    axis = raw_axis(rows.cells, where.names)
+    far = frame.get("epochs") if axis is None else rows.cells[axis]  # also where nothing counts it
     frame = with_samples(frame, "epochs" in rows.columns, notes)
     frame, early = after_warmup(frame, mapping.warmup, where.source)
     notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
-    axis = raw_axis(rows.cells, where.names)
-    far = None if axis is None else rows.cells.loc[frame.index, axis]
+    far = None if far is None else far.loc[frame.index]
     frame, along = chosen_points(frame, mapping.points or rows.points, where.source, far)
-    frame, again, said = once_each(frame, mapping.repeats or "refuse", where, rows.cells)
+    far = None if far is None else far.loc[frame.index]
+    every = mapping.points == "all"
+    frame, again, said = once_each(
+        frame, mapping.repeats or "refuse", where, rows.cells, far, every
+    )
     dropped += [*early, *along, *again]
     notes += said
     return frame

@@ -109,6 +109,27 @@ class Where:
             raise TableError(f"{self.cell(cells, position, name)}: {words(position)}")
 
 
+class Place:
+    """How messages call a row, where several rows lie in one place; equal to itself only.
+
+    A line of a chart holds a point of each run, a task of an evaluation several measurements: rows
+    are told apart by their place in the index.
+    """
+
+    def __init__(self, text: Any) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+def placed_apart(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells, no two rows under one entry of the index."""
+    if cells.index.is_unique:
+        return cells
+    return cells.set_axis(pd.Index([Place(place) for place in cells.index], dtype=object))
+
+
 def series(frame: pd.DataFrame, name: str) -> pd.Series:
     """One column of a frame, and for type checkers nothing else."""
     return cast(pd.Series, frame[name])

@@ -16,9 +16,11 @@ from prunelaw.errors import InputError, TableError, spoken
 from prunelaw_sim.common.amounts import amount_text, parse_amount
 from prunelaw_sim.tables.columns import Where, series
 from prunelaw_sim.tables.mapping import POINTS, REPEATS
+from prunelaw_sim.tables.measurement import kind_of
 from prunelaw_sim.tables.questions import option
 
 ORDER = ("samples_seen", "step", "epochs")  # along a run, whichever is there
+FAR = "(far)"
 Dropped = tuple[int, str]
 UNIQUE = spoken("unique_samples=N", "--constant unique_samples=N")
 BATCH = spoken("batch_size=N", "--batch-size N")
@@ -127,11 +129,19 @@ def curve_notes(frame: pd.DataFrame) -> list[str]:
 
 
 def once_each(
-    frame: pd.DataFrame, repeats: str, where: Where, cells: pd.DataFrame | None = None
+    frame: pd.DataFrame,
+    repeats: str,
+    where: Where,
+    cells: pd.DataFrame | None = None,
+    far: pd.Series | None = None,
+    every: bool = False,
 ) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
     """Every run once at a point: `refuse` names the rows, the others say what they did.
 
-    `cells`: the file's columns, among which one may tell evaluations of a run apart.
+    Args:
+        cells: the file's columns, among which one may tell evaluations of a run apart.
+        far: how far a row is, in steps or epochs of the file, as in `chosen_points`.
+        every: whether all points of a curve were asked for.
     """
     check_choice("repeats", repeats, REPEATS)
     if "run" not in frame:
@@ -139,17 +149,36 @@ def once_each(
     if frame["run"].is_unique:
         return frame, [], []
     keys = of_run(frame)
-    keys += [name for name in ORDER if name in frame][:1]
+    along = [name for name in ORDER if name in frame][:1]
+    keys += along
     twice = frame.duplicated(keys, keep=False).to_numpy()
     if not twice.any():
         return frame, [], []
     if repeats == "refuse":
+        apart = far is not None and not frame.assign(**{FAR: far}).duplicated([*keys, FAR]).any()
+        if far is not None and apart and not along and not every:
+            raise _curve(frame, twice, far, where)
+        if apart and not along:
+            return frame, [], []
         raise _repeated(frame, keys, twice, where, cells)
     again = frame.duplicated(keys, keep="last" if repeats == "last" else "first").to_numpy()
     words = f"repeated evaluations of {frame.loc[twice, 'run'].nunique()} runs"
     if repeats == "last":
         return frame.loc[~again], [(int(again.sum()), f"{words}: the last ones are kept")], []
     return _averaged(frame, keys, again, words, where)
+
+
+def _curve(frame: pd.DataFrame, twice: np.ndarray, far: pd.Series, where: Where) -> TableError:
+    """Points of one training, which are neither runs nor repeated evaluations."""
+    first = int(np.flatnonzero(twice)[0])
+    run = frame["run"].iloc[first]
+    points = int((frame["run"] == run).sum())
+    final, every = option(points="final"), option(points="all")
+    return TableError(
+        f"{where.cell(series(frame, 'run'), first, 'run')}: {run!r} has {points} points, along "
+        f"{str(far.name)!r}: the last one of each run, {final}, or whole curves, {every}?",
+        {"points": "final"},
+    )
 
 
 def of_run(frame: pd.DataFrame) -> list[str]:
@@ -190,7 +219,8 @@ def _telling_apart(
     """A column, used by nobody, of which some values leave every run once; those values."""
     runs = frame.groupby(keys, sort=False).ngroup().to_numpy()
     found: dict[str, list[str]] = {}
-    for name in [n for n in cells if n not in where.names.values()]:
+    unused = [n for n in cells if n not in where.names.values() and kind_of(str(n)) is None]
+    for name in unused:
         texts = np.array([str(cell) for cell in cells.loc[frame.index, name]])
         values, counts = np.unique(texts, return_counts=True)
         even = values[counts == runs.max() + 1].tolist()
