@@ -36,7 +36,7 @@ RULES = {
         "readers": "tables common",
         "students": "common",
         "simulation": "students common",
-        "networks": "common",
+        "networks": "features common",
         "scores": "networks common",
         "sweeps": "simulation scores networks students tables common",
         "features": "readers students common",

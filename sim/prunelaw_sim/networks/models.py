@@ -1,7 +1,10 @@
 """Small models for real sweeps, in JAX: softmax regression, multilayer perceptrons, a small CNN.
 
-A model is its text: `softmax`, `mlp:256,64` (hidden widths), `cnn:8,16` (channels).  Parameters are
-a tuple of (weights, bias), first layer first, drawn by NumPy, so that no JAX setting changes them.
+A model is its text: `softmax`, `mlp:256,64` (hidden widths), `cnn:8,16` (channels), or
+`linear:logistic,0.1`, a linear student that is trained to a certificate (loss, penalty).
+
+Parameters are a tuple of (weights, bias), first layer first, drawn by NumPy, so that no JAX setting
+changes them.
 """
 
 from __future__ import annotations
@@ -16,12 +19,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from prunelaw.checks import check_choice, check_number
 from prunelaw.errors import InputError
+from prunelaw_sim.common.text_forms import number_text
+from prunelaw_sim.features.linear_students import LOSSES
 
 Params = tuple[tuple[Any, Any], ...]
 Inputs = Float[Array | np.ndarray, "n ..."]
-GRAMMAR = "softmax, mlp:WIDTH[,WIDTH...] or cnn:CHANNELS[,CHANNELS...]"
-KINDS = ("softmax", "mlp", "cnn")
+GRAMMAR = (
+    "softmax, mlp:WIDTH[,WIDTH...], cnn:CHANNELS[,CHANNELS...], linear:LOSS,PENALTY or "
+    "affine:LOSS,PENALTY"
+)
+KINDS = ("softmax", "mlp", "cnn", "linear", "affine")
+PLAIN = ("softmax", "linear", "affine")  # without hidden layers
 LARGEST_WIDTH = 2**16
 KERNEL = 3
 
@@ -31,6 +41,9 @@ class Model:
     """What is trained, by its `kind`.
 
         softmax     logits Wx + b
+        linear      Wx, and affine Wx + b, trained to the minimum of Σ loss + (penalty/2)|β|² and
+                    not by a recipe, which it ignores: of two classes one student, of more one a
+                    class against the rest
         mlp         hidden layers of `widths` relu units, then a linear layer
         cnn         for each of `widths`, a 3 × 3 convolution with zeros around, a bias, relu and
                     the mean of 2 × 2 neighbours (a last odd row or column is dropped); then a
@@ -44,16 +57,28 @@ class Model:
 
     kind: str
     widths: tuple[int, ...] = ()
+    loss: str = ""
+    penalty: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS or bool(self.widths) == (self.kind == "softmax"):
+        if self.kind not in KINDS or bool(self.widths) == (self.kind in PLAIN):
             raise InputError(f"model must be {GRAMMAR}; got {self.name!r}")
+        if self.is_certified:
+            check_choice("loss of a linear model", self.loss, LOSSES)
+            check_number("penalty of a linear model", self.penalty, 0.0, low_open=True)
         if any(not 1 <= width <= LARGEST_WIDTH for width in self.widths):
             raise InputError(f"widths of a model must be in [1, {LARGEST_WIDTH}]; got {self.name}")
 
     @property
+    def is_certified(self) -> bool:
+        """Whether it is trained to its minimum and not by a recipe."""
+        return self.kind in ("linear", "affine")
+
+    @property
     def name(self) -> str:
         """The text that `as_model` reads."""
+        if self.is_certified:
+            return f"{self.kind}:{self.loss},{number_text(self.penalty)}"
         widths = ",".join(map(str, self.widths))
         return f"{self.kind}:{widths}" if widths else self.kind
 
@@ -134,11 +159,23 @@ def as_model(model: str | Model) -> Model:
     if not isinstance(model, str):
         raise InputError(f"model must be {GRAMMAR}; got {model!r}")
     kind, colon, rest = model.partition(":")
+    if kind in ("linear", "affine"):
+        return _certified(model, kind, rest)
     try:
         widths = tuple(int(width) for width in rest.split(",")) if colon else ()
     except ValueError as cause:
         raise InputError(f"model must be {GRAMMAR}; got {model!r}") from cause
     return Model(kind, widths)
+
+
+def _certified(model: str, kind: str, rest: str) -> Model:
+    """`linear:logistic,0.1`."""
+    loss, _, penalty = rest.partition(",")
+    try:
+        value = float(penalty)
+    except ValueError as cause:
+        raise InputError(f"model must be {GRAMMAR}; got {model!r}") from cause
+    return Model(kind, loss=loss, penalty=value)
 
 
 def _convolved(

@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from prunelaw.checks import check_integer, check_real
 from prunelaw.errors import ConvergenceError, InputError
+from prunelaw_sim.features.linear_students import train_linear
 from prunelaw_sim.networks.models import Model, Params, as_model
 from prunelaw_sim.networks.recipes import OPTIMIZERS, Recipe, as_recipe
 
@@ -118,6 +119,10 @@ def train_models(
     checked = [check_integer(f"seeds[{i}]", seed, 0) for i, seed in enumerate(seeds)]
     if start is not None:
         _check_start(start, model, inputs.shape[1:], classes, len(subsets))
+    if model.is_certified:
+        if trace is not None or start is not None:
+            raise InputError(f"model {model.name} is not trained in steps: no trace, no start")
+        return _linear(model, np.asarray(inputs), np.asarray(labels), classes, subsets)
     done = []
     with _single_precision():
         data = _Data(model, recipe, jnp.asarray(inputs), jnp.asarray(labels, jnp.int32), classes)
@@ -129,6 +134,34 @@ def train_models(
     )
     _check_finite(losses, params, checked, recipe)
     return TrainedModels(model, params, inputs.shape[1:], losses, correct)
+
+
+def _linear(
+    model: Model, inputs: np.ndarray, labels: np.ndarray, classes: int, subsets: np.ndarray
+) -> TrainedModels:
+    """Linear students, each certified; of two classes the logits are -h/2 and h/2."""
+    x = inputs.reshape(len(inputs), -1).astype(np.float64)
+    shape = (len(subsets), x.shape[1], classes)
+    weights, biases, losses = np.zeros(shape), np.zeros((len(subsets), classes)), []
+    for run, subset in enumerate(subsets):
+        total = 0.0
+        for k in (1,) if classes == 2 else range(classes):
+            y = np.where(labels[subset] == k, 1.0, -1.0)
+            found = train_linear(
+                x[subset],
+                y,
+                loss=model.loss,
+                penalty=model.penalty,
+                intercept=model.kind == "affine",
+            )
+            share = 0.5 if classes == 2 else 1.0
+            weights[run, :, k], biases[run, k] = share * found.weights, share * found.intercept
+            total += float(np.logaddexp(0.0, -y * found.fields(x[subset])).mean())
+        if classes == 2:
+            weights[run, :, 0], biases[run, 0] = -weights[run, :, 1], -biases[run, 1]
+        losses.append([total])
+    params = ((weights.astype(np.float32), biases.astype(np.float32)),)
+    return TrainedModels(model, params, inputs.shape[1:], np.array(losses))
 
 
 class _Data(NamedTuple):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunelaw.errors import ConvergenceError, InputError
+from prunelaw_sim.features.linear_students import train_linear
 from prunelaw_sim.networks import training as training_runs
 from prunelaw_sim.networks.models import as_model
 from prunelaw_sim.networks.recipes import Recipe, as_recipe
@@ -207,3 +208,35 @@ def test_recipes_as_texts():
     ]:
         with pytest.raises(InputError, match=words):
             as_recipe(text)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_linear_students_are_certified_and_part_of_every_sweep(classes):
+    """`linear:LOSS,PENALTY` is trained to its minimum; logits are those of its fields."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4)).astype(np.float32)
+    labels = np.argmax(x[:, :classes] + 0.3 * rng.normal(size=(60, classes)), axis=1)
+    subsets = np.array([np.arange(40), np.arange(20, 60)])
+    trained = train_models("affine:logistic,0.5", x, labels, classes, subsets, [0, 1], "epochs=1")
+    logits = trained.logits(x)
+    for run, subset in enumerate(subsets):
+        for k in (1,) if classes == 2 else range(classes):
+            y = np.where(labels[subset] == k, 1.0, -1.0)
+            one = train_linear(x[subset].astype(float), y, penalty=0.5, intercept=True)
+            fields = logits[run, :, 1] - logits[run, :, 0] if classes == 2 else logits[run, :, k]
+            np.testing.assert_allclose(fields, one.fields(x), atol=1e-5)
+    with pytest.raises(InputError, match="no trace, no start"):
+        train_models(
+            "linear:square,1", x, labels, classes, subsets, [0, 1], "epochs=1", trace=np.arange(3)
+        )
+
+
+@pytest.mark.parametrize(
+    "text", ["linear", "linear:logistic", "linear:logistic,x", "affine:logistic,1,bias"]
+)
+def test_texts_of_linear_models(text):
+    with pytest.raises(InputError, match="model must be"):
+        as_model(text)
+    assert as_model("affine:hinge,0.25").name == "affine:hinge,0.25"
+    with pytest.raises(InputError, match="loss of a linear model must be"):
+        as_model("linear:cubic,1")

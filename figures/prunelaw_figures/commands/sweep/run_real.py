@@ -29,7 +29,7 @@ RECIPE = ("epochs", "steps", "batch_size", "optimizer", "learning_rate", "schedu
 @click.option(
     "--dataset", multiple=True, help="digits, digits-even-odd, mnist, mnist-even-odd or npz:PATH."
 )
-@click.option("--model", type=NameList(), help="softmax, mlp:64, mlp:256,64, cnn:8,16, ...")
+@click.option("--model", type=NameList(), help="softmax, mlp:64, cnn:8,16, linear:logistic,.1, ...")
 @click.option("--score", type=NameList(), help="What ranks the pool, as el2n:20.  [margin]")
 @click.option("--size", type=NumberList(), help="Examples before pruning, P.")
 @click.option("--keep", type=NumberList(), help="Fractions KEPT, f in (0, 1].")
