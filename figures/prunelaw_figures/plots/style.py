@@ -81,7 +81,8 @@ def _as_it_is(text: Any) -> None:
     from prunelaw_sim.common.visible import visible
 
     words = text.get_text()
-    if "mathdefault" not in words:  # numbers of logarithmic axes are formulas
+    # Numbers of logarithmic axes are formulas, and empty until they are drawn.
+    if words and "mathdefault" not in words:
         text.set_parse_math(False)
         text.set_text(visible(words, "\n"))
 

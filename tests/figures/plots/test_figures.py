@@ -38,6 +38,8 @@ def drawn(figure, tmp_path):
     assert isinstance(figure, Figure)
     for axes in figure.axes:
         assert axes.get_xlabel()
+        for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            assert text.get_parse_math() or "mathdefault" not in text.get_text()
     return figure
 
 
