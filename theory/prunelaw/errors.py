@@ -42,7 +42,7 @@ class InputError(PrunelawError, ValueError):
     Attributes:
         told: the message, with pieces of `spoken` in it; `str` of the error is for Python.
         answers: options of reading that answer what is asked, where there is a likely answer.
-        unanswered: the last of several questions has no likely answer.
+        unanswered: the last question has no likely answer, or not the whole of one.
     """
 
     def __init__(

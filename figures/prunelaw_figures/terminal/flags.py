@@ -54,7 +54,7 @@ def _again(error: InputError, command: click.Command) -> str:
     words = list(flags(error.answers))
     if not words or not typed or not set(words[::2]) <= known:
         return ""
-    so = "If so, and with an answer to the last" if error.unanswered else "If so, this reads it"
+    so = "If so, and with an answer to what is left" if error.unanswered else "If so, this reads it"
     return f"\n{so}:\n  {shlex.join(['prunelaw', *typed, *words])}"
 
 

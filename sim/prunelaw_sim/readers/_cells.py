@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunelaw_sim.tables.columns import COLUMNS
-from prunelaw_sim.tables.final_rows import AXIS, FLAG, STATE
+from prunelaw_sim.tables.columns import AXIS, COLUMNS
+from prunelaw_sim.tables.final_rows import FLAG, STATE
 from prunelaw_sim.tables.kept_fraction import says_pruned
 from prunelaw_sim.tables.settings import SETTING
 

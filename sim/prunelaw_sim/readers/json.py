@@ -20,7 +20,7 @@ from prunelaw_sim.readers._files import (
 )
 from prunelaw_sim.readers.jsonl import object_of
 from prunelaw_sim.tables.assemble import FileRows
-from prunelaw_sim.tables.final_rows import AXIS
+from prunelaw_sim.tables.columns import AXIS
 from prunelaw_sim.tables.measurement import kind_of
 from prunelaw_sim.tables.questions import option
 

@@ -24,6 +24,7 @@ from prunelaw_sim.tables.columns import (
     Column,
     Where,
     check_column,
+    holds_numbers,
     is_error_rate,
     placed_apart,
 )
@@ -63,6 +64,7 @@ from prunelaw_sim.tables.points_of_runs import (
     once_each,
     with_samples,
 )
+from prunelaw_sim.tables.proposals import proposed
 from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.settings import at_equal_inputs
 from prunelaw_sim.tables.sweep import Sweep
@@ -167,7 +169,9 @@ def assemble(
     names = where.names
     ignored = tuple(name for name in header if name not in names.values())
     kept = frame.drop(columns="step", errors="ignore")
-    kept, lost, said = at_equal_inputs(kept, cells, ignored, mapping.equal_inputs)
+    alike = proposed(ignored, {*kept, *where.names, *mapping.constants}, ())
+    notes += [f"if that is what it looks like: {option(columns=alike)}"] if alike else []
+    kept, lost, said = at_equal_inputs(kept, cells, ignored, mapping.equal_inputs, alike)
     frame, dropped, notes = frame.loc[kept.index], dropped + lost, notes + said
     notes += [dropped_words(count, why) for count, why in dropped]
     notes += [f"{UNUSED}{_listed(ignored)}"] if ignored else []
@@ -296,7 +300,9 @@ def _measurement(
                     {} if explicit else {"metric": ranked(twins)[0]},
                 )
     if rows.measured and not explicit and not (canonical and mapping.metric is None):
-        chosen = _choose(list(rows.measured), mapping.metric, source)
+        numeric = [name for name in rows.measured if holds_numbers(series_of(rows.cells, name))]
+        known = list(rows.measured) if mapping.metric is not None else numeric or rows.measured
+        chosen = _choose(list(known), mapping.metric, source)
         return rows.cells, {mapping.measured or _kind(chosen, source): chosen}, chosen
     if mapping.metric is None:
         return rows.cells, {}, None

@@ -141,10 +141,15 @@ def _no_error(source: str, header: Sequence[str], names: Mapping[str, str]) -> T
     more = f" (or {', '.join(found[1:6])})" if found[1:] else ""
     other = f"; and {option(columns=others)}, if these are what they look like" if others else ""
     named = "" if found else f": {option(columns={'error': '...'})} or accuracy"
+    values = [name for name in header if name.lower() in ("value", "objective", "result")]
+    if values and not found:  # of a tuner
+        answers["metric"] = values[0]
+        named = f": {option(metric=values[0])}, if that is what was measured"
     return TableError(
         f"{source}: no column 'error'{close}; which one is it{likely}{more}{named}{other}; "
         f"present: {', '.join(header)}",
         answers,
+        unanswered="metric" not in answers,
     )
 
 

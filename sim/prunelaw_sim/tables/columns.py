@@ -67,7 +67,15 @@ COLUMNS: Mapping[str, Column] = {
 }
 ACCURACY = Column("accuracy", "real", "1 - error, a fraction", low=0.0, high=1.0)
 _TIME = re.compile(r"\d{4}-\d\d?-\d\d?|\d+:\d\d|\d+/\d+/\d+|(\d+ ?[dhms] ?){2}")
+_NUMBER = re.compile(r"[$+-]*(?:\.?\d|nan\b|inf)", re.I)
 _COMMA = re.compile(r"-?\d+,\d+$")
+_SETTINGS = r"(?:config|cfg|args|params|hparams|hyper\w*|settings|options|user_attrs)[._/ ]"
+AXIS = re.compile(  # where a log is; in what a run was told, `config.epochs`, it is a setting
+    rf"^(?!(?:.*[._/ ])?{_SETTINGS})"
+    r"(?:.*[._/ ])?(?:global_|current_|optimizer_|training_)?"
+    r"(?:steps?|epochs?|iters?|iterations?)(?:_num|_idx)?$",
+    re.I,
+)
 LOSS_WORDS = ("loss", "perplexity", "entropy", "nats", "bits")
 
 
@@ -193,6 +201,19 @@ def _number(cell: Any) -> float:
         return float(cell)
     except (TypeError, ValueError, OverflowError):
         return np.nan
+
+
+def holds_numbers(cells: pd.Series) -> bool:
+    """Whether any cell is a number, or begins like one, as 46.7±2.9 does; a time is none."""
+    if cells.dtype == np.float64:
+        return True
+    found = (
+        re.match(r"\s*[$+-]*(?:\.?\d|nan\b|inf)", str(c), re.IGNORECASE) for c in cells.tolist()
+    )
+    return any(
+        mark and not _TIME.match(str(cell).strip()) and not isinstance(cell, bool)
+        for mark, cell in zip(found, cells.tolist(), strict=True)
+    )
 
 
 def _in_range(values: Float[np.ndarray, " rows"], column: Column) -> Bool[np.ndarray, " rows"]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from prunelaw.errors import TableError
-from prunelaw_sim.tables.columns import Column, Where, series
+from prunelaw_sim.tables.columns import AXIS, Column, Where, series
 from prunelaw_sim.tables.points_of_runs import ORDER, Dropped, of_run
 from prunelaw_sim.tables.questions import option
 
@@ -35,11 +35,6 @@ FLAG = re.compile(
     r"(?:^|[._ /])(?:is_|has_)?(?:(diverged|crashed|failed)|finished|completed)$", re.I
 )
 RAW = "(axis)"  # a column of steps or epochs that nobody mapped, to look along a log
-AXIS = re.compile(
-    r"(?:^|[._/ ])(?:global_|current_|optimizer_|training_)?"
-    r"(?:steps?|epochs?|iters?|iterations?)(?:_num|_idx)?$",
-    re.I,
-)
 
 
 def chosen_rows(
@@ -318,7 +313,8 @@ def after_restarts(
         TableError: for a run of a log whose steps go back, where `restarts` does not say why.
     """
     by = next((name for name in ("step", "epochs", RAW, *ORDER) if name in frame), None)
-    if by is None or restarts == "unordered" or not (log or by != "samples_seen"):
+    of_runs = by == "samples_seen" or (restarts is None and by == "epochs" and "run" not in frame)
+    if by is None or restarts == "unordered" or (of_runs and not log):
         return frame, [], []
     part, back = _parts(frame, by)
     if not back.size:

@@ -18,10 +18,10 @@ from prunelaw_sim.common.amounts import parse_amount
 from prunelaw_sim.tables.columns import Column, Where, series
 from prunelaw_sim.tables.mapping import ColumnMapping
 from prunelaw_sim.tables.questions import option
-from prunelaw_sim.tables.written_numbers import plain_numbers
+from prunelaw_sim.tables.written_numbers import in_named_units, plain_numbers
 
 _PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\+-|\\pm|\+/−|∓)\s*")
-_PERCENT = re.compile(r"\s*[%٪﹪％]\s*$")
+_PERCENT = re.compile(r"\s*\\?[%٪﹪％]\s*$")
 _AMOUNT = re.compile(r"(?<=[\d.,])\s*([kKMBGT]|[bgt](?=\s*$))\s*$")
 _UNITS = ("samples", "parameters", "steps", "passes", "any one: GMACs, FLOPs, ...")
 _FRACTIONS = (
@@ -53,7 +53,10 @@ def as_numbers(
     frame, marks, said = without_marks(frame, columns, where)
     frame, more = plain_numbers(frame, columns, mapping.decimal, where)
     frame, last = with_marks(frame, marks, mapping.units, where)
-    return frame, [*said, *more, *last]
+    units = {name: column.unit for name, column in columns.items()}
+    marked = {*marks.amounts, *marks.percent}
+    frame, named = in_named_units(frame, units, marked, mapping.units, where)
+    return frame, [*said, *more, *last, *named]
 
 
 def without_marks(
@@ -126,11 +129,13 @@ def with_marks(
     Under `units="percent"` errors and accuracies stay per cent; they are turned later.
 
     Raises:
-        TableError: for a column that is in per cent in a part of its rows, or by name of one only.
+        TableError: for a column that is in per cent in a part of its rows, or by name of one only;
+            for 2 in a column with 1M.
     """
     notes: list[str] = []
     for name, letters in marks.amounts.items():
         cells = np.array(series(frame, name), dtype=object)
+        _refuse_bare(frame, letters, name, where)
         for i, letter in enumerate(letters):
             if letter:
                 cells[i] = _amount(cells[i], letter)
@@ -162,6 +167,23 @@ def with_marks(
         frame = frame.assign(**{name: [_hundredth(cell) for cell in cells.tolist()]})
         notes.append(f"{where.column(name)}: {cells.iloc[0]}% is read as {frame[name].iloc[0]}")
     return frame, notes
+
+
+def _refuse_bare(frame: pd.DataFrame, letters: list[str], name: str, where: Where) -> None:
+    """`TableError` for a few units among millions: 2 in a column with 1M."""
+    if {"k", "K"} & set(letters):
+        return
+    cells = series(frame, name).tolist()
+    numbers = np.asarray(pd.to_numeric(series(frame, name), errors="coerce"), dtype=np.float64)
+    few = (numbers > 0) & (numbers < 1000) & np.array([not letter for letter in letters])
+    if few.any():
+        i, j = int(np.flatnonzero(few)[0]), next(j for j, letter in enumerate(letters) if letter)
+        other = f"{cells[j]}{letters[j]}"
+        where.refuse(
+            few, series(frame, name), name,
+            lambda _: f"{cells[i]!s} has no letter, and another row has {other}: is it "
+            f"{cells[i]!s}{letters[j]}? Write all rows in one way",
+        )  # fmt: skip
 
 
 def _amount(text: object, letter: str) -> object:

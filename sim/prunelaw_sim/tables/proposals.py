@@ -7,16 +7,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from prunelaw.errors import TableError
-from prunelaw_sim.tables.columns import COLUMNS
+from prunelaw_sim.tables.columns import AXIS, COLUMNS
 from prunelaw_sim.tables.questions import option
+from prunelaw_sim.tables.written_numbers import bare
 
 _COUNTED = r"(?:samples|tokens|examples|images|pairs)"
 _N = r"(?:n_|num_|number_of_|total_|total_num_|max_)?"
 _SHARE = r"_?(?:frac|fraction|ratio|rate|proportion|share)"
 FORMS: Mapping[str, re.Pattern[str]] = {
-    name: re.compile("|".join(forms), re.IGNORECASE)
+    name: re.compile("|".join([name, *forms]), re.IGNORECASE)
     for name, forms in {
-        "run": ("(?:run|experiment|trial)(?:_?(?:name|id))?",),
+        "run": ("(?:run|trial)(?:_?(?:name|id))?", "experiment_?(?:name|id|key)"),
         "group": ("(?:arch|architecture|backbone|network)(?:_name)?",),
         "pool": ("(?:data_?set|data_?pool|corpus|data_source|train(?:ing)?_data)(?:_name)?",),
         "unique_samples": (f"{_N}(?:unique|distinct)_{_COUNTED}", f"{_COUNTED}_unique"),
@@ -32,7 +33,7 @@ FORMS: Mapping[str, re.Pattern[str]] = {
         ),
         "keep_fraction": (
             f"(?:keep|kept|retain(?:ed)?|remaining|selected|subset|coreset){_SHARE}",
-            "(?:frac|fraction|share)_(?:kept|retained)",
+            "(?:frac|fraction|share)_(?:kept|retained)", "keep|kept",
         ),
         "pruned_fraction": (
             f"(?:data_?)?(?:prun(?:e|ed|ing)|remov(?:e|ed|al)|drop(?:ped)?|discard(?:ed)?){_SHARE}",
@@ -53,15 +54,22 @@ FORMS: Mapping[str, re.Pattern[str]] = {
 }  # fmt: skip
 
 
+_TOOLS = re.compile(r"^(?:params|user_attrs|config|cfg|hparams|args|attrs)_", re.IGNORECASE)
+
+
 def proposed(header: Sequence[str], known: Collection[str], taken: Iterable[str]) -> dict[str, str]:
     """{canonical: column} for columns that are called nearly so; the first one of each.
 
     What is in an inner object counts by its own name: `config.tokens`, `params/seed`.
     """
     free = [name for name in header if name not in set(taken) and name not in FORMS]
+    axes = [name for name in header if AXIS.search(name)]  # a setting of epochs is none
+    along = any(not FORMS["epochs"].fullmatch(own) for name in axes for own in _own(name))
     found: dict[str, str] = {}
     for ours, form in FORMS.items():
-        names = [name for name in free if form.fullmatch(_last(name))]
+        if ours == "epochs" and along:
+            continue
+        names = [name for name in free if any(map(form.fullmatch, _own(name)))]
         if names and ours not in known and ours not in header:
             found[ours] = names[0]
             free.remove(names[0])
@@ -70,9 +78,11 @@ def proposed(header: Sequence[str], known: Collection[str], taken: Iterable[str]
     return found
 
 
-def _last(name: str) -> str:
-    own = re.split(r"[./]", name)[-1].strip()
-    return re.sub(r"[ -]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", own))
+def _own(name: str) -> list[str]:
+    """The last part of a name, without its unit; and without what a tool wrote before it."""
+    last = bare(re.split(r"[./]", name)[-1].strip())
+    plain = re.sub(r"[ -]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last))
+    return [plain, _TOOLS.sub("", plain)]
 
 
 def needed(

@@ -65,7 +65,7 @@ def asking(read: Callable[[ColumnMapping], Any], mapping: ColumnMapping, several
         except InputError as error:
             found.append(error)
             before, answers = answers, _joined(answers, error.answers)
-            if answers == before:  # nothing likely: what comes after cannot be known
+            if answers == before or error.unanswered:  # what comes after cannot be known
                 raise _together(found, answers, unanswered=True) from error
             if not several:
                 break
@@ -82,7 +82,7 @@ def _together(
     if len(found) == 1:
         return found[0]
     listed = "".join(f"\n  {i}. {error.told}" for i, error in enumerate(found, start=1))
-    said = "likely, beside an answer to the last" if unanswered else "likely"
+    said = "likely, beside an answer to what is left" if unanswered else "likely"
     likely = spoken(f"\n  {said}: read(..., {arguments(answers)})", "") if answers else ""
     words = f"{len(found)} things are to be said:{listed}{likely}"
     return TableError(words, answers, unanswered=unanswered)

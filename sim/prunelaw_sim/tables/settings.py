@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ INPUTS = (
     "group", "metric", "pool", "unique_samples", "samples_seen", "epochs", "parameters", "compute",
     "dataset_size", "keep_fraction", "rule", "theta", "score", "quantile_low", "quantile_high",
 )  # fmt: skip
+NAMES = {"group", "metric", "pool", "rule", "score"}
 APART = 0.02  # relative difference of errors that seeds hardly make
 MOST_NAMES = 4
 SETTING = re.compile(  # names of columns that say how a run was trained, and that no law reads
@@ -32,14 +33,21 @@ def inputs_of(frame: pd.DataFrame) -> list[str]:
 
 
 def at_equal_inputs(
-    frame: pd.DataFrame, cells: pd.DataFrame, ignored: Sequence[str], which: str | None
+    frame: pd.DataFrame,
+    cells: pd.DataFrame,
+    ignored: Sequence[str],
+    which: str | None,
+    alike: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, list[Dropped], list[str]]:
-    """All runs with a note where they are unequal, or the best at each combination of inputs."""
+    """All runs with a note where they are unequal, or the best at each combination of inputs.
+
+    `alike`: columns, by what they look like, that may be inputs which nobody mapped.
+    """
     if which == "best":
         kept, dropped = best_runs(frame)
         return kept, dropped, []
     unused = cells.loc[frame.index, [name for name in ignored if name in cells]]
-    return frame, [], unequal_note(frame, unused)
+    return frame, [], unequal_note(frame, unused, alike or {})
 
 
 def best_runs(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Dropped]]:
@@ -68,12 +76,14 @@ def unequal_runs(frame: pd.DataFrame) -> tuple[int, int]:
     return places, int(wide[number].sum())
 
 
-def unequal_note(frame: pd.DataFrame, unused: pd.DataFrame) -> list[str]:
+def unequal_note(
+    frame: pd.DataFrame, unused: pd.DataFrame, alike: Mapping[str, str] | None = None
+) -> list[str]:
     """Which columns, unused ones included, differ where the inputs are equal and errors are not."""
     places, rows = unequal_runs(frame)
-    if not places:
-        return []
     names = inputs_of(frame)
+    if not places or set(names) <= NAMES:  # without a size no law asks what is equal
+        return []
     others = [name for name in frame if name not in (*names, "error", "error_se", "run")]
     columns = [(name, frame[name]) for name in others]
     columns += [(str(name), unused[name]) for name in unused]
@@ -81,10 +91,12 @@ def unequal_note(frame: pd.DataFrame, unused: pd.DataFrame) -> list[str]:
     found = [name for name, column in columns if _differs(column, number)]
     shown = ", ".join(found[:MOST_NAMES]) + (", ..." if len(found) > MOST_NAMES else "")
     why = f"; {shown} differ there" if found else ""
+    inputs = {ours: theirs for ours, theirs in (alike or {}).items() if ours in INPUTS}
+    so = f"{option(equal_inputs='best')} takes the best of each"
+    so = f"is an input not mapped, {option(columns=inputs)}?" if inputs else so
     return [
         f"{rows} runs at {places} equal inputs ({', '.join(names)}) have errors that differ by "
-        f"more than {100 * APART:g} %{why}: they are no replicates; "
-        f"{option(equal_inputs='best')} takes the best of each"
+        f"more than {100 * APART:g} %{why}: they are no replicates; {so}"
     ]
 
 

@@ -2,6 +2,8 @@
 
 Whether a comma is a decimal one is told by the whole column, and where that is silent by the other
 columns of the table; what neither settles is asked about: `decimal` "." or ",".
+
+The name of a column may say its unit: `tokens (M)`, `params_B`, `error (%)`, `keep_pct`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,21 @@ COUNTS = (
     "parameters",
     "steps",
 )  # units of whole numbers: 50.000 of them are 50 thousand
+_LETTER = r"k|K|M|B|G|T|Mio\.?|Mrd\.?"
+_WORD = r"thousands?|millions?|billions?|trillions?"
+_OF = r"(?:[ _]*(?:of )?(?:samples|tokens|images|examples|params|parameters|steps))?"
+_AMOUNT = re.compile(
+    rf"[ _]*[(\[]\s*(?:in |x ?|× ?)?({_LETTER}|(?i:{_WORD})){_OF}\s*[)\]]$"
+    rf"|[ _]+(?:in[ _])?(M|B|Mio|Mrd|(?i:{_WORD}))$"
+)
+_PERCENT = re.compile(
+    r"[ _]*(?:[(\[]\s*(?:in )?)?(?:%|(?<![a-z])(?:percent(?:age)?|per cent|pct|perc))\s*[)\]]?$",
+    re.IGNORECASE,
+)
+_SIZES = {"k": 1e3, "t": 1e12, "m": 1e6, "b": 1e9, "g": 1e9}
+MOST = 1e15  # of anything: a column that would hold more is not in its name's unit
+WHOLE = 1000.0  # smaller counts are whole numbers
+FRACTIONS = ("keep_fraction", "pruned_fraction", "quantile_low", "quantile_high")
 
 
 def plain_numbers(
@@ -122,3 +139,90 @@ def _plain(text: Any, mark: str) -> Any:
     if re.fullmatch(rf"{grouped}(?:{re.escape(mark)}\d*)?{_EXPONENT}", text):
         text = text.replace(group, "")
     return text.replace(",", ".") if mark == "," and text.count(",") == 1 else text
+
+
+def bare(name: str) -> str:
+    """The name without its unit: `tokens (M)` is `tokens`."""
+    return _PERCENT.sub("", _AMOUNT.sub("", name)) or name
+
+
+def amount_in(name: str) -> float:
+    """What the name counts in: 1e6 for `tokens (M)`; 1 where it does not say."""
+    found = _AMOUNT.search(name)
+    if not found:
+        return 1.0
+    text = (found[1] or found[2]).lower()
+    if text.startswith("mrd"):
+        return 1e9
+    if text.startswith("t") and len(text) > 1:
+        return 1e12 if text.startswith("tr") else 1e3
+    return _SIZES[text[0]]
+
+
+def says_percent(name: str) -> bool:
+    """Whether the name of a column says that its numbers are per cent."""
+    return _PERCENT.search(name) is not None
+
+
+def in_named_units(
+    frame: pd.DataFrame, units: dict[str, str], marked: set[str], percent: str | None, where: Where
+) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with counts and fractions as the names of their columns say, and notes on them.
+
+    Args:
+        units: of the canonical columns.
+        marked: columns whose cells have units of their own.
+        percent: `units` of the caller, which settles errors and accuracies.
+
+    Raises:
+        TableError: for errors of a column that says per cent, where the caller does not say so and
+            their values do not tell.
+    """
+    notes: list[str] = []
+    for name in [n for n in frame if n not in marked]:
+        own = where.names.get(name, name)
+        if units.get(name) in COUNTS:
+            frame, said = _counted(frame, name, own, where)
+            notes += said
+        elif name in FRACTIONS and says_percent(own):
+            values = _values(series(frame, name))
+            if not np.isnan(values).any():
+                frame = frame.assign(**{name: values / 100.0})
+                notes.append(f"{where.column(name)}: in per cent, as its name says")
+        elif name in ("error", "accuracy") and percent is None and says_percent(own):
+            values = _values(series(frame, name))
+            if (values <= 1.0).all():
+                raise TableError(
+                    f"{where.source}: {where.column(name)} says per cent, and all its values are "
+                    f"at most 1: say {option(units='percent')} or {option(units='fraction')}",
+                    {"units": "percent"},
+                )
+    return frame, notes
+
+
+def _counted(
+    frame: pd.DataFrame, name: str, own: str, where: Where
+) -> tuple[pd.DataFrame, list[str]]:
+    values, size = _values(series(frame, name)), amount_in(own)
+    if np.isnan(values).any() or not len(values):
+        return frame, []
+    if size > 1.0 and values.max() * size < MOST:
+        counts = np.array([float(f"{value * size:.15g}") for value in values])
+        said = f"in units of {size:g}, as its name says: {values[0]:g} is read as {counts[0]:.15g}"
+        return frame.assign(**{name: counts}), [f"{where.column(name)}: {said}"]
+    odd = np.flatnonzero((values < WHOLE) & (values != np.round(values)))
+    if not odd.size:
+        return frame, []
+    return frame, [
+        f"{where.column(name)}: {values[odd[0]]:g} is no whole number; if it counts thousands, "
+        f"millions, ..., write {values[odd[0]]:g}M, or call the column '{own} (M)'"
+    ]
+
+
+def _values(cells: pd.Series) -> np.ndarray:
+    """Numbers, NaN for what is none."""
+    if cells.dtype == np.float64:
+        return cells.to_numpy()
+    flags = np.array([isinstance(cell, bool) for cell in cells.tolist()], dtype=bool)
+    values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
+    return np.where(flags, np.nan, values)

@@ -58,3 +58,39 @@ def test_a_curve_is_neither_runs_nor_repeats(files):
     with pytest.raises(TableError, match=r"'a' has 3 points, along 'epoch': the last one of each"):
         read(path, metric="val_accuracy")
     assert answered(path).sweep["error"].tolist() == [0.25, 0.25]
+
+
+def test_a_configuration_is_no_measurement(files):
+    path = files({"a.csv": 'Name,State,path,acc\nr,finished,"/x",.5\ns,finished,"/y",.25\n'})
+    assert read(path / "a.csv")["error"].tolist() == [0.5, 0.75]
+
+
+def test_epochs_of_a_configuration_are_no_axis(files):
+    records = [{"config": {"epochs": e}, "acc": e / 8} for e in (1, 4, 2)]
+    found = answered(files({"a.json": records}) / "a.json")
+    assert found.sweep["epochs"].tolist() == [1, 4, 2]
+    assert not any("goes back" in note for note in found.sweep.notes)
+
+
+def test_an_input_that_nobody_mapped_comes_before_the_best_of_each(files):
+    rows = "rule,keep,dataset_size,error\nhard,20%,100,.5\nhard,100%,100,.25\n"
+    notes = " ".join(read(files({"a.csv": rows}) / "a.csv").notes)
+    assert "is an input not mapped, mapping={'keep_fraction': 'keep'}" in notes
+    assert "takes the best" not in notes
+
+
+def test_the_value_of_a_tuner_is_proposed(files):
+    rows = "number,value,params_keep,state\n0,.5,.2,COMPLETE\n1,.25,1,COMPLETE\n"
+    with pytest.raises(
+        TableError, match=r"2 things(?s:.*)metric='value'(?s:.*)is 'value' an error or"
+    ):
+        read(files({"a.csv": rows}) / "a.csv")
+
+
+def test_nothing_is_asked_twice(files):
+    with pytest.raises(TableError) as asked:
+        read(
+            files({"a.json": [{"a": 1, "b": {"tokens": 5}}, {"a": 2, "b": {"tokens": 6}}]})
+            / "a.json"
+        )
+    assert str(asked.value).count("no column 'error'") == 1 and asked.value.unanswered
