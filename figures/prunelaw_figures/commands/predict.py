@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--labels", metavar="FILE|NAME", help="A file, or the column or array that holds them."
 )
-@click.option("--probe", type=FILE, help="Weights whose field ranks the examples; .npy or text.")
+@click.option("--probe", type=FILE, help="Weights whose field ranks the examples.")
 @click.option("--offset", type=float, default=0.0, help="Of the probe's field.")
 @click.option("--scores", type=FILE, help="A score an example instead, high = hard.")
 @click.option("--probe-examples", type=Amount(), help="With neither: how many train a probe.")

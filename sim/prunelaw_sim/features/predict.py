@@ -185,9 +185,9 @@ def predict(
     Args:
         features: n rows of d numbers, of any float type; a memory map is read in pieces.
         labels: classes of any names; of more than two, one student against the rest for each.
-        probe: weight vector whose field θ·x + offset ranks the examples; it must not have been
-            trained on them.  Of more than two classes a row a class: the score is then the margin
-            between the two largest fields.
+        probe: weight vector whose field θ·x + offset ranks the examples, x less the mean of the
+            features if they are `centred`; it must not have been trained on them.  Of more than
+            two classes a row a class: the score is then the margin between the two largest fields.
         scores: any score instead, one an example, high = hard.
         probe_examples: with neither, how many random examples train a probe (a tenth, at most
             1000); they count for nothing else.
@@ -205,11 +205,13 @@ def predict(
         progress: called with (steps done, steps in all).
 
     Raises:
-        InputError: for values out of range, lengths that differ, a class
-            with fewer than 20 examples.
+        InputError: for values out of range, lengths that differ, a class with fewer than 20
+            examples.
     """
     student = Student(loss, 1.0 if penalty == "optimal" else float(penalty), bool(intercept))
-    data = checked_data(features, labels, probe, offset, scores, probe_examples, student, seed)
+    data = checked_data(
+        features, labels, probe, offset, scores, probe_examples, student, seed, centred
+    )
     sizes = len(data.labels) if pools is None else pools
     asked = checked_points(data, sizes, keep, rules)
     if penalty == "optimal":

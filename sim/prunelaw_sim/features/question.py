@@ -99,8 +99,11 @@ def checked_data(
     probe_examples: int | None,
     student: Student,
     seed: int,
+    centred: bool = True,
 ) -> Data:
     """Everything of one length, finite, with both classes; a probe is trained where none is given.
+
+    `centred`: a given probe reads the features less their mean.
 
     Raises:
         InputError: for what is not so.
@@ -130,6 +133,7 @@ def checked_data(
         if values.shape != (len(labels),):
             raise InputError(f"scores must be {len(labels)}, one an example, got {values.shape}")
         return _enough(Data(features, y, known, rows, values, None))
+    given = probe is not None
     if probe is None:
         usual = int(np.clip(len(labels) // 10, 2 * FEWEST, 1000))
         m = usual if probe_examples is None else check_integer("probe_examples", probe_examples, 4)
@@ -150,6 +154,8 @@ def checked_data(
         probe = np.stack([one.weights for one in trained])
         offsets = np.array([one.intercept for one in trained])
     theta = check_real("probe", probe)
+    if given and centred and theta.shape[-1] == features.shape[1]:
+        offsets = offsets - np.atleast_1d(theta @ mean_of(features))
     if several:
         score = _hardness(features, theta, offsets, len(names))
         return _enough(Data(features, y, known, rows, score, None))
@@ -184,6 +190,16 @@ def _hardness(features: Array, theta: Array, offsets: Array, classes: int) -> Fl
     )
     top = np.sort(all_fields, axis=0)
     return top[-2] - top[-1]
+
+
+def mean_of(features: Array) -> Float[Array, " d"]:
+    """The mean of all rows, in pieces."""
+    step = max(1, 4_000_000 // features.shape[1])
+    parts = [
+        np.asarray(features[i : i + step], dtype=np.float64).sum(axis=0)
+        for i in range(0, len(features), step)
+    ]
+    return np.sum(parts, axis=0) / len(features)
 
 
 def fields(features: Array, theta: Array, offset: float) -> Float[Array, " n"]:

@@ -1,10 +1,13 @@
 """Predicted errors against students trained on the same kinds of examples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from prunelaw.errors import InputError
 from prunelaw_sim.features import check, question, theory_errors
+from prunelaw_sim.features import predict as predict_module
 from prunelaw_sim.features.predict import predict
 
 DIM = 12
@@ -26,7 +29,7 @@ def found():
     others, labels = examples(60, 1)
     theta = np.linalg.lstsq(others - 2.0, 2.0 * labels - 1.0, rcond=None)[0]
     return predict(
-        x, y, probe=theta, offset=float(-theta @ x.mean(axis=0)), penalty=1.0, intercept=False,
+        x, y, probe=theta, penalty=1.0, intercept=False,
         pools=[100, 600], keep=0.3, trials=8,
     )  # fmt: skip
 
@@ -56,13 +59,17 @@ def test_what_is_best_and_which_rows(found):
     assert plain["points"][0]["kept"] == 30 and plain["verdict"] == "trust"
 
 
-def test_a_theory_that_is_not_trusted_does_not_answer_where_students_were_trained():
-    """Features of heavy tails, which are no mixture of Gaussians."""
-    rng = np.random.default_rng(2)
-    y = rng.integers(2, size=400)
-    x = np.exp(rng.normal(size=(400, 6))) * np.where(y[:, None] > 0, 1.6, 1.0)
-    answer = predict(x, y, probe=np.ones(6), pools=[100, 390], keep=0.3, trials=5)
-    assert answer.verdict != "trust"
+def test_a_theory_that_is_not_trusted_does_not_answer_where_students_were_trained(monkeypatch):
+    """A theory whose errors are half too high."""
+
+    def wrong(*given, **options):
+        found = theory_errors.predicted(*given, **options)
+        return replace(found, error=1.5 * found.error)
+
+    monkeypatch.setattr(predict_module, "predicted", wrong)
+    x, y = examples(400, 2)
+    answer = predict(x, y, probe=np.ones(DIM), pools=[100, 390], keep=0.3, trials=4, clusters=1)
+    assert answer.verdict == "do not trust" and "off by" in answer.reason
     sources = {point.pool: point.source for point in answer.points}
     assert sources == {100: "trained", 390: "theory"}
     assert all(p.error == p.trained for p in answer.points if p.pool == 100)
@@ -141,3 +148,14 @@ def test_bad_input(options, words):
         predict(x, (np.arange(100) < 10).astype(int), probe=np.ones(DIM))
     with pytest.raises(InputError, match="labels must be 100, one for each row"):
         predict(x, y[:50])
+
+
+def test_a_given_probe_reads_centred_features():
+    x, y = examples(200, 8)
+    theta, student = np.arange(1.0, DIM + 1), question.Student()
+    read = [
+        question.checked_data(x, y, theta, 0.5, None, None, student, 0, centred).score
+        for centred in (True, False)
+    ]
+    np.testing.assert_allclose(read[0], (x - x.mean(axis=0)) @ theta + 0.5, atol=1e-9)
+    np.testing.assert_allclose(read[1], x @ theta + 0.5, atol=1e-9)
