@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 DELIMITERS = ("\t", ";", ",", "|")  # a comma may be a decimal one
 LOOK = 30  # lines that decide on a delimiter
+SPACE = " "  # or several, where nothing else parts the lines, as NumPy's `savetxt` writes
+LATEX = "&"
+_RULE = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")  # of Markdown, below the header
 _SEP = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
 
 
@@ -27,7 +30,21 @@ class Dialect:
 
     def header(self, line: str) -> str:
         """The header line without the # before it."""
-        return line.lstrip().removeprefix("#").lstrip(" ") if self.commented else line
+        return self.row(line.lstrip().removeprefix("#").lstrip(" ") if self.commented else line)
+
+    def row(self, line: str) -> str:
+        """A line as a CSV reader takes it: one space for several, no bars around Markdown."""
+        if self.delimiter == SPACE:
+            return " ".join(line.split()) + "\n"
+        if self.delimiter == LATEX:
+            return line.rstrip().removesuffix("\\\\") + "\n"
+        if self.delimiter != "|":
+            return line
+        inner = line.strip()
+        if _RULE.fullmatch(inner):
+            return "\n"
+        framed = inner.startswith("|")
+        return (inner.removeprefix("|").removesuffix("|") if framed else inner) + "\n"
 
 
 def lines_of(text: str) -> list[str]:
@@ -48,7 +65,7 @@ def dialect_of(text: str, delimiter: str | None = None) -> Dialect:
         above += 1
     body = [line for line in lines[above : above + LOOK] if line.strip()]
     comments = [i for i in range(above) if lines[i].startswith("#")]
-    for mark in (delimiter,) if delimiter else DELIMITERS:
+    for mark in (delimiter,) if delimiter else (*DELIMITERS, SPACE):
         if comments and _names(lines[comments[-1]], body, mark):
             return Dialect(mark, comments[-1], commented=True)
     return Dialect(delimiter or _delimiter(body), above)
@@ -71,10 +88,19 @@ def _delimiter(body: list[str]) -> str:
     if parts[best] > 1:
         return best
     first = body[0] if body else ""
+    words = [line.split() for line in body[:-1] or body]
+    if LATEX in first.split():
+        return LATEX
+    if {len(cells) for cells in words} == {len(words[0]) if words else 0} - {0, 1}:
+        numbers = [any(map(_is_number, cells)) for cells in words]
+        if len(words) > 1 and not numbers[0] and all(numbers[1:]):
+            return SPACE
     return next((mark for mark in (",", *DELIMITERS) if mark in first), ",")
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
+    if delimiter == SPACE:
+        return line.split()
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
@@ -91,4 +117,4 @@ def below(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
         if i < dialect.above:
             yield "\n"
         else:
-            yield dialect.header(line) if i == dialect.above else line
+            yield dialect.header(line) if i == dialect.above else dialect.row(line)

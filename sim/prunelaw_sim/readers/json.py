@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from prunelaw_sim.readers._files import (
 from prunelaw_sim.readers.jsonl import object_of
 from prunelaw_sim.tables.assemble import FileRows
 from prunelaw_sim.tables.columns import AXIS
-from prunelaw_sim.tables.measurement import kind_of
+from prunelaw_sim.tables.measurement import kind_of, ranked
 from prunelaw_sim.tables.questions import option
 
 Record = dict[str, Any]
@@ -42,6 +45,9 @@ def claims(path: Path) -> str:
 def read(path: Path, *, rows: str | None = None) -> FileRows:
     """One run an object, inner objects as `config.lr`; a run of a folder is called after its file.
 
+    Where each folder holds files of the same names and other keys (config.json, metrics.json), they
+    are of one run, which is called after the folder.
+
     Read are: an array of objects; one object a file (or a line) in a folder; objects by the runs'
     names; columns, as pandas writes them (orient columns, split, table), and lists of equal length,
     as a history of training; an object with a list of objects (`rows` says which): a row for each
@@ -52,15 +58,72 @@ def read(path: Path, *, rows: str | None = None) -> FileRows:
     """
     cells = Cells()
     files = files_in(path, _is_json)
-    stems = {file.stem for file in files}
-    for file in files:
-        own = run_name(file, path) if len(stems) == 1 < len(files) else file.stem
-        for where, record in records(file, rows):
-            about = {} if path.is_file() or "run" in record else {"run": own}
+    names = _runs(files, path)
+    for group in _groups(files, names):
+        found = ((file, where, row) for file in group for where, row in records(file, rows))
+        for file, where, record in _joined(found) if len(group) > 1 else found:
+            about = {} if path.is_file() else {"run": names[file]}
             cells.add(place(file, path, where), about | record)
     if not cells.header:
         raise TableError(f"{path}: holds no record")
     return FileRows(cells.frame(), row="in", header=tuple(cells.header))
+
+
+def _runs(files: list[Path], path: Path) -> dict[Path, str]:
+    """What the run of a file is called: its own name, its folder's, or both, to be unique."""
+    stems = {file.stem for file in files}
+    if len(stems) == len(files):
+        return {file: file.stem for file in files}
+    if len(stems) == 1:
+        return {file: run_name(file, path) for file in files}
+    return {file: file.relative_to(path).with_suffix("").as_posix() for file in files}
+
+
+def _groups(files: list[Path], names: dict[Path, str]) -> Iterator[list[Path]]:
+    """Files that speak of one run: of a folder, where others hold files of the same names.
+
+    Their runs are then called after the folder.  Files that hold the same keys are runs of their
+    own: `web/seed0.json`, `web/seed1.json`.
+    """
+    recurring = Counter(file.name for file in files)
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        folders.setdefault(file.parent, []).append(file)
+    for folder, inside in folders.items():
+        known = [file for file in inside if recurring[file.name] > 1]
+        if len(folders) > 1 and len(known) > 1 and _differ(known):
+            names.update({file: Path(names[file]).parent.as_posix() for file in known})
+            names.update({file: folder.name for file in known if names[file] == "."})
+            yield known
+            inside = [file for file in inside if file not in known]
+        yield from ([file] for file in inside)
+
+
+def _differ(files: list[Path]) -> bool:
+    """Whether the objects of files have few keys in common."""
+    keys = [set(re.findall(r'"([^"\\]+)"\s*:', head_text(file))) for file in files]
+    pairs = itertools.combinations(keys, 2)
+    return all(
+        2 * len(one & other) < min(len(one), len(other)) or not one or not other
+        for one, other in pairs
+    )
+
+
+def _joined(rows: Iterator[tuple[Path, str, Record]]) -> Iterator[tuple[Path, str, Record]]:
+    """What single objects say, beside each row of the files that have several; else one row."""
+    read_in: dict[Path, list[tuple[Path, str, Record]]] = {}
+    for row in rows:
+        read_in.setdefault(row[0], []).append(row)
+    about: Record = {}
+    alone = [found[0] for found in read_in.values() if len(found) == 1]
+    for file, _, record in alone:
+        for name, value in record.items():
+            other = name in about and about[name] != value
+            about[f"{file.stem}.{name}" if other else name] = value
+    several = [row for found in read_in.values() if len(found) > 1 for row in found]
+    measured = max(alone, key=lambda row: any(map(kind_of, row[2])), default=None)
+    for file, where, record in several or ([measured] if measured else []):
+        yield file, where, about | record
 
 
 def records(file: Path, rows: str | None = None) -> Iterator[tuple[str, Record]]:
@@ -72,10 +135,19 @@ def records(file: Path, rows: str | None = None) -> Iterator[tuple[str, Record]]
                     yield f"line {line}{where and ', '}{where}", record
         return
     content = read_json(file)
+    if isinstance(content, list) and _has_header(content):
+        names, *lines = content
+        yield from (
+            (f"record {i}", dict(zip(names, v, strict=True))) for i, v in enumerate(lines, 2)
+        )
+        return
     if isinstance(content, list):
         for i, item in enumerate(content, start=1):
             if not isinstance(item, dict):
-                raise TableError(f"{file}, record {i}: wanted an object, got {item!r:.40}")
+                hint = (
+                    "; of arrays the first one names the columns" if isinstance(item, list) else ""
+                )
+                raise TableError(f"{file}, record {i}: wanted an object, got {item!r:.40}{hint}")
             yield f"record {i}", flat(item)
         return
     if not isinstance(content, dict):
@@ -95,7 +167,7 @@ def _rows(content: Record, file: Path, rows: str | None) -> Iterator[tuple[str, 
         known = ", ".join(lists) or "none"
         raise TableError(f"{file}: rows={rows!r} is no list of objects; there are: {known}")
     if rows is None and len(lists) > 1:
-        first = next(iter(lists))
+        first = ranked(lists)[0]
         raise TableError(
             f"{file}: which list holds the rows, {', '.join(lists)}? Say "
             f"{option(options={'rows': first})}"
@@ -131,9 +203,22 @@ def _table(content: Record) -> list[Record] | None:
         return None
     if any(value.keys() != inner[0].keys() for value in inner) or not inner[0]:
         return None
-    if all(key.isdigit() for key in inner[0]):
-        return [{name: content[name][i] for name in content} for i in inner[0]]
+    if all(key.isdigit() for key in inner[0]) and not _all(list(inner[0].values()), dict):
+        index = {} if list(inner[0]) == [str(i) for i in range(len(inner[0]))] else {"(index)": 0}
+        return [dict.fromkeys(index, i) | {n: content[n][i] for n in content} for i in inner[0]]
+    if all(_all(list(value.values()), dict) for value in inner):
+        return [
+            {"run": f"{name}/{key}", **row} for name, v in content.items() for key, row in v.items()
+        ]
     return [{"run": name, **value} for name, value in content.items()]
+
+
+def _has_header(content: list[Any]) -> bool:
+    """Whether an array of arrays begins with the names of columns."""
+    if len(content) < LEAST or not _all(content, list) or not _all(content[0], str):
+        return False
+    names = set(content[0])
+    return len(names) == len(content[0]) and all(len(line) == len(names) for line in content)
 
 
 def _all(values: list[Any], kind: Any) -> bool:

@@ -11,7 +11,7 @@ from prunelaw.errors import TableError
 from prunelaw_sim.common.guarded import check_header
 from prunelaw_sim.readers import _files
 from prunelaw_sim.readers._cells import Cells, Wanted
-from prunelaw_sim.readers._dialect import below, dialect_of
+from prunelaw_sim.readers._dialect import below, dialect_of, lines_of
 from prunelaw_sim.tables.assemble import FileRows
 from prunelaw_sim.tables.questions import option
 
@@ -30,11 +30,11 @@ def read(
 ) -> FileRows:
     """A file with a header line and one run a line; UTF-8, UTF-16 with a byte-order mark, or .gz.
 
-    The delimiter is the one of comma, tab, semicolon and bar that parts the first lines alike, or
-    what a first line `sep=;` says.  Lines that begin with # are comments; one below the header with
-    as many cells as a row is asked about: `comment` "skip" or "keep".  The file is read once, line
-    by line, and only the columns of use are kept.  Language models of Muennighoff et al.
-    2023, for one:
+    The delimiter is the one of comma, tab, semicolon and bar that parts the first lines alike, else
+    spaces, or what a first line `sep=;` says; tables of Markdown have bars and a rule.  Lines that
+    begin with # are comments; one below the header with as many cells as a row is asked about:
+    `comment` "skip" or "keep".  The file is read once, line by line, and only the columns of use
+    are kept.  Language models of Muennighoff et al. 2023, for one:
 
         read("datablations_c4_val_loss.csv",
              mapping={"samples_seen": "tokens_seen", "unique_samples": "unique_tokens",
@@ -68,21 +68,29 @@ def _gather(path: Path, delimiter: str | None, wanted: Wanted, comment: str | No
         elif row[0].startswith("#") and (len(row) != len(cells.header) or comment == "skip"):
             continue
         elif len(row) != len(cells.header):
+            title = len(cells.header) == 1
+            above = "; is there a title above the header? Begin such lines with #" if title else ""
             raise TableError(
                 f"{path}, line {line}: {len(row)} cells, but the header has "
-                f"{len(cells.header)} columns"
+                f"{len(cells.header)} columns{above}"
             )
         elif row[0].startswith("#") and comment is None:
             raise TableError(
                 f"{path}, line {line}: is {row[0][:40]!r} a row that is left out? Say "
                 f"{option(options={'comment': 'skip'})} or {option(options={'comment': 'keep'})}",
-                {"options": {"comment": "skip"}},
+                {"options": {"comment": _likely_comment(path)}},
             )
         else:
             cells.add_values(line, [row[i] for i in kept])
     if not cells.header:
         raise TableError(f"{path}: the file is empty; wanted a CSV with a header line")
     return cells
+
+
+def _likely_comment(path: Path) -> str:
+    """`keep` where most of the first lines begin with #: names of runs then, no rows left out."""
+    lines = [line for line in lines_of(_files.head_text(path))[1:-1] if line.strip()]
+    return "keep" if 2 * sum(line.startswith("#") for line in lines) > len(lines) else "skip"
 
 
 def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
@@ -94,7 +102,7 @@ def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
     lines = csv.reader(text, delimiter=dialect.delimiter, strict=True)
     try:
         for row in lines:
-            if len(row) > 1 or any(cell.strip() for cell in row):
+            if any(cell.strip() for cell in row):
                 yield lines.line_num, row
     except csv.Error as cause:
         raise TableError(f"{path}, line {lines.line_num}: malformed CSV ({cause})") from cause

@@ -247,11 +247,14 @@ def _wanted_points(
 ) -> pd.DataFrame:
     """After warm-up, final points or all, every run once at a point."""
     axis = raw_axis(rows.cells, where.names)
-    far = frame.get("epochs") if axis is None else rows.cells[axis]  # also where nothing counts it
+    epochs = series_of(frame, "epochs") if "epochs" in frame else None  # also of unknown size
+    far = epochs if axis is None else series_of(rows.cells, axis)
     frame = with_samples(frame, "epochs" in rows.columns, notes)
     frame, early = after_warmup(frame, mapping.warmup, where.source)
-    notes += curve_notes(frame) if mapping.points is None and rows.points == "all" else []
     far = None if far is None else far.loc[frame.index]
+    log = axis is not None or is_log(tuple(where.names.values()))
+    if mapping.points is None and rows.points == "all":
+        notes += curve_notes(frame, far if log else None)
     frame, along = chosen_points(frame, mapping.points or rows.points, where.source, far)
     far = None if far is None else far.loc[frame.index]
     every = mapping.points == "all"

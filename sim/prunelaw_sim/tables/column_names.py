@@ -127,10 +127,13 @@ def _refuse_twin(name: str, source: str, header: Sequence[str]) -> None:
 
 def _no_error(source: str, header: Sequence[str], names: Mapping[str, str]) -> TableError:
     """Which column holds the errors, and which others look like canonical ones."""
-    if len(header) == 1:
+    marks = re.findall(r"[^\w.\-/()\[\]%]", header[0].strip()) if len(header) == 1 else []
+    if marks:
+        likely = {"options": {"delimiter": max(marks, key=marks.count)}}
         return TableError(
             f"{source}: no column 'error'; the header is one column only, {header[0]!r:.200}: is "
-            f"the delimiter another? {option(options={'delimiter': ';'})}"
+            f"the delimiter another? {option(**likely)}",
+            likely,
         )
     found, others = measurements(header), proposed(header, set(names), names.values())
     answers: dict[str, Any] = {"metric": found[0]} if found else {}

@@ -21,6 +21,7 @@ from prunelaw_sim.tables.questions import option
 
 ORDER = ("samples_seen", "step", "epochs")  # along a run, whichever is there
 FAR = "(far)"
+LEAST_POINTS = 3  # of a curve
 Dropped = tuple[int, str]
 UNIQUE = spoken("unique_samples=N", "--constant unique_samples=N")
 BATCH = spoken("batch_size=N", "--batch-size N")
@@ -115,8 +116,15 @@ def chosen_points(
     return frame.loc[kept], [(int((~kept).sum()), words)] if not kept.all() else []
 
 
-def curve_notes(frame: pd.DataFrame) -> list[str]:
-    """What to say where all points are taken because nobody chose."""
+def curve_notes(frame: pd.DataFrame, far: pd.Series | None = None) -> list[str]:
+    """What to say where all points are taken because nobody chose; `far` as in `chosen_points`."""
+    unnamed = not {"run", "samples_seen"} & set(frame.columns)
+    if far is not None and unnamed and far.nunique() == len(frame) >= LEAST_POINTS:
+        return [
+            f"rows lie along {str(far.name)!r}, and no column names their runs: are they points of "
+            f"one run? Then name it, {option(constants={'run': 'a'})}, and take its last, "
+            f"{option(points='final')}"
+        ]
     if "run" not in frame or frame["run"].is_unique:
         return []
     lengths = frame.groupby(of_run(frame), sort=False)["run"].size().to_numpy(int)

@@ -94,3 +94,76 @@ def test_nothing_is_asked_twice(files):
             / "a.json"
         )
     assert str(asked.value).count("no column 'error'") == 1 and asked.value.unanswered
+
+
+ROWS = [("pool", "samples_seen", "error"), ("web", 1000, 0.5), ("raw", 2000, 0.25)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| pool | samples_seen | error |\n|:-----|----:|:---:|\n| web | 1000 | .5 |\n"
+        "| raw | 2000 | .25 |\n",
+        "pool | samples_seen | error\n--- | --- | ---\nweb | 1000 | .5\nraw | 2000 | .25\n",
+        "pool  samples_seen   error\nweb   1000   .5\nraw   2000  .25\n",
+        "# pool samples_seen error\nweb 1e3 5e-1\nraw 2e3 2.5e-1\n",
+        "pool & samples_seen & error \\\\\nweb & 1000 & .5 \\\\\nraw & 2000 & .25 \\\\\n",
+        "pool,samples_seen,error\nweb,1000,.5\n,,\nraw,2000,.25\n ,,\n",
+        json.dumps(ROWS),
+    ],
+)
+def test_tables_as_they_are_pasted(files, text):
+    sweep = read(files({"a": text}) / "a")
+    assert sweep["pool"].tolist() == ["web", "raw"] and sweep["error"].tolist() == [0.5, 0.25]
+    assert sweep["samples_seen"].tolist() == [1000, 2000]
+
+
+@pytest.mark.parametrize("mark", ["^", "~", ":"])
+def test_the_delimiter_that_is_there_is_proposed(files, mark):
+    text = "\n".join(mark.join(map(str, row)) for row in ROWS)
+    assert answered(files({"a": text}) / "a").sweep["error"].tolist() == [0.5, 0.25]
+
+
+def test_lines_above_the_header(files):
+    with pytest.raises(TableError, match=r"line 3: 2 cells.*a title above the header\? Begin such"):
+        read(files({"a": "My results\n\nrun,error\na,.5\nb,.4\n"}) / "a")
+
+
+def test_runs_whose_names_begin_with_a_hash(files):
+    found = answered(files({"a": "run,error\n#1,.5\n#2,.25\n"}) / "a")
+    assert found.sweep["run"].tolist() == ["#1", "#2"]
+
+
+def test_configuration_and_measurements_of_a_folder_are_one_run(files):
+    contents = {}
+    for name, error in (("a", 0.5), ("b", 0.25)):
+        contents |= {f"{name}/config.json": {"seed": 3}, f"{name}/metrics.json": {"error": error}}
+    sweep = read(files(contents))
+    assert sweep["run"].tolist() == ["a", "b"] and sweep["error"].tolist() == [0.5, 0.25]
+    assert sweep["seed"].tolist() == [3, 3]
+    curves = {f"{n}/metrics.json": [{"epoch": e, "error": 1 / e} for e in (1, 2)] for n in "ab"}
+    curve = read(files(curves), points="final")
+    assert curve["error"].tolist() == [0.5, 0.5] and curve["seed"].tolist() == [3, 3]
+
+
+def test_files_of_one_kind_are_runs_of_their_own(files):
+    names = [f"{pool}/seed{seed}.json" for pool in ("raw", "web") for seed in (0, 1)]
+    path = files({name: {"error": 0.5, "samples_seen": 1000} for name in names})
+    sweep = read(path, from_run="{pool}/seed{seed}")
+    assert sweep["pool"].tolist() == ["raw", "raw", "web", "web"]
+    assert sweep["seed"].tolist() == [0, 1, 0, 1]
+
+
+def test_keys_of_objects_are_kept(files):
+    nested = {pool: {n: {"error": 0.5} for n in ("1000", "2000")} for pool in ("raw", "web")}
+    sweep = read(files({"a": nested}) / "a", from_run="{pool}/{samples_seen}")
+    assert sweep["samples_seen"].tolist() == [1000, 2000, 1000, 2000]
+    table = {"error": {"1000": 0.5, "2000": 0.25}, "seed": {"1000": 0, "2000": 0}}
+    sweep = read(files({"b": table}) / "b", mapping={"samples_seen": "(index)"})
+    assert sweep["samples_seen"].tolist() == [1000, 2000]
+
+
+def test_a_log_without_names_of_runs_is_noted(files):
+    rows = "epoch,val_loss\n1,3\n2,2\n3,1\n"
+    notes = " ".join(read(files({"a": rows}) / "a", metric="val_loss").notes)
+    assert "rows lie along 'epoch'" in notes and "--constant run=a" in notes

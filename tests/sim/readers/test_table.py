@@ -76,7 +76,7 @@ def test_mapped_column_serves_once_only(write):
         ('pool,error\nA,".1"x\n', ["line 2", "malformed CSV"]),
         ("pool,loss\nA,.1\n", ["no column 'error'", "present: pool, loss"]),
         ("pool,Error\nA,.1\n", ["no column 'error'", "did you mean 'Error'"]),
-        ("pool:error\nA:.1\n", ["no column 'error'", "delimiter=';'"]),
+        ("pool:error\nA:.1\n", ["no column 'error'", "delimiter=':'"]),
         ("pool,error,error\nA,.1,.1\n", ["'error'", "more than once"]),
         ("pool,error\nA,.1\nA,much\n", ["line 3", "column 'error'", "'much'", "[0, inf)"]),
         ("pool,error\nA,nan\n", ["line 2", "column 'error'", "'nan'", "[0, inf)"]),
