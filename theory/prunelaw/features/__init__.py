@@ -15,7 +15,6 @@ from prunelaw.features.losses import (
     SquaredHinge,
 )
 from prunelaw.features.model import FeatureModel
-from prunelaw.features.multiclass import OneVsRest, solve_one_vs_rest
 from prunelaw.features.optimal import (
     BestKeep,
     BestRule,
@@ -26,6 +25,7 @@ from prunelaw.features.optimal import (
 from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.rules import ByLabel, Soft
 from prunelaw.features.sensitivity import FeatureSlopes, influence, slopes
+from prunelaw.features.several import OneVsRest, solve_one_vs_rest
 from prunelaw.features.solver import STATUS, FeatureSolution, solve
 from prunelaw.features.trained import student_laws, trained_probe
 

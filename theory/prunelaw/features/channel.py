@@ -48,6 +48,7 @@ class Kept(NamedTuple):
     layers   of the last signal, integrated in closed form; None if there is none
     labels   P(y = +1), P(y = −1) by cluster, (K, 2)
     scale    factor of the loss at r (importance weights), as `weigh`; None for 1
+    rows     row of the layers for each cluster, (K,); None: that of the label
     """
 
     outer: bool
@@ -57,10 +58,15 @@ class Kept(NamedTuple):
     labels: Array
     scale: Callable[[Array, Array], Array] | None
     number: Array  # the numbers of the points, which `weigh` and `scale` take first
+    rows: Array | None = None
 
     def take(self, index: Array) -> Kept:
         layers = None if self.layers is None else self.layers.take(index)
         return self._replace(cuts=self.cuts[index], layers=layers, number=self.number[index])
+
+    def average(self, fields: Fields, signals: Signals, loss: Loss, order: int) -> Moments:
+        """See `moments`."""
+        return moments(fields, self, signals, loss, order)
 
 
 class Signals(NamedTuple):
@@ -273,8 +279,9 @@ def _table(
         curve = score**2 - 1.0 / sigma[..., None] ** 2 if slopes else score
         if layers is not None:
             ubar = signals.mean[:, -1].reshape(-1, 1, 1)
+            rows = number if kept.rows is None else kept.rows
             uc = part.nu[..., None] + kappa * (h - part.mu[..., None])
-            W = windows(uc, tau[..., None], ubar, layers, number)
+            W = windows(uc, tau[..., None], ubar, layers, rows)
             right = (W.W0, W.W1)
             right += () if not slopes else (
                 W.W0 * score + kappa * W.B0,

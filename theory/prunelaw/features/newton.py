@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from prunelaw.features.channel import Fields, Kept, Signals, moments
+from prunelaw.features.channel import Fields, Moments, Signals
 from prunelaw.features.losses import Loss
 from prunelaw.features.matrix import Hats, World, respond
 from prunelaw.numerics.gaussian import Array
@@ -20,13 +20,21 @@ BEND = 0.1  # m̂ and ô count in logarithms above this share of √(n p q̂)
 PATH_ROUNDS, SHORTEST = 120, 1e-3  # of the path in log n
 
 
+class Examples(Protocol):
+    """Which examples are kept, for P points: `channel.Kept`, or anything that does the same."""
+
+    def take(self, index: Array) -> Self: ...
+
+    def average(self, fields: Fields, signals: Signals, loss: Loss, order: int) -> Moments: ...
+
+
 class Task(NamedTuple):
     """P points of one setting."""
 
     n: Array
     penalty: Array
     weights: Array  # (K,)
-    kept: Kept
+    kept: Examples
     signals: Signals
     world: World
     loss: Loss
@@ -71,7 +79,7 @@ def hats_of(x: Array) -> Hats:
 
 def asked(task: Task, fields: Fields, order: int) -> tuple[Array, Array]:
     """New hats (P, K, 3+S) from fields, and their slopes (P, K, 3+S, 3+S) in the fields."""
-    value, slope = moments(fields, task.kept, task.signals, task.loss, order)
+    value, slope = task.kept.average(fields, task.signals, task.loss, order)
     load = task.n[:, None] * task.weights
     value, slope = load[..., None] * value, load[..., None, None] * slope
     slope[..., 0, :] = -slope[..., 0, :]

@@ -22,6 +22,7 @@ from prunelaw.features.labels import LabelLaw, Steps
 from prunelaw.features.losses import Loss
 from prunelaw.features.matrix import World
 from prunelaw.features.model import FeatureModel
+from prunelaw.features.panels import TURN
 from prunelaw.keep import (
     Band,
     Easy,
@@ -201,11 +202,11 @@ def _intervals(of: str, low: Any, high: Any) -> tuple[Array, Array]:
     return np.stack([low, -high], axis=1), np.stack([high, -low], axis=1)
 
 
-def soft_part(rule: Soft, factor: Array) -> Part:
+def soft_part(rule: Soft, factor: Array, rms: float) -> Part:
     """min(1, c g) by label, and where it bends."""
     grid = np.linspace(-rule.clip, rule.clip, 2001)
     over = factor[:, None] * rule.of(grid) - 1.0
-    cuts = [-rule.clip, rule.clip]
+    cuts = [-rule.clip, rule.clip, *(TURN if rms > 1.0 else ())]
     for c, row in zip(factor, over, strict=True):
         for i in np.flatnonzero(row[:-1] * row[1:] < 0.0):
             low, high = grid[i], grid[i + 1]
@@ -411,7 +412,7 @@ def thresholds(
 
     def parts(level: Array) -> list[Part]:
         if soft:
-            return [soft_part(soft, np.exp(row)) for row in level]
+            return [soft_part(soft, np.exp(row), rms) for row in level]
         return [part_of(inner, 1.0, row * rms, rms) for row in level]
 
     whole = setting.mass([part_of(Random(), 1.0, np.zeros(2), rms)])[0]

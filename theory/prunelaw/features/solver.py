@@ -154,7 +154,7 @@ def solve(
         n=check_real("n", n, 0.0, low_open=True),
         keep=checked_keep(keep),
         rule=rule_array(rule),
-        penalty=_checked_penalty(penalty, loss),
+        penalty=checked_penalty(penalty, loss),
     )
     shape = arrays[0].shape
     n, keep, rules, penalty = (np.array(array).ravel() for array in arrays)
@@ -173,12 +173,12 @@ def solve(
     signals: tuple[str, ...] = ()
     groups: dict[Any, list[int]] = {}
     for i, one in enumerate(rules.tolist()):
-        groups.setdefault(_kind(one, weights), []).append(i)
+        groups.setdefault(kind_of(one, weights), []).append(i)
     keep = np.array(keep)
     for (reads, outer), members in groups.items():
         setting = setting_for(model, probe, reads, outer, weights)
         index = np.array(members)
-        made = _parts(setting, rules, keep, index, per_class, flat["thresholds"])
+        made = parts_of(setting, rules, keep, index, per_class, flat["thresholds"])
         signals = setting.order if len(setting.order) > len(signals) else signals
         for chunk in _chunks(n, penalty, rules, keep, index, setting):
             task = Task(
@@ -200,7 +200,7 @@ def solve(
     return FeatureSolution(**whole, signals=signals, solved=tuple(parts))
 
 
-def _checked_penalty(penalty: Any, loss: Loss) -> Array:
+def checked_penalty(penalty: Any, loss: Loss) -> Array:
     if penalty is None:
         if not loss.constraint:
             raise InputError(
@@ -216,7 +216,7 @@ def _checked_penalty(penalty: Any, loss: Loss) -> Array:
     return np.ones_like(given) if loss.constraint else given
 
 
-def _kind(rule: KeepRule, weights: Any) -> tuple[bool, bool]:
+def kind_of(rule: KeepRule, weights: Any) -> tuple[bool, bool]:
     """Whether a rule reads the probe, and whether on panels."""
     on_panels = isinstance(rule, Soft) or rule.profile_of() is not None
     if weights is not None and not (weights == "inverse" and isinstance(rule, Random)):
@@ -224,7 +224,7 @@ def _kind(rule: KeepRule, weights: Any) -> tuple[bool, bool]:
     return not isinstance(rule, Random), on_panels
 
 
-def _parts(
+def parts_of(
     setting: Setting, rules: Any, keep: Array, index: Array, per_class: bool, gammas: Array
 ) -> dict[int, Part]:
     """The rule of every point, fractions filled in and thresholds noted."""

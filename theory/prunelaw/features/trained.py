@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from prunelaw.errors import InputError
-from prunelaw.features.newton import hats_of
+from prunelaw.features.newton import Point, Task, hats_of
 from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.solver import FeatureSolution, Solved
 from prunelaw.numerics.gaussian import Array
@@ -48,7 +48,7 @@ def student_laws(solution: FeatureSolution) -> list[TheoryProbe | None]:
 
 def _law(part: Solved, p: int) -> TheoryProbe:
     """The law of point number p of a part."""
-    A, direction = response_of(part, p)
+    A, direction = response_of(part.task, part.point, p)
     hats, world, model = hats_of(part.point.x[p : p + 1]), part.task.world, part.setting.model
     b = float(part.point.b[p])
     if not world.diagonal:
@@ -60,10 +60,9 @@ def _law(part: Solved, p: int) -> TheoryProbe:
     return TheoryProbe(turn @ direction, (turn * spread) @ turn.T, b)
 
 
-def response_of(part: Solved, p: int) -> tuple[Array, Array]:
+def response_of(task: Task, point: Point, p: int) -> tuple[Array, Array]:
     """A and β̄ = A r in the basis of the equations; A is its diagonal where that is all."""
-    task, world = part.task, part.task.world
-    hats = hats_of(part.point.x[p : p + 1])
+    world, hats = task.world, hats_of(point.x[p : p + 1])
     loads = np.einsum("c,cd->d", hats.m[0], world.means)
     for k, vector in enumerate(world.signals):
         covs = world.covs * vector if world.diagonal else world.covs @ vector
