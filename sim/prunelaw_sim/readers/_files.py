@@ -105,21 +105,21 @@ def _zip_kind(path: Path) -> str:
     return "a zip archive, which is not unpacked here; unpack it and name a file of it"
 
 
-def text_lines(path: Path) -> Iterator[str]:
+def text_lines(path: Path, longest: int | None = None) -> Iterator[str]:
     """The lines of a UTF-8 (or, with a byte-order mark, UTF-16) file, one at a time.
 
     `TableError` names the line of the first byte that is not of the encoding, a line that never
     ends, a NUL byte, and a .gz that is broken or grows too much.
     """
-    start = head(path)
+    start, longest = head(path), longest or LONGEST_LINE
     encoding = "utf-16" if start.startswith(_UTF16) else "utf-8-sig"
     number = 0
     try:
         with io.TextIOWrapper(cast(BinaryIO, _unpacked(path)), encoding, newline="") as text:
-            while line := text.readline(LONGEST_LINE):
+            while line := text.readline(longest):
                 number += 1
-                if len(line) == LONGEST_LINE:
-                    raise TableError(f"{path}, line {number}: longer than {LONGEST_LINE:g} letters")
+                if len(line) == longest:
+                    raise TableError(f"{path}, line {number}: longer than {longest:g} letters")
                 if "\0" in line:
                     raise TableError(
                         f"{path}, line {number}: a NUL byte: not text in UTF-8 (UTF-16 needs its "
@@ -220,7 +220,7 @@ def read_json(path: Path) -> Any:
     """A JSON file as a whole, up to `LARGEST_JSON` bytes."""
     if path.stat().st_size > LARGEST_JSON:
         raise TableError(f"{path}: larger than {LARGEST_JSON:g} bytes, too large for one object")
-    return parse_json("".join(text_lines(path)), path)
+    return parse_json("".join(text_lines(path, LARGEST_JSON)), path)
 
 
 def flat(value: dict[str, Any]) -> dict[str, Any]:

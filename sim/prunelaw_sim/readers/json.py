@@ -13,6 +13,7 @@ from typing import Any
 from prunelaw.errors import TableError
 from prunelaw_sim.readers._cells import Cells
 from prunelaw_sim.readers._files import (
+    LARGEST_JSON,
     files_in,
     flat,
     head_text,
@@ -179,15 +180,27 @@ def _rows(content: Record, file: Path, rows: str | None) -> Iterator[tuple[str, 
             inner = {f"{name}.{n}": _alone(v) for n, v in flat(item).items()}
             yield f"{name}[{i - 1}]", outer | inner
         return
-    columns = {n: v for n, v in about.items() if isinstance(v, list) and _all(v, SCALARS)}
-    lengths = {len(v) for v in columns.values()}
-    if len(lengths) == 1 and (length := lengths.pop()) >= LEAST and _has_numbers(columns):
+    columns = _columns(about)
+    length = len(next(iter(columns.values()), ()))
+    if length >= LEAST and _has_numbers(columns):
         counted = not any(map(AXIS.search, about)) and any(map(kind_of, columns))
         for i in range(length):
             row = {n: v[i] if n in columns else v for n, v in about.items()}
             yield f"entry {i + 1} of the lists", row | ({"epoch": i + 1} if counted else {})
         return
     yield "", {n: _alone(v) for n, v in about.items()}
+
+
+def _columns(about: Record) -> dict[str, list[Any]]:
+    """Lists that are columns: as long as a measurement is, or all of one length without any.
+
+    Beside a measurement that is one number a list is a setting: `"betas": [0.9, 0.999]`.
+    """
+    lists = {n: v for n, v in about.items() if isinstance(v, list) and _all(v, SCALARS)}
+    lengths = {len(v) for n, v in lists.items() if kind_of(n)}
+    if not lengths and not any(kind_of(n) for n, v in about.items() if isinstance(v, int | float)):
+        lengths = {len(v) for v in lists.values()}
+    return {n: v for n, v in lists.items() if len(v) in lengths} if len(lengths) == 1 else {}
 
 
 def _table(content: Record) -> list[Record] | None:
@@ -244,7 +257,9 @@ def _is_json(file: Path) -> bool:
 
 def _is_lines(file: Path) -> bool:
     """Whether the first line is a whole object, and others follow: JSON lines."""
-    lines = (text for text in text_lines(file) if text.strip())
+    if not head_text(file).lstrip().startswith("{"):
+        return False
+    lines = (text for text in text_lines(file, LARGEST_JSON) if text.strip())
     first, second = next(lines, ""), next(lines, "")
     try:
         whole = isinstance(json.loads(first), dict)

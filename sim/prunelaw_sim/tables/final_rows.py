@@ -178,7 +178,7 @@ def with_values(
         frame = frame.loc[~blank]
     frame, lost = _without_diverged(frame, columns[measured], drop, where)
     dropped += lost
-    for name in frame:
+    for name in [n for n in frame if n != RAW]:  # what nobody mapped may be missing
         cells = series(frame, name)
         blank = _blanks(cells) | _nans(cells, columns.get(str(name)))
         if not blank.any():

@@ -139,9 +139,10 @@ def with_marks(
         for i, letter in enumerate(letters):
             if letter:
                 cells[i] = _amount(cells[i], letter)
-        first = next(i for i, letter in enumerate(letters) if letter)
-        said = f"{series(frame, name).iloc[first]}{letters[first]} is read as {cells[first]:.15g}"
-        notes.append(f"{where.column(name)}: {said}")
+        read = [i for i, letter in enumerate(letters) if letter and isinstance(cells[i], float)]
+        for i in read[:1]:  # what is no amount is refused with its place later
+            said = f"{series(frame, name).iloc[i]}{letters[i]} is read as {cells[i]:.15g}"
+            notes.append(f"{where.column(name)}: {said}")
         frame = frame.assign(**{name: cells})
     measured = ("error", "accuracy", "error_se")
     for name, percent in marks.percent.items():

@@ -82,15 +82,22 @@ def _texts(cells: pd.Series) -> list[str | None] | None:
 
 def _mark(text: str) -> str | None:
     """The decimal mark of a number that can be read one way only."""
-    for mark, other in ((".", r","), (",", r"\.")):
-        groups = rf"[+-]?[1-9]\d{{0,2}}(?:{other}\d{{2,3}})*{other}\d{{3}}"
-        several = rf"[+-]?\d{{1,3}}(?:{other}\d{{2,3}})+{other}\d{{3}}"
-        point = re.escape(mark)
-        if re.fullmatch(rf"{several}|{groups}{point}\d*{_EXPONENT}", text):
-            return mark
-        if re.fullmatch(rf"[+-]?\d*{point}\d*{_EXPONENT}", text) and not _OPEN.match(text):
+    for mark, grouped, plain in _FORMS:
+        if grouped.fullmatch(text) or (plain.fullmatch(text) and not _OPEN.match(text)):
             return mark
     return None
+
+
+def _forms(mark: str, other: str) -> tuple[str, re.Pattern[str], re.Pattern[str]]:
+    """A decimal mark, numbers with groups of thousands that tell it, and numbers without."""
+    point, other = re.escape(mark), re.escape(other)
+    groups = rf"[+-]?[1-9]\d{{0,2}}(?:{other}\d{{2,3}})*{other}\d{{3}}"
+    several = rf"[+-]?\d{{1,3}}(?:{other}\d{{2,3}})+{other}\d{{3}}"
+    plain = re.compile(rf"[+-]?\d*{point}\d*{_EXPONENT}")
+    return mark, re.compile(rf"{several}|{groups}{point}\d*{_EXPONENT}"), plain
+
+
+_FORMS = (_forms(".", ","), _forms(",", "."))
 
 
 def _told(name: str, cells: list[str | None], where: Where) -> str | None:
@@ -135,6 +142,8 @@ def _plain(text: Any, mark: str) -> Any:
     if text is None:
         return None
     group = "," if mark == "." else "."
+    if "," not in text and group not in text:
+        return text
     grouped = rf"[+-]?\d{{1,3}}(?:{re.escape(group)}\d{{2,3}})*{re.escape(group)}\d{{3}}"
     if re.fullmatch(rf"{grouped}(?:{re.escape(mark)}\d*)?{_EXPONENT}", text):
         text = text.replace(group, "")

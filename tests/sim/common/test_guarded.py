@@ -53,6 +53,7 @@ def corpus():
     logs = {"epoch": 8.0, "global_step": 8, "log_history": history}
     images = {"inputs": rng.uniform(size=(12, 2, 2)), "labels": np.arange(12) % 2}
     return [
+        *logs_of_tools(),
         ("t.csv", LINES.encode(), read),
         ("t.csv.gz", gzip.compress(LINES.encode()), read),
         ("t.jsonl", "\n".join(map(json.dumps, rows)).encode(), read),
@@ -64,6 +65,45 @@ def corpus():
         ("m.toml", toml.encode(), ColumnMapping.load),
         ("d.npz", npz(**images), lambda path: load_dataset(f"npz:{path}")),
     ]
+
+
+def logs_of_tools():
+    """The same of logs, and of tables as people write them."""
+    tasks = {f"t{i}": {"acc,none": i / 9, "acc_stderr,none": 0.01, "alias": "x"} for i in range(8)}
+    harness = {"results": tasks, "versions": {"t1": 1}, "config": {"model_args": "pretrained=m"}}
+    report = {"acc": 0.5, "time_total_s": 1.5, "trial_id": "a", "config": {"seed": 1, "lr": 0.1}}
+    reports = [{"training_iteration": i, **report} for i in range(1, 6)]
+    history = {"val_loss": [3.0, 2.5, 2.0], "lr": [0.1, 0.1, 0.1], "params": {"epochs": 3}}
+    zero_shot = [{"imagenet-zeroshot-val-top1": e / 9, "epoch": e} for e in range(1, 6)]
+    summary = "epoch,train_loss,eval_loss,eval_top1\n" + "".join(f"{i},3,2,{i}.5\n" for i in (1, 2))
+    excel = "sep=;\r\nLauf;samples_seen;error\r\n" + "r1;1.000.000;0,512\r\nr2;2.000.000;0,5\r\n"
+    paper = "# our runs\nrun,samples_seen,keep_fraction,accuracy\n" + "".join(
+        f"r{i},{i}.8M,{i}0%,{40 + i}.7±2.9\n" for i in range(1, 9)
+    )
+    bars = "| run | samples_seen | error |\n|----|---:|:--:|\n| a | 1000 | .5 |\n| b | 2e3 | .4 |\n"
+    return [
+        ("harness.json", json.dumps(harness, indent=1).encode(), by(metric="t3/acc")),
+        ("result.json", "\n".join(map(json.dumps, reports)).encode(), by(metric="acc")),
+        ("history.json", json.dumps(history).encode(), by(metric="val_loss")),
+        ("array.json", json.dumps(reports, indent=2).encode(), by(metric="acc")),
+        ("results.jsonl", "\n".join(map(json.dumps, zero_shot)).encode(), read),
+        ("summary.csv", summary.encode(), by(metric="eval_top1")),
+        ("run-a-tag-acc.csv", b"Wall time,Step,Value\n1.5,10,0.5\n2.5,20,0.75\n", read),
+        ("mlruns/0/r/metrics/acc", b"1700 0.5 10\n1701 0.75 20\n", read_store),
+        ("excel.csv", excel.encode("utf-16"), read),
+        ("paper.csv", paper.encode(), by(units="percent")),
+        ("bars.md", bars.encode(), read),
+    ]
+
+
+def by(**given):
+    return lambda path: read(path, **given)
+
+
+def read_store(path):
+    run = path.parents[1]
+    (run / "meta.yaml").write_text("run_id: r\nrun_name: a\nstatus: 3\nlifecycle_stage: active\n")
+    return read(run.parent)
 
 
 def read_state(path):
@@ -99,6 +139,7 @@ def tried(folder, count, seed):
     for i in range(count):
         name, data, opens = files[i % len(files)]
         file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(mutated(data, rng))
         start = time.monotonic()
         try:
@@ -113,6 +154,7 @@ def tried(folder, count, seed):
 
 def test_the_corpus_is_read_as_it_is(tmp_path):
     for name, data, opens in corpus():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
         assert opens(tmp_path / name) is not None
 

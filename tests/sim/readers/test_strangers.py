@@ -167,3 +167,23 @@ def test_a_log_without_names_of_runs_is_noted(files):
     rows = "epoch,val_loss\n1,3\n2,2\n3,1\n"
     notes = " ".join(read(files({"a": rows}) / "a", metric="val_loss").notes)
     assert "rows lie along 'epoch'" in notes and "--constant run=a" in notes
+
+
+def test_a_list_beside_a_measurement_is_a_setting(files):
+    record = {"error": 0.5, "betas": [0.9, 0.999], "layers": [64, 64, 64]}
+    sweep = read(files({"a.json": record, "b.json": record}))
+    assert sweep["run"].tolist() == ["a", "b"]
+    history = {"val_loss": [3.0, 2.0, 1.0], "betas": [0.9, 0.999], "lr": [0.1, 0.1, 0.01]}
+    assert len(read(files({"h/c.json": history}) / "h/c.json", metric="val_loss")) == 3
+
+
+def test_json_on_one_long_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("prunelaw_sim.readers._files.LONGEST_LINE", 100)
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"run": f"r{i}", "error": 0.5} for i in range(20)]))
+    assert len(read(path)) == 20
+
+
+def test_an_axis_that_nobody_mapped_may_be_missing(files):
+    path = files({"a": "run,epoch,error\na,1,.5\nb,,.25\n"}) / "a"
+    assert read(path)["error"].tolist() == [0.5, 0.25]

@@ -30,7 +30,7 @@ def test_amounts_count_to_the_last_digit(runs, cell, value):
     assert runs(f"samples_seen,error\n{cell},.5\n5M,.4\n")["samples_seen"][0] == value
 
 
-@pytest.mark.parametrize("cell", ["1m", "M", "12.8Q", "1MM", "5 million"])
+@pytest.mark.parametrize("cell", ["1m", "M", "1;2M", "12.8Q", "1MM", "5 million"])
 def test_what_is_no_amount_is_named(runs, cell):
     with pytest.raises(TableError, match=f"line 2, column 'samples_seen'.*{cell}"):
         runs(f"samples_seen,error\n{cell},.5\n")
