@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from reference.several_classes import mixture as several
+from reference.several_classes import probes, wrong
 from scipy.special import ndtr
 from scipy.stats import multivariate_normal, qmc
 
@@ -173,21 +175,6 @@ ALL = [
 ]  # fmt: skip
 
 
-def several(d, K):
-    place = (np.arange(d) + 0.5) / d
-    means = np.stack([1.8 * np.sqrt(2 / d) * np.cos(np.pi * (c + 1) * place) for c in range(K)])
-    covs = np.stack([0.4 + (1 + 0.5 * c) * place ** (c % 3) for c in range(K)])
-    return np.arange(3, 3 + K) / np.arange(3, 3 + K).sum(), means, covs
-
-
-def probes(means, classes):
-    """One for each class, poor ones."""
-    d = means.shape[1]
-    own = np.stack([means[classes == k].mean(axis=0) for k in range(classes.max() + 1)])
-    other = [np.cos(np.pi * (7 + k) * (np.arange(d) + 0.5) / d) for k in range(len(own))]
-    return own - own.mean(axis=0) + 0.7 * np.sqrt(2 / d) * np.stack(other)
-
-
 def deviations(case, trials, sizes, seed=0):
     """Mean of log(measured error) − log(theory) and its standard error at each size."""
     from prunelaw_sim.features.linear_students import train_linear
@@ -220,20 +207,12 @@ def deviations(case, trials, sizes, seed=0):
                              intercept=intercept)
                 for c in range(L)
             ]  # fmt: skip
-            errors.append(_error(students, weights, means, covs, classes))
+            vectors = np.stack([one.weights for one in students])
+            shifts = np.array([one.intercept for one in students])
+            errors.append(wrong(vectors, shifts, weights, means, covs, classes))
         mean, spread = np.mean(errors), np.std(errors, ddof=1) / np.sqrt(trials)
         rows.append((np.log(mean / theory.error), spread / mean))
     return rows
-
-
-def _error(students, weights, means, covs, classes):
-    """Of these vectors on the mixture, by Sobol points of their fields in each cluster."""
-    B, b = np.stack([s.weights for s in students]), np.array([s.intercept for s in students])
-    points, total = qmc.MultivariateNormalQMC(np.zeros(len(B)), rng=5).random(2**11), 0.0
-    for p, mean, cov, k in zip(weights, means, covs, classes, strict=True):
-        root = np.linalg.cholesky((B * cov) @ B.T + 1e-12 * np.eye(len(B)))
-        total += p * np.mean(np.argmax(B @ mean + b + points @ root.T, axis=1) != k)
-    return total
 
 
 def limit(rows):

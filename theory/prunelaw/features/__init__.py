@@ -25,7 +25,7 @@ from prunelaw.features.optimal import (
 from prunelaw.features.probes import TheoryProbe
 from prunelaw.features.rules import ByLabel, Soft
 from prunelaw.features.sensitivity import FeatureSlopes, influence, slopes
-from prunelaw.features.several import OneVsRest, solve_one_vs_rest
+from prunelaw.features.several import OneVsRest, Softmax, solve_one_vs_rest, solve_softmax
 from prunelaw.features.solver import STATUS, FeatureSolution, solve
 from prunelaw.features.trained import student_laws, trained_probe
 
@@ -46,6 +46,7 @@ __all__ = [
     "OneVsRest",
     "Smooth",
     "Soft",
+    "Softmax",
     "Square",
     "SquaredHinge",
     "Steps",
@@ -58,6 +59,7 @@ __all__ = [
     "slopes",
     "solve",
     "solve_one_vs_rest",
+    "solve_softmax",
     "student_laws",
     "trained_probe",
 ]

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from prunelaw.checks import check_real
+from prunelaw.checks import check_number, check_real
 from prunelaw.errors import InputError
 from prunelaw.features.channel import Kept, Layers, Signals
 from prunelaw.features.matrix import World
@@ -28,6 +28,7 @@ from prunelaw.features.rules import Part, Setting, Soft, part_of
 from prunelaw.features.several.clouds import Cloud, Clouds
 from prunelaw.features.solver import kind_of, parts_of
 from prunelaw.keep import Easy, Hard, KeepRule, Mixture, Quantiles
+from prunelaw.keep.points import rule_array
 from prunelaw.numerics.gaussian import Array
 
 PLACES = 2**12  # Sobol points of several probes' fields in each cluster
@@ -95,6 +96,48 @@ class Selection:
     examples: Callable[[Array], Any]
     clouds: Callable[[Array], Clouds]
     sampled: bool
+
+
+def chosen(
+    weights: Any, means: Any, covariances: Any, classes: Any, keep: Any, rule: Any, probe: Any,
+    per_class: bool, offset: Any, probe_labels: Any, score: Any,
+) -> tuple[FeatureModel, Int[np.ndarray, " K"], Selection]:  # fmt: skip
+    """The mixture, the classes of its clusters and what is kept; see `solve_one_vs_rest`.
+
+    Raises:
+        InputError: for classes that are not 0 ... L − 1, and as `by_probe` and `by_score`.
+    """
+    classes = np.asarray(check_real("classes", list(classes)))
+    names = np.unique(classes)
+    if len(names) < 2 or not np.array_equal(names, np.arange(len(names))):
+        raise InputError(f"classes must be 0 ... L - 1, each of them, L >= 2; got {names.tolist()}")
+    classes, L = classes.astype(int), len(names)
+    model = FeatureModel(weights, means, covariances, labels_of(classes, 0))
+    if len(classes) != model.clusters:
+        raise InputError(f"classes must be {model.clusters} numbers, got {len(classes)}")
+    if np.ndim(rule) != 0:
+        raise InputError("rule must be one rule")
+    (one,) = rule_array(rule).ravel().tolist()
+    fraction = None if keep is None else check_number("keep", keep, 0.0, 1.0, low_open=True)
+    if score is not None:
+        return (
+            model, classes,
+            by_score(model, classes, fraction, one, probe, offset, per_class, score),
+        )  # fmt: skip
+    signs = None
+    if probe_labels is not None:
+        signs = check_real("probe_labels", probe_labels)
+        if signs.shape != (L,) or not np.isin(signs, (-1.0, 1.0)).all() or len(set(signs)) < 2:
+            raise InputError(f"probe_labels must be {L} signs, +1 and -1, got {signs}")
+    shift = check_number("offset", offset)
+    return (
+        model, classes, by_probe(model, classes, fraction, one, probe, shift, per_class, signs),
+    )  # fmt: skip
+
+
+def labels_of(classes: Array, k: int) -> Array:
+    """+1 in class k, −1 elsewhere."""
+    return np.where(classes == k, 1.0, -1.0)
 
 
 def by_probe(

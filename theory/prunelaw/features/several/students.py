@@ -15,16 +15,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr
 
-from prunelaw.checks import check_number, check_real
+from prunelaw.checks import check_number
 from prunelaw.errors import ConvergenceError, InputError
 from prunelaw.features.losses import Loss, as_loss
 from prunelaw.features.model import FeatureModel
 from prunelaw.features.newton import COARSE, FINE, Task, solved
-from prunelaw.features.several.keeping import Selection, by_probe, by_score
+from prunelaw.features.several.keeping import Selection, chosen, labels_of
 from prunelaw.features.several.largest import largest_chances
 from prunelaw.features.several.pairs import Student, Together, spread, together
 from prunelaw.features.solver import AGREE, checked_penalty
-from prunelaw.keep.points import rule_array
 from prunelaw.numerics.gaussian import Array
 
 TOLERANCE = 1e-9  # of the residuals
@@ -135,24 +134,10 @@ def solve_one_vs_rest(
     lam = checked_penalty(penalty, loss)
     if lam.shape:
         raise InputError(f"penalty must be one number, got shape {lam.shape}")
-    classes = np.asarray(check_real("classes", list(classes)))
-    names = np.unique(classes)
-    if len(names) < 2 or not np.array_equal(names, np.arange(len(names))):
-        raise InputError(f"classes must be 0 ... L - 1, each of them, L >= 2; got {names.tolist()}")
-    classes, L = classes.astype(int), len(names)
-    first = FeatureModel(weights, means, covariances, _labels(classes, 0))
-    if len(classes) != first.clusters:
-        raise InputError(f"classes must be {first.clusters} numbers, got {len(classes)}")
-    (one_rule,) = rule_array(rule).ravel().tolist() if np.ndim(rule) == 0 else (None,)
-    if one_rule is None:
-        raise InputError("rule must be one rule")
-    fraction = None if keep is None else check_number("keep", keep, 0.0, 1.0, low_open=True)
-    if score is None:
-        signs = None if probe_labels is None else _signs(probe_labels, L)
-        selection = by_probe(first, classes, fraction, one_rule, probe,
-                             check_number("offset", offset), per_class, signs)  # fmt: skip
-    else:
-        selection = by_score(first, classes, fraction, one_rule, probe, offset, per_class, score)
+    first, classes, selection = chosen(
+        weights, means, covariances, classes, keep, rule, probe, per_class, offset, probe_labels,
+        score,
+    )  # fmt: skip
     found = _Found(first, classes, selection, n, float(lam), loss, intercept)
     answer = found.answer()
     if throw and not answer.converged:
@@ -161,17 +146,6 @@ def solve_one_vs_rest(
             f"{answer.change:.2g}, truncation {answer.truncation:.2g}); throw=False flags it"
         )
     return answer
-
-
-def _labels(classes: Array, k: int) -> Array:
-    return np.where(classes == k, 1.0, -1.0)
-
-
-def _signs(given: Any, L: int) -> Array:
-    signs = check_real("probe_labels", given)
-    if signs.shape != (L,) or not np.isin(signs, (-1.0, 1.0)).all() or len(set(signs)) < 2:
-        raise InputError(f"probe_labels must be {L} signs, +1 and -1, got {signs}")
-    return signs
 
 
 @dataclass(frozen=True)
@@ -187,7 +161,7 @@ class _Found:
     def answer(self) -> OneVsRest:
         """All students, then all pairs, then the largest field."""
         L, keeps = int(self.classes.max()) + 1, self.selection
-        labels = [_labels(self.classes, k) for k in range(L)]
+        labels = [labels_of(self.classes, k) for k in range(L)]
         fine, coarse, residual, change = [], [], 0.0, 0.0
         single = np.full(L, np.nan)
         for k in range(L):
