@@ -25,6 +25,7 @@ from prunelaw_sim.advice.on_scores import ScoreAdvice, advise_on_scores
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.pools.known import COLUMNS as POOL_COLUMNS
 from prunelaw_sim.scores.files import Scores
+from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.sweep import Sweep
 
 
@@ -134,8 +135,11 @@ def _questions(sweep: Sweep) -> tuple[Sweep | None, Sweep | None]:
     lacks = {part: [n for n in names if n not in sweep.columns] for part, names in needs.items()}
     if lacks["pools"] and lacks["pruning"]:
         missing = "; ".join(f"{part}: {', '.join(names)}" for part, names in lacks.items())
+        fewest = min(lacks.values(), key=len)
         raise TableError(
-            f"{sweep.source}: no advice can be given. Missing columns for advice on {missing}"
+            f"{sweep.source}: no advice can be given. Missing columns for advice on {missing}; "
+            f"{option(columns=dict.fromkeys(fewest, 'COLUMN'))}; present: "
+            f"{', '.join([*sweep.columns, *sweep.unused])}"
         )
     if lacks["pruning"]:
         return sweep, None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +25,7 @@ import pandas as pd
 
 from prunelaw.checks import check_choice, check_number
 from prunelaw.decay.utility import CONVENTIONS, Pool, UtilityLaw
-from prunelaw.errors import InputError, TableError, spoken
+from prunelaw.errors import InputError, TableError, in_both, spoken
 from prunelaw_sim.common.amounts import parse_amount
 from prunelaw_sim.common.note import Note
 from prunelaw_sim.pools.ensemble import PoolEnsemble, from_pools, from_standard_errors
@@ -36,8 +36,10 @@ from prunelaw_sim.readers.table import read_cells
 from prunelaw_sim.tables.columns import Column, Where, check_column, series
 from prunelaw_sim.tables.final_rows import chosen_rows
 from prunelaw_sim.tables.mapping import ColumnMapping
+from prunelaw_sim.tables.marked_numbers import as_numbers
 from prunelaw_sim.tables.questions import option
 from prunelaw_sim.tables.sweep import Sweep
+from prunelaw_sim.tables.written_numbers import bare
 
 _NEEDED = ("name", "size", "b", "tau")
 _RUNS = ("pool", "unique_samples", "error (or accuracy)", "samples_seen (or epochs)")
@@ -45,7 +47,7 @@ _COLUMNS = {
     column.name: column
     for column in (
         Column("name", "text", "name of the pool"),
-        Column("size", "real", "unique samples", low=1.0),
+        Column("size", "real", "unique samples", "samples", low=1.0),
         Column("b", "real", "utility", high=0.0),
         Column("tau", "real", "half-life in epochs", low=0.0, low_open=True),
         Column("a", "real", "inside the power (a n/1e5)^b", low=0.0, low_open=True),
@@ -60,7 +62,7 @@ _COLUMNS = {
 
 
 _PUBLISHED = {  # what published files call them, likeliest first
-    "name": ("names?", "pools?", "buckets?"),
+    "name": ("names?", "pools?", "buckets?", "run"),  # the last: by name, in JSON
     "size": ("sizes?", "pool_sizes?", "unique_samples"),
     "b": ("b_values?", "utility"),
     "tau": ("tau_values?", "c_values?", "c", "half_?li(?:fe|ves)"),
@@ -142,8 +144,10 @@ def read_pools(
         )
     if asked.units is not None:
         raise InputError("units belong to a table of runs; this is a table of parameters")
-    cells, _ = chosen_rows(named, asked.where, {}, str(path), list(map(str, named)))
-    return _parameters(_sized(cells, sizes or {}, asked.constants, path), path, given)
+    chosen, _ = chosen_rows(named, asked.where, {}, str(path), list(map(str, named)))
+    names = dict(zip(map(str, named), map(str, cells), strict=True))
+    plain, said = as_numbers(chosen, _COLUMNS, asked, Where(str(path), "line", names))
+    return _parameters(_sized(plain, sizes or {}, asked.constants, path), path, given, said)
 
 
 def _cells(path: Path, asked: ColumnMapping) -> pd.DataFrame | None:
@@ -162,13 +166,18 @@ def _named(cells: pd.DataFrame, asked: ColumnMapping) -> pd.DataFrame:
     """The cells under the names of parameters: as mapped, else as published files call them."""
     theirs = {column: ours for ours, column in asked.columns.items() if ours in _COLUMNS}
     taken = {*theirs.values(), *map(str, cells)}
-    for ours, forms in _PUBLISHED.items():
+    for ours, forms in {name: (name, *_PUBLISHED.get(name, ())) for name in _COLUMNS}.items():
         for form in forms:
-            found = [str(n) for n in cells if re.fullmatch(form, str(n), re.IGNORECASE)]
+            found = [str(n) for n in cells if re.fullmatch(form, _own(str(n)), re.IGNORECASE)]
             if found and ours not in taken and found[0] not in theirs:
                 theirs[found[0]] = ours
                 taken.add(ours)
     return cells.rename(columns=theirs)
+
+
+def _own(name: str) -> str:
+    """A column's own name: `size` of `size (M)`, `pools.size` and of its own."""
+    return bare(name.rpartition(".")[2])
 
 
 def _sized(
@@ -202,14 +211,18 @@ def _amount(name: str, value: Any) -> Any:
     return parse_amount(name, value) if name == "size" else value
 
 
-def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> PoolTable:
+def _parameters(
+    cells: pd.DataFrame, path: Path, given: Mapping[str, Any], said: Sequence[str]
+) -> PoolTable:
     where = Where(str(path), "line")
-    for name in _NEEDED:
-        if name not in cells:
-            raise TableError(
-                f"{path}: column {name!r} ({_COLUMNS[name].meaning}) is missing; present: "
-                f"{', '.join(map(str, cells.columns))}"
-            )
+    missing = [name for name in _NEEDED if name not in cells]
+    if missing:
+        named = ", ".join(f"{name!r} ({_COLUMNS[name].meaning})" for name in missing)
+        raise TableError(
+            f"{path}: column {named} is missing: "
+            f"{option(columns=dict.fromkeys(missing, 'COLUMN'))}; present: "
+            f"{', '.join(map(str, cells.columns))}"
+        )
     table = {name: _checked(cells, name, where) for name in _COLUMNS if name in cells}
     names = [str(name) for name in table["name"]]
 
@@ -223,6 +236,11 @@ def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> Po
                 "name", i, f"{name!r} is already in line {line}; pools must have different names"
             )
     ranges = _ranges(table, names, refuse)
+    lacks = [name for name in ("a", "d") if name not in table and given[name] is None]
+    if lacks:
+        named = ", ".join(f"{name!r} ({_COLUMNS[name].meaning})" for name in lacks)
+        options = " and ".join(spoken(f"{name}=", f"--{name}") for name in lacks)
+        raise TableError(f"{path}: column {named} is missing; add it, or give {options}")
     shared = {name: _shared(cells, table, name, given[name], where) for name in given}
     convention = check_choice("convention", str(shared["convention"]), CONVENTIONS)
     pools = tuple(
@@ -238,6 +256,7 @@ def _parameters(cells: pd.DataFrame, path: Path, given: Mapping[str, Any]) -> Po
             refuse("tau_se", i, f"must be 0 where tau is inf, got {tau_se[pool.name]:g}")
     unused = ", ".join(str(name) for name in cells if name not in _COLUMNS)
     notes = (Note("unused_columns", f"columns not used: {unused}"),) if unused else ()
+    notes = (*(Note("numbers", in_both(text)) for text in said), *notes)
     return PoolTable(pools, b_se, tau_se, str(path), ranges, notes)
 
 
@@ -271,21 +290,16 @@ def _shared(
     cells: pd.DataFrame, table: Mapping[str, Any], name: str, given: Any, where: Where
 ) -> Any:
     """The one value of a, d or the convention: an argument or a column, not both."""
-    option = f"--{name}"
+    said = spoken(f"{name}=", f"--{name}")
     if name not in table:
         if given is None and name == "convention":
             return "paper"
-        if given is None:
-            raise TableError(
-                f"{where.source}: column {name!r} ({_COLUMNS[name].meaning}) is missing; add it, "
-                f"or give {option}"
-            )
         if name == "convention":
             return given
         return check_number(name, given, 0.0, low_open=name == "a")
     if given is not None:
         raise TableError(
-            f"{where.source}: {name} is given as the option {option} and as a column; leave one out"
+            f"{where.source}: {name} is given as the option {said} and as a column; leave one out"
         )
     values = table[name]
     for i, value in enumerate(values):

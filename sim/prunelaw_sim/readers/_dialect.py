@@ -37,7 +37,8 @@ class Dialect:
         if self.delimiter == SPACE:
             return " ".join(line.split()) + "\n"
         if self.delimiter == LATEX:
-            return line.rstrip().removesuffix("\\\\") + "\n"
+            rule = line.lstrip().startswith("\\") and LATEX not in line  # as \midrule
+            return ("" if rule else line.rstrip().removesuffix("\\\\")) + "\n"
         if self.delimiter != "|":
             return line
         inner = line.strip()

@@ -26,10 +26,15 @@ from prunelaw_sim.readers.jsonl import object_of
 from prunelaw_sim.tables.assemble import FileRows
 from prunelaw_sim.tables.columns import AXIS
 from prunelaw_sim.tables.measurement import kind_of, ranked
+from prunelaw_sim.tables.proposals import proposed
 from prunelaw_sim.tables.questions import option
 
 Record = dict[str, Any]
 SCALARS = (str, int, float, bool, type(None))
+SIZES = (
+    "unique_samples", "samples_seen", "epochs", "dataset_size", "keep_fraction", "pruned_fraction",
+    "parameters", "compute",
+)  # fmt: skip
 LEAST = 2  # values of a list that is a column
 
 
@@ -183,12 +188,20 @@ def _rows(content: Record, file: Path, rows: str | None) -> Iterator[tuple[str, 
     columns = _columns(about)
     length = len(next(iter(columns.values()), ()))
     if length >= LEAST and _has_numbers(columns):
-        counted = not any(map(AXIS.search, about)) and any(map(kind_of, columns))
+        counted = _is_history(about, columns)
         for i in range(length):
             row = {n: v[i] if n in columns else v for n, v in about.items()}
             yield f"entry {i + 1} of the lists", row | ({"epoch": i + 1} if counted else {})
         return
     yield "", {n: _alone(v) for n, v in about.items()}
+
+
+def _is_history(about: Record, columns: Record) -> bool:
+    """Whether lists are the epochs of one training: measurements, and nothing that says runs."""
+    sizes = {*SIZES, "run", "pool", "rule"} & {*about, *proposed(list(about), (), ())}
+    texts = any(_all(values, str) for values in columns.values())
+    along = any(map(AXIS.search, about))
+    return not (sizes or texts or along) and any(map(kind_of, columns))
 
 
 def _columns(about: Record) -> dict[str, list[Any]]:

@@ -226,7 +226,7 @@ def _in_range(values: Float[np.ndarray, " rows"], column: Column) -> Bool[np.nda
 
 def _hint(raw: Any, value: float, column: Column) -> str:
     if column.name in ("accuracy", "keep_fraction", "pruned_fraction") and 1 < value <= 100:
-        return "; that looks like percent: divide it by 100"
+        return f"; that looks like percent: divide it by 100, or write {value:g}%"
     text = str(raw).strip()
     if _TIME.match(text):
         return "; that looks like a time: is another column meant?"

@@ -28,9 +28,10 @@ _FRACTIONS = (
     "error", "accuracy", "error_se", "keep_fraction", "pruned_fraction", "quantile_low",
     "quantile_high",
 )  # fmt: skip
+SPREADS = {"accuracy": "error_se", "error": "error_se", "b": "b_se", "tau": "tau_se"}
 SPREAD = (
     "what stands behind ± is taken for the standard error; if it is the scatter of n seeds, it is "
-    "sqrt(n) times too large: write error_se as a column of its own"
+    "sqrt(n) times too large: write the standard error as a column of its own"
 )
 
 
@@ -67,8 +68,10 @@ def without_marks(
     Raises:
         TableError: for a standard error that is given twice, or in a part of the rows.
     """
-    frame, notes = _parted(frame, where)
-    marks = Marks()
+    marks, notes = Marks(), []
+    for name in [name for name in SPREADS if name in frame and name in columns]:
+        frame, said = _parted(frame, name, where)
+        notes += said
     for name in [n for n in frame if n in columns and columns[n].kind != "text"]:
         cells = series(frame, name)
         if cells.dtype == np.float64 or not any(isinstance(c, str) for c in cells.tolist()):
@@ -91,9 +94,9 @@ def without_marks(
     return frame, marks, notes
 
 
-def _parted(frame: pd.DataFrame, where: Where) -> tuple[pd.DataFrame, list[str]]:
-    """Errors and accuracies of the form 46.7±2.9 as two columns."""
-    name = "accuracy" if "accuracy" in frame else "error"
+def _parted(frame: pd.DataFrame, name: str, where: Where) -> tuple[pd.DataFrame, list[str]]:
+    """A column of the form 46.7±2.9 as two."""
+    own = SPREADS[name]
     cells = series(frame, name)
     if cells.dtype == np.float64:
         return frame, []
@@ -101,10 +104,10 @@ def _parted(frame: pd.DataFrame, where: Where) -> tuple[pd.DataFrame, list[str]]
     both = np.array([len(part) == 2 and "" not in part for part in parts])
     if not both.any():
         return frame, []
-    if "error_se" in frame:
+    if own in frame:
         raise TableError(
             f"{where.source}: {where.column(name)} has standard errors behind ±, and "
-            f"{where.column('error_se')} has some; leave one of them out"
+            f"{where.column(own)} has some; leave one of them out"
         )
     where.refuse(~both, cells, name, lambda i: f"no ± here, as in other rows: {cells.iloc[i]!r}")
     values, spread = np.array(parts, dtype=object).T
@@ -118,7 +121,7 @@ def _parted(frame: pd.DataFrame, where: Where) -> tuple[pd.DataFrame, list[str]]
         for value, se, percent in zip(values, spread, is_percent, strict=True)
     ]
     values, spread = np.array(values, dtype=object), np.array(spread, dtype=object)
-    return frame.assign(**{name: values, "error_se": spread}), [SPREAD]
+    return frame.assign(**{name: values, own: spread}), [SPREAD]
 
 
 def with_marks(

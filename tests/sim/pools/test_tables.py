@@ -102,7 +102,7 @@ class TestParameters:
         ("header", "lines", "message"),
         [
             ("name,b,tau,a,d", ["good,-0.2,6,0.04,0.08"], "'size' .unique samples. is missing"),
-            ("name,size,b,tau,d", ["good,1e6,-0.2,6,0.08"], "'a' .* add it, or give --a"),
+            ("name,size,b,tau,d", ["good,1e6,-0.2,6,0.08"], "'a' .* add it, or give a="),
             ("name,size", ["good,1e6"], "no column 'error'.*present: name, size"),
             ("name,size,b", ["good,1e6,-.1"], "'tau' .half-life in epochs. is missing"),
             (HEADER + ",samples_seen", [GOOD + ",1e7"], "has columns of both"),
@@ -132,7 +132,7 @@ class TestParameters:
         assert "must be below quantile_high, 0.1" in said(empty)
 
     def test_a_value_is_given_once(self, tmp_path):
-        assert "option --a and as a column" in said(pools_file(tmp_path, GOOD), a=0.04)
+        assert "option a= and as a column" in said(pools_file(tmp_path, GOOD), a=0.04)
         with pytest.raises(InputError, match="units belong to a table of runs"):
             read_pools(pools_file(tmp_path, GOOD), units="percent")
 
@@ -256,3 +256,29 @@ class TestAmounts:
     def test_written_as_read(self):
         for value in (1.0, 999.0, 1500.0, 640e6, 999.96e6, 3.25e9, 2e12):
             assert parse_amount("x", amount_text(value)) == pytest.approx(value, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,size (M),b,tau,a,d\nx,4,-.2,3,1,.1\n",
+        "name;size;b;tau;a;d\nx;4M;-0,2;3,0;1;0,1\n",
+        "| pool | sizes | b_value | c | best_a | d |\n|--|--|--|--|--|--|\n"
+        "| x | 4M | -.2 | 3 | 1 | .1 |\n",
+        '{"x": {"size": 4e6, "b": -0.2, "tau": 3, "a": 1, "d": 0.1}, "y": {"size": 4e6, "b": -0.1, '
+        '"tau": 3, "a": 1, "d": 0.1}}',
+        '{"pools": [{"name": "x", "size": 4e6, "b": -0.2, "tau": 3}], "a": 1, "d": 0.1}',
+    ],
+)
+def test_parameters_as_people_write_them(tmp_path, text):
+    (tmp_path / "p").write_text(text)
+    pool = read_pools(tmp_path / "p").pools[0]
+    assert (pool.name, float(pool.size)) == ("x", 4e6)
+    assert (pool.law.b, pool.law.tau, pool.law.a, pool.law.d) == (-0.2, 3.0, 1.0, 0.1)
+
+
+def test_standard_errors_behind_parameters(tmp_path):
+    (tmp_path / "p").write_text("name,size,b,tau,a,d\nx,4M,-.2 ± .01,3±1,1,.1\n")
+    table = read_pools(tmp_path / "p")
+    assert table.b_se == {"x": 0.01} and table.tau_se == {"x": 1.0}
+    assert any("4M is read as 4000000" in str(note) for note in table.notes)

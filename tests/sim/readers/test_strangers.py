@@ -187,3 +187,10 @@ def test_json_on_one_long_line(tmp_path, monkeypatch):
 def test_an_axis_that_nobody_mapped_may_be_missing(files):
     path = files({"a": "run,epoch,error\na,1,.5\nb,,.25\n"}) / "a"
     assert read(path)["error"].tolist() == [0.5, 0.25]
+
+
+def test_columns_of_a_table_are_no_history(files):
+    table = {"N": [1e8, 2e8, 1e8], "D": [1e9, 1e9, 2e9], "loss": [3.0, 2.5, 2.75]}
+    found = answered(files({"a.json": table}) / "a.json")
+    assert found.sweep["samples_seen"].tolist() == [1e9, 1e9, 2e9]
+    assert not any("goes back" in note or "epoch" in note for note in found.sweep.notes)
