@@ -186,8 +186,9 @@ def _draws(cloud: Cloud, L: int, seed: int) -> _Draws:
 
 
 def _root(cov: Array) -> Array:
+    """The symmetric root: it moves smoothly with the covariance, where eigenvectors may jump."""
     values, vectors = np.linalg.eigh(cov)
-    return vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 class _Equations:
@@ -332,8 +333,9 @@ def _proximal(h: Array, V: Array, target: Array, start: Array | None) -> Array:
         miss = at - goal - (target - p) @ V
         step = np.linalg.solve(one + V @ _curvature(p), miss[..., None])[..., 0]
         share, here = np.ones(len(left)), value(at, goal)
+        rounding = 1e-13 * (1.0 + np.abs(at).max(axis=1))
         for _ in range(30):
-            worse = value(at - share[:, None] * step, goal) > here + 1e-13 * np.abs(here)
+            worse = value(at - share[:, None] * step, goal) > here + rounding
             if not worse.any():
                 break
             share[worse] *= 0.5
